@@ -1,0 +1,55 @@
+# The template's commands. They need Python >= 3.11 and make; uv comes into .uv/ when it is not on PATH.
+
+PYTHON ?= python3
+UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.uv/bin/uv)
+RUN = $(UV) run --frozen
+
+# uv takes the Python that you have: it finds none through pyenv's shims, and downloads nothing.
+export UV_PYTHON_DOWNLOADS := never
+export UV_PYTHON := $(shell $(PYTHON) -c 'import sys; print(sys.executable)' 2>/dev/null)
+# The projects that the tests make bootstrap with the same uv.
+export PATH := $(dir $(UV)):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help test test-quick lint fix bench demo lock brokers clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(firstword $(MAKEFILE_LIST)) | awk -F': ' '{ printf "make %-12s %s\n", $$1, $$2 }'
+
+test: .venv brokers ## install what is missing and run every test
+	$(RUN) pytest -n 2 --dist loadgroup
+
+test-quick: .venv ## the tests that need no broker, on a few variants
+	$(RUN) pytest -n 2 --dist loadgroup --quick -m "not slow"
+
+lint: .venv ## check style and types; changes nothing
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) mypy
+
+fix: .venv ## let ruff repair what it can
+	$(RUN) ruff check --fix
+	$(RUN) ruff format
+
+bench: .venv ## print how long a bake takes, against an empty template
+	$(RUN) python -m benchmarks.bake
+
+demo: .venv ## generate a project in a temporary folder and run its demo
+	$(RUN) python -m tests.support.demo
+
+lock: $(UV) ## bring uv.lock up to date
+	$(UV) lock --upgrade
+
+brokers: ## install Redis, RabbitMQ and systemd's checker, as root on Debian or Ubuntu
+	@sh tests/support/install-brokers.sh
+
+clean: ## remove what these commands made
+	rm -rf .venv .uv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv: pyproject.toml uv.lock $(UV)
+	$(UV) sync --frozen
+	@touch .venv
+
+%/.uv/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..." >&2; exit 1; }
+	@sh tests/support/install-uv.sh $(PYTHON) $*/.uv

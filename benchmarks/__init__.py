@@ -1,0 +1,1 @@
+"""What a bake costs, as ratios to a baseline measured in the same run."""

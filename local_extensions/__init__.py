@@ -1,0 +1,72 @@
+"""The Jinja extension of this template: `plan()`, `check()` and the filters that write text into each format."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from cookiecutter.exceptions import FailedHookException
+from jinja2 import pass_context
+from jinja2.ext import Extension
+
+from local_extensions import text
+from local_extensions.errors import Refused
+from local_extensions.literals import python
+from local_extensions.names import slug
+from local_extensions.plan import Plan, make_plan
+from local_extensions.queues import last_queue
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from jinja2.runtime import Context
+
+FILTERS = {
+    "code": text.code,
+    "compose": text.compose,
+    "dockerfile": text.dockerfile,
+    "docstring": text.docstring,
+    "last_queue": last_queue,
+    "makefile": text.makefile,
+    "markdown": text.markdown,
+    "python": python,
+    "slug": slug,
+    "systemd": text.systemd,
+    "toml": text.toml,
+    "yaml": text.yaml,
+}
+
+
+@lru_cache(maxsize=1)
+def _plan(answers: tuple[tuple[str, str], ...]) -> Plan:
+    """Every file of the project asks for the plan of the same answers."""
+    return make_plan(dict(answers))
+
+
+@pass_context
+def plan(context: Context) -> Plan:
+    """The plan for the answers so far.
+
+    Raises:
+        FailedHookException: they have mistakes. Of this, Cookiecutter shows the message only.
+    """
+    answers: dict[str, Any] = context["cookiecutter"]
+    try:
+        return _plan(tuple((name, str(answer)) for name, answer in answers.items() if not name.startswith("_")))
+    except Refused as refused:
+        raise FailedHookException(str(refused)) from None
+
+
+@pass_context
+def check(context: Context) -> str:
+    """Nothing, if the answers make a plan; see `plan`."""
+    plan(context)
+    return ""
+
+
+class PlanExtension(Extension):
+    """What cookiecutter.json, the template's files and the hook use."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        environment.globals.update(plan=plan, check=check)
+        environment.filters.update(FILTERS)

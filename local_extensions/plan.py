@@ -1,0 +1,324 @@
+"""Answers in, plan out: everything that a template asks for, decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from local_extensions import answers as reading
+from local_extensions.beat import parse_jobs
+from local_extensions.choices import (
+    BROKERS,
+    CIS,
+    FRAMEWORKS,
+    LICENSES,
+    POOLS,
+    PYTHONS,
+    RESULT_BACKENDS,
+    SCHEDULERS,
+)
+from local_extensions.errors import Mistakes
+from local_extensions.queues import parse_queues
+from local_extensions.requirements import dependencies, dev_dependencies
+from local_extensions.stubs import BeatJob, ping, preamble
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local_extensions.beat import JobAnswer
+    from local_extensions.choices import Broker, Framework, ResultBackend, Scheduler, Service, Url
+    from local_extensions.queues import QueueAnswer
+    from local_extensions.stubs import Task
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Times in seconds that follow from the longest run of a task.
+
+    Attributes:
+        task_time_limit: after it, a task is killed.
+        soft_time_limit: after it, a task is asked to end.
+        longest_delay: the longest countdown, ETA or backoff of a task.
+        visibility_timeout: how long Redis or SQS waits for a worker before it hands the task to another.
+        consumer_timeout: how long RabbitMQ does.
+        warm_shutdown: how long a stopping worker lets tasks finish before it gives them back.
+        stop_grace: how long a supervisor waits for a worker to stop before it kills it.
+    """
+
+    task_time_limit: int
+    soft_time_limit: int | float
+    longest_delay: int
+    visibility_timeout: int
+    consumer_timeout: int
+    warm_shutdown: int
+    stop_grace: int
+
+    @classmethod
+    def of(cls, task_time_limit: int) -> Limits:
+        """The limits that follow from the longest run of a task, in seconds."""
+        longest_delay = 900  # SQS delays no message longer
+        warm_shutdown = min(task_time_limit, 600)
+        return cls(
+            task_time_limit=task_time_limit,
+            soft_time_limit=task_time_limit * 9 // 10 if task_time_limit >= 10 else task_time_limit * 9 / 10,
+            longest_delay=longest_delay,
+            visibility_timeout=task_time_limit + longest_delay + 60,
+            consumer_timeout=task_time_limit + 300,
+            warm_shutdown=warm_shutdown,
+            stop_grace=warm_shutdown + 20,
+        )
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A queue, its worker, and what runs there.
+
+    Attributes:
+        name: on the broker.
+        module: of its tasks.
+        concurrency: how many tasks its worker runs at a time, or "auto": one for each processor.
+        pool: how it runs them: "prefork", "threads" or "gevent".
+        jobs: the beat jobs that run there.
+        tasks: the functions of its module.
+    """
+
+    name: str
+    module: str
+    concurrency: str
+    pool: str
+    jobs: tuple[BeatJob, ...]
+    tasks: tuple[Task, ...]
+
+    @property
+    def preamble(self) -> tuple[str, ...]:
+        """The lines between its module's docstring and the first task."""
+        return preamble(self.tasks)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A project, decided. Texts are as they were given; a template writes them with the filter of its format."""
+
+    slug: str
+    name: str
+    description: str
+    author_name: str
+    author_email: str
+    timezone: str
+    license: str
+    license_expression: str
+    ci: str
+    python_version: str
+    examples: bool
+    framework: Framework
+    broker: Broker
+    result_backend: ResultBackend
+    scheduler: Scheduler
+    queues: tuple[Queue, ...]
+    jobs: tuple[BeatJob, ...]
+    limits: Limits
+    dependencies: tuple[str, ...]
+    dev_dependencies: tuple[str, ...]
+    options: Mapping[str, str]
+
+    @property
+    def default_queue(self) -> Queue:
+        """Where a task goes that has no route: the first queue."""
+        return self.queues[0]
+
+    @property
+    def results(self) -> bool:
+        """Whether results are kept."""
+        return self.result_backend.url is not None
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """The servers that the project needs, each once."""
+        wanted = (self.broker.service, self.result_backend.service)
+        return tuple(dict.fromkeys(service for service in wanted if service))
+
+    @property
+    def urls(self) -> tuple[Url, ...]:
+        """The environment variables that say where the servers are."""
+        return tuple(url for url in (self.broker.url, self.result_backend.url) if url)
+
+    @property
+    def config_texts(self) -> tuple[str, ...]:
+        """The parts of celeryconfig.py, by their names in templates/celeryconfig/."""
+        return (
+            f"broker-{self.broker.name}.py",
+            *("queues.py", "messages.py", "publishing.py", "tasks.py", "worker.py"),
+            *(["events.py"] if self.broker.events else []),
+            f"results-{self.result_backend.name}.py",
+            *(["examples.py"] if self.examples else []),
+            *([f"beat-{self.scheduler.name}.py"] if self.jobs else []),
+        )
+
+    @property
+    def config_imports(self) -> tuple[str, ...]:
+        """The imports of celeryconfig.py."""
+        return (
+            f"from {self.slug}.queues import TASK_MODULES, TASK_QUEUES, TASK_ROUTES",
+            *([f"from {self.slug}.schedule import BEAT_SCHEDULE"] if self.jobs else []),
+            f"from {self.slug}.settings import env",
+        )
+
+    @property
+    def schedule_imports(self) -> tuple[str, ...]:
+        """The imports of schedule.py."""
+        kinds = {job.schedule.kind for job in self.jobs}
+        schedules = sorted(kinds & {"crontab", "solar"})
+        return (
+            *(["from datetime import timedelta"] if "interval" in kinds else []),
+            "from typing import Any",
+            *(["", f"from celery.schedules import {', '.join(schedules)}"] if schedules else []),
+        )
+
+    @property
+    def example_modules(self) -> tuple[str, ...]:
+        """The modules of the examples' tasks."""
+        modules = ("progress", "retries", "workflows") if self.results else ("retries",)
+        return tuple(f"{self.slug}.examples.{module}" for module in modules) if self.examples else ()
+
+    @property
+    def pools(self) -> dict[str, str]:
+        """Each queue's pool."""
+        return {queue.name: queue.pool for queue in self.queues}
+
+    @property
+    def demo_databases(self) -> dict[str, str]:
+        """The database of the embedded Valkey for each variable that holds a server's URL."""
+        return {url.name: url.demo for url in self.urls}
+
+    @property
+    def test_urls(self) -> dict[str, str]:
+        """What the tests use for each variable that holds a server's URL."""
+        return {url.name: url.test for url in self.urls}
+
+    @property
+    def readme_sections(self) -> tuple[str, ...]:
+        """The sections of README.md, by their names in templates/readme/."""
+        beat, change = (["beat.md"], "change-beat.md") if self.jobs else ([], "change-no-beat.md")
+        return ("start.md", "queues.md", *beat, "change.md", change, "configure.md", "operate.md")
+
+    @property
+    def dev_worker_options(self) -> str:
+        """What the one worker of `make dev` gets on top, with a blank before it: beat, if there are jobs."""
+        return " -B" if self.jobs else ""
+
+    @property
+    def diagram(self) -> tuple[str, ...]:
+        """Lines of the README's picture, in Mermaid, beyond the queues: beat, and where results go."""
+        workers = " & ".join(f"{queue.module}_worker" for queue in self.queues)
+        return (
+            *(["beat([beat]) --> broker"] if self.jobs else []),
+            *([f"{workers} --> results[({self.result_backend.label}: results)]"] if self.results else []),
+        )
+
+    @property
+    def summary(self) -> str:
+        """One line about the project, for whoever made it."""
+        queues, jobs = len(self.queues), len(self.jobs)
+        of_queues = "1 queue" if queues == 1 else f"{queues} queues"
+        of_jobs = "no beat jobs" if not jobs else "1 beat job" if jobs == 1 else f"{jobs} beat jobs"
+        return f"Created {self.slug}: {of_queues} and {of_jobs} on {self.broker.label}."
+
+
+def make_plan(answers: Mapping[str, object]) -> Plan:
+    """The plan for the answers to the questions of cookiecutter.json, by question.
+
+    Raises:
+        Refused: the answers have mistakes; it has a line for each.
+    """
+    mistakes = Mistakes()
+    texts = {question: reading.read_text(answers, question, mistakes) for question in reading.LONGEST_TEXTS}
+    slug = reading.read_slug(answers, mistakes)
+    framework = reading.read_choice(answers, "framework", FRAMEWORKS, mistakes)
+    broker = reading.read_choice(answers, "broker", BROKERS, mistakes)
+    result_backend = reading.read_choice(answers, "result_backend", RESULT_BACKENDS, mistakes)
+    queue_answers = parse_queues(reading.read(answers, "queues"), mistakes)
+    job_answers = parse_jobs(reading.read(answers, "beat_jobs"), queue_answers, mistakes)
+    scheduler = reading.read_choice(answers, "beat_scheduler", SCHEDULERS, mistakes)
+    timezone = reading.read_timezone(answers, mistakes)
+    time_limit = reading.read_time_limit(answers, mistakes)
+    examples = reading.read_flag(answers, "examples", mistakes)
+    ci = reading.read_choice(answers, "ci", CIS, mistakes)
+    licence = reading.read_choice(answers, "license", LICENSES, mistakes)
+    python = reading.read_choice(answers, "python_version", PYTHONS, mistakes)
+    options = {
+        "framework": framework.name,
+        "broker": broker.name,
+        "result_backend": result_backend.name,
+        "beat_scheduler": scheduler.name,
+        "ci": ci.name,
+        "license": licence.name,
+        "python_version": python.name,
+    }
+    reading.check_combination(options, mistakes)
+    mistakes.refuse()
+
+    results = result_backend.url is not None
+    jobs = tuple(beat_job(slug, job) for job in job_answers)
+    queues = with_jobs(tuple(queue_answers.values()), jobs, results=results)
+    pools = {queue.pool for queue in queues}
+    extras = {broker.extra, result_backend.extra, *(pool.extra for pool in POOLS if pool.name in pools)}
+    extras |= {"solar" for job in jobs if job.schedule.kind == "solar"}
+    packages = (*framework.packages, *broker.packages, *result_backend.packages, *scheduler.packages)
+    derived = {"examples": examples, "beat": bool(jobs), "results": results}
+    return Plan(
+        slug=slug,
+        name=texts["project_name"],
+        description=texts["description"],
+        author_name=texts["author_name"],
+        author_email=texts["author_email"],
+        timezone=timezone,
+        license=licence.name,
+        license_expression=licence.spdx,
+        ci=ci.name,
+        python_version=python.name,
+        examples=examples,
+        framework=framework,
+        broker=broker,
+        result_backend=result_backend,
+        scheduler=scheduler,
+        queues=queues,
+        jobs=jobs,
+        limits=Limits.of(time_limit),
+        dependencies=dependencies(extras, packages),
+        dev_dependencies=dev_dependencies(extras),
+        options=options | {option: str(value).lower() for option, value in derived.items()},
+    )
+
+
+def beat_job(slug: str, job: JobAnswer) -> BeatJob:
+    """A beat job of the project with this package."""
+    return BeatJob(
+        name=job.name,
+        function=job.function,
+        queue=job.queue.name,
+        module=job.queue.module,
+        task=f"{slug}.tasks.{job.queue.module}.{job.function}",
+        schedule=job.schedule,
+        arguments=job.arguments,
+        text=job.text,
+    )
+
+
+def with_jobs(queues: tuple[QueueAnswer, ...], jobs: tuple[BeatJob, ...], *, results: bool) -> tuple[Queue, ...]:
+    """The queues with what runs there: their jobs, and on the first of them a `ping`."""
+    jobs_of: dict[str, list[BeatJob]] = {queue.name: [] for queue in queues}
+    for job in jobs:
+        jobs_of[job.queue].append(job)
+    tasks = {name: [job.stub for job in own] for name, own in jobs_of.items()}
+    tasks[queues[0].name].insert(0, ping(queues[0].module, results=results))
+    return tuple(
+        Queue(
+            name=queue.name,
+            module=queue.module,
+            concurrency=queue.concurrency,
+            pool=queue.pool,
+            jobs=tuple(jobs_of[queue.name]),
+            tasks=tuple(tasks[queue.name]),
+        )
+        for queue in queues
+    )

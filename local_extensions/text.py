@@ -1,0 +1,82 @@
+"""Jinja filters that write an answer into a file of some format so that it is read back as it was given.
+
+Each takes one line of text. Where a format has quotes, they are part of what the filter returns.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def escaped(character: str) -> str:
+    r"""A character that does not print as `\uXXXX` or `\UXXXXXXXX`, which TOML, YAML and JSON readers share."""
+    code = ord(character)
+    return f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
+
+
+def quoted(text: str) -> str:
+    """Text in double quotes, as TOML and YAML both read it."""
+    plain = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else escaped(c) for c in plain) + '"'
+
+
+def toml(value: str | Iterable[str]) -> str:
+    """A TOML basic string, or an array of them with one on each line."""
+    if isinstance(value, str):
+        return quoted(value)
+    return "[\n" + "".join(f"    {quoted(item)},\n" for item in value) + "]"
+
+
+yaml = quoted
+"""A double-quoted YAML scalar."""
+
+
+def compose(text: str) -> str:
+    """A double-quoted YAML scalar for a Compose file, where a single `$` names a variable."""
+    return quoted(text.replace("$", "$$"))
+
+
+def dockerfile(text: str) -> str:
+    """A double-quoted word for a LABEL or ENV of a Dockerfile, where `$` names a variable."""
+    return '"' + re.sub(r'([\\"$])', r"\\\1", text) + '"'
+
+
+def makefile(text: str) -> str:
+    """Text for a recipe or a variable of a Makefile, where `$` names a variable and `#` starts a comment."""
+    return text.replace("$", "$$").replace("#", "\\#")
+
+
+def docstring(text: str) -> str:
+    """The inside of a docstring in triple double quotes, as `ruff format` leaves it."""
+    inside = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    # A quote next to the docstring's own quotes would end it too early.
+    inside = re.sub(r'^"', r"\"", inside)
+    return re.sub(r'(?<!\\)"$', r"\"", inside)
+
+
+def systemd(text: str) -> str:
+    """The value of a unit's Description=, where `%` starts a specifier and a last backslash joins the next line."""
+    value = text.replace("%", "%%")
+    trailing = len(value) - len(value.rstrip("\\"))
+    # systemd strips the blank, but after it the backslash is no longer the last character.
+    return value + " " * (trailing % 2)
+
+
+def markdown(text: str) -> str:
+    """Text that Markdown shows as it is, in a paragraph, a heading or a table."""
+    # A `_` between letters or digits is no emphasis: names keep their looks.
+    inline = re.sub(r"([\\`*\[\]<>|~&$]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", text)
+    # At the start of a line these make a heading, a list, a rule or a quotation.
+    return re.sub(r"^(\d{1,9}(?=[.)])|(?=[#+=:-]))", r"\1\\", inline)
+
+
+def code(text: str) -> str:
+    """Text in a code span of Markdown, which may stand in a table."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    blank = " " if longest else ""
+    return f"{fence}{blank}{text}{blank}{fence}".replace("|", "\\|")

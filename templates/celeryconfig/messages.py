@@ -1,0 +1,4 @@
+# --- Messages
+accept_content = ["json"]  # never pickle: whoever can write to the broker could run code in the workers
+timezone = "{{ plan().timezone }}"  # what local time means, in crontabs and in logs; messages carry UTC
+imports = TASK_MODULES  # a worker that lacks a task's module would discard its messages

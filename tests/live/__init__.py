@@ -1,0 +1,1 @@
+"""Generated projects on real brokers: real workers, real beat, real messages."""

@@ -1,0 +1,108 @@
+"""A generated project as it runs in production: the commands of its compose.yaml, each a process of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import yaml
+
+from tests.support.processes import Process
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tests.support.environments import Environment
+    from tests.support.project import BakedProject
+
+START = 60.0
+"""Seconds that a worker may take to start on a busy machine."""
+
+
+def commands(project: BakedProject) -> dict[str, list[str]]:
+    """The Celery commands of compose.yaml, by their service's name."""
+    found: dict[str, list[str]] = {}
+    for name, service in yaml.safe_load(project.read("compose.yaml"))["services"].items():
+        command = service.get("command", [])
+        words = shlex.split(as_interpolated(command)) if isinstance(command, str) else [str(word) for word in command]
+        if "worker" in words or "beat" in words:
+            found[name] = words
+    return found
+
+
+def as_interpolated(text: str) -> str:
+    """What Compose makes of `${NAME:-default}` where no variable is set."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
+
+
+def queue_of(command: list[str]) -> str:
+    """The queue that a worker's command consumes; "" for beat."""
+    return command[command.index("-Q") + 1] if "-Q" in command else ""
+
+
+@dataclass
+class Service:
+    """The workers and beat of a project. Use it in a `with` block, which ends them."""
+
+    project: BakedProject
+    environment: Environment
+    variables: dict[str, str]
+    workers: dict[str, Process] = field(default_factory=dict)
+    beat: Process | None = None
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def start(self, words: list[str], name: str, **variables: str) -> Process:
+        """Start one command of compose.yaml; it ends with this service."""
+        heartbeat = {"HEARTBEAT_FILE": str(self.project.path / f"heartbeat-{name}")}
+        env = self.project.variables(self.environment, self.variables | heartbeat | variables)
+        return self._stack.enter_context(Process(words, cwd=self.project.path, env=env, name=name))
+
+    def start_worker(self, queue: str) -> Process:
+        """Start the worker of a queue, and wait until it takes tasks."""
+        (words,) = (words for words in commands(self.project).values() if queue_of(words) == queue)
+        self.workers[queue] = self.start(words, queue)
+        self.workers[queue].wait_for_line(" ready.", START)
+        return self.workers[queue]
+
+    def start_all(self) -> None:
+        """Start every worker at once, and beat once they take tasks."""
+        for words in commands(self.project).values():
+            if queue := queue_of(words):
+                self.workers[queue] = self.start(words, queue)
+        for worker in self.workers.values():
+            worker.wait_for_line(" ready.", START)
+        for words in commands(self.project).values():
+            if not queue_of(words):
+                # Its state belongs into the project's copy, not where the container keeps it.
+                local = [word if not word.startswith("/") else str(self.project.path / "beat.db") for word in words]
+                self.beat = self.start(local, "beat")
+
+    def health(self, name: str) -> str:
+        """What the probe of a running worker or beat complains of; "" if it is healthy."""
+        heartbeat = {"HEARTBEAT_FILE": str(self.project.path / f"heartbeat-{name}")}
+        module = f"{self.project.slug}.health"
+        ran = self.project.run(
+            "python", "-m", module, environment=self.environment, variables=self.variables | heartbeat, check=False
+        )
+        assert (ran.returncode == 0) == (ran.stderr == ""), ran
+        return ran.stderr
+
+    def ask(self, code: str, timeout: float = 60) -> Any:
+        """Run Python in the project's environment; `answer = ...` in it is what comes back, by way of JSON."""
+        program = f"import json\n{code}\nprint(json.dumps(answer))"
+        ran = self.project.run(
+            "python", "-c", program, environment=self.environment, variables=self.variables, timeout=timeout
+        )
+        return json.loads(ran.stdout.splitlines()[-1])

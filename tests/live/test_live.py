@@ -1,0 +1,192 @@
+"""What each variant does on its real broker, started by the commands of its own compose.yaml."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import count
+from tests.live.service import Service, commands, queue_of
+from tests.support.variants import Variant, combinations, crossed, supported, variant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.bakery import Bakery
+    from tests.support.brokers import RabbitMQ, Redis
+    from tests.support.environments import Environment
+    from tests.support.project import BakedProject
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("live")]
+
+# Prefork and threads, a dash in a name, a job a second on a queue that is not the first.
+QUEUES = {"emails": "prefork", "high-priority": "prefork", "reports": "threads"}
+ANSWERS = {
+    "project_name": "Live Check",
+    "queues": "emails:2, high-priority:1, reports:2@threads",
+    "beat_jobs": "tick(7, label='live') = every 1s -> high-priority; yearly = 0 0 1 1 * -> reports",
+}
+PING = "from live_check.tasks.emails import ping"
+
+# A task that runs until a test writes to a pipe.
+HELD_TASK = """
+
+@shared_task
+def hold(pipe: str) -> None:
+    with open(pipe) as released:
+        print("holding", pipe, flush=True)
+        released.read(1)
+"""
+
+
+def live_variants() -> list[Variant]:
+    """Every combination of what decides how messages travel; examples are not run here."""
+    names = [name for name in crossed() if name in {"framework", "broker", "result_backend", "beat_scheduler"}]
+    return [variant(answers) for answers in combinations(names) if supported(answers)]
+
+
+@pytest.fixture(scope="module", params=live_variants(), ids=str)
+def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
+    """The variant, in a copy of its own, with a task that tests can hold."""
+    baked = bake(**request.param.answers, **ANSWERS, examples=False).copy_to(tmp_path_factory.mktemp("live"))
+    for queue in QUEUES:
+        module = baked.package / "tasks" / f"{queue.replace('-', '_')}.py"
+        with module.open("a", encoding="utf-8") as file:
+            file.write(HELD_TASK)
+    return baked
+
+
+@pytest.fixture(scope="module")
+def variables(project: BakedProject, request: pytest.FixtureRequest) -> dict[str, str]:
+    """Where this variant's servers are, as its environment variables; each variant has queues of its own."""
+    redis: Redis = request.getfixturevalue("redis")
+    found = {"CELERY_BROKER_URL": "", "LOG_LEVEL": "INFO", "LOG_FORMAT": "console"}
+    if project.answers["broker"] == "redis":
+        found["CELERY_BROKER_URL"] = redis.new_database()
+    if project.answers["broker"] == "rabbitmq":
+        rabbitmq: RabbitMQ = request.getfixturevalue("rabbitmq")
+        found["CELERY_BROKER_URL"] = rabbitmq.new_vhost(f"live-{time.monotonic_ns()}")
+    if project.answers["result_backend"] == "redis":
+        found["CELERY_RESULT_BACKEND"] = redis.new_database()
+    return found
+
+
+@pytest.fixture(scope="module")
+def environment(project: BakedProject, installed: Callable[..., Environment]) -> Environment:
+    return installed(project)
+
+
+@pytest.fixture(scope="module")
+def service(project: BakedProject, environment: Environment, variables: dict[str, str]) -> Iterator[Service]:
+    """All workers and beat of this variant, running."""
+    with Service(project, environment, variables) as running:
+        running.start_all()
+        yield running
+
+
+@pytest.fixture
+def stopped(project: BakedProject, environment: Environment, variables: dict[str, str]) -> Iterator[Service]:
+    """The same, of which a test starts what it needs."""
+    with Service(project, environment, variables) as waiting:
+        yield waiting
+
+
+def test_every_queue_has_a_worker_of_its_own(project: BakedProject) -> None:
+    words = [command for command in commands(project).values() if queue_of(command)]
+
+    assert {queue_of(command): command[command.index("-P") + 1] for command in words} == QUEUES
+
+
+def test_a_queues_tasks_run_on_its_worker_only(service: Service, request: pytest.FixtureRequest) -> None:
+    count(request, "live")
+    sent: dict[str, list[str]] = service.ask(
+        f"{PING}\nanswer = {{name: [ping.apply_async(queue=name).id for _ in range(5)] for name in {list(QUEUES)}}}"
+    )
+    for queue, ids in sent.items():
+        for task_id in ids:
+            service.workers[queue].wait_for_line(
+                lambda line, task_id=task_id: task_id in line and "succeeded" in line  # type: ignore[misc]
+            )
+    for queue, worker in service.workers.items():
+        elsewhere = [task_id for name, ids in sent.items() if name != queue for task_id in ids]
+        assert not [task_id for task_id in elsewhere if task_id in worker.output]
+
+
+def test_a_task_without_a_queue_runs_on_the_queue_of_its_module(service: Service) -> None:
+    task_id = service.ask("from live_check.tasks.reports import yearly\nanswer = yearly.delay().id")
+
+    service.workers["reports"].wait_for_line(lambda line: task_id in line and "succeeded" in line)
+
+
+def test_a_result_comes_back_or_none_is_kept(service: Service, project: BakedProject) -> None:
+    ask = f"{PING}\nanswer = ping.apply_async(['back'], ignore_result=False).get(timeout=20)"
+    if project.answers["result_backend"] == "none":
+        with pytest.raises(AssertionError, match="No result backend is configured"):
+            service.ask(ask)
+    else:
+        assert service.ask(ask) == "back"
+
+
+def test_beat_fires_a_job_on_its_queue_with_its_arguments(service: Service) -> None:
+    assert service.beat is not None
+    service.beat.wait_for_line("tick")
+
+    service.workers["high-priority"].wait_for_line(
+        lambda line: "live_check.tasks.high_priority.tick" in line and "succeeded" in line
+    )
+    assert "tick" not in service.workers["emails"].output
+    assert "tick" not in service.workers["reports"].output
+
+
+def test_a_queue_that_does_not_exist_is_an_error_at_once(service: Service) -> None:
+    started = time.monotonic()
+    with pytest.raises(AssertionError, match="misspelt"):
+        service.ask(f"{PING}\nanswer = ping.apply_async(queue='misspelt').id")
+
+    assert time.monotonic() - started < 20
+
+
+def test_running_processes_are_healthy_and_others_are_not(service: Service) -> None:
+    for name in (*QUEUES, "beat"):
+        assert service.health(name) == ""
+    assert "does not exist" in service.health("nobody")
+
+
+@pytest.mark.parametrize("queue", ["emails", "reports"], ids=["prefork", "threads"])
+def test_sigterm_lets_a_running_task_finish(stopped: Service, project: BakedProject, queue: str) -> None:
+    worker = stopped.start_worker(queue)
+    pipe = project.path / f"pipe-{queue}"
+    os.mkfifo(pipe)
+    # Open for both, so that neither side waits for the other to open it.
+    writer = os.open(pipe, os.O_RDWR)
+    task_id = stopped.ask(f"from live_check.tasks.{queue} import hold\nanswer = hold.delay({str(pipe)!r}).id")
+    worker.wait_for_line(f"holding {pipe}")
+
+    worker.terminate()
+    worker.wait_for_line(lambda line: "warm shutdown" in line.lower())
+    with pytest.raises(subprocess.TimeoutExpired):
+        worker.popen.wait(1)
+    os.write(writer, b".")
+
+    assert worker.wait(30) == 0, worker.output
+    os.close(writer)
+    assert any(task_id in line and "succeeded" in line for line in worker.lines), worker.output
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"), [("", "is missing"), ("http://localhost", "must begin with")], ids=["missing", "bad"]
+)
+def test_a_missing_or_bad_variable_is_one_line_and_nothing_starts(
+    stopped: Service, project: BakedProject, value: str, complaint: str
+) -> None:
+    for name, words in commands(project).items():
+        process = stopped.start(words, name, CELERY_BROKER_URL=value)
+
+        assert process.wait(30) == 1
+        (line,) = process.lines
+        assert line.startswith("CELERY_BROKER_URL: ")
+        assert complaint in line

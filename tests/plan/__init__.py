@@ -1,0 +1,1 @@
+"""What the answers mean and what is decided from them, without baking."""

@@ -1,0 +1,181 @@
+"""What we take for a cron, Celery takes, and the other way round; and it means the same to both."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise, product
+from typing import TYPE_CHECKING
+
+import pytest
+from celery.schedules import ParseException, crontab
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from local_extensions.cron import DAY, FIELDS, MONTHS, WEEKDAY, WEEKDAYS, Cron, CronError, parse_cron, parse_field
+
+if TYPE_CHECKING:
+    from local_extensions.cron import Field
+
+ARGUMENTS = [field.argument for field in FIELDS]
+
+# Numbers in and out of every range, names right and wrong, and what separates them, in any order.
+tokens = st.one_of(
+    st.integers(0, 70).map(str),
+    st.sampled_from([*MONTHS, *WEEKDAYS, "monday", "SUN", "x", "", "00", "1_0", "٣"]),
+    st.sampled_from(["*", "/", "-", ",", "*/", "+", " "]),
+)
+scribbles = st.lists(tokens, min_size=1, max_size=6).map("".join)
+
+
+def numbers(field: Field) -> st.SearchStrategy[str]:
+    plain = st.integers(field.least, field.most).map(str)
+    return st.one_of(plain, st.sampled_from(field.names)) if field.names else plain
+
+
+def parts(field: Field) -> st.SearchStrategy[str]:
+    number = numbers(field)
+    span = st.tuples(number, number).map("-".join)
+    stepped = st.tuples(st.one_of(span, st.just("*")), st.integers(1, 70).map(str)).map("/".join)
+    return st.one_of(st.just("*"), number, span, stepped)
+
+
+def fields(field: Field) -> st.SearchStrategy[str]:
+    """Texts that are right for a field."""
+    return st.one_of(st.just("*"), st.lists(parts(field), min_size=1, max_size=3).map(",".join))
+
+
+def celery_reads(field: Field, text: str) -> set[int] | None:
+    """The numbers that Celery expands a field to, or None if it refuses the field."""
+    try:
+        values = getattr(crontab(**{field.argument: text}), field.argument)
+    except (ValueError, ParseException):
+        return None
+    return set(values)
+
+
+def we_read(field: Field, text: str) -> set[int] | None:
+    """The same for us."""
+    try:
+        return set(parse_field(field, text)[1])
+    except CronError:
+        return None
+
+
+@settings(max_examples=500)
+@given(st.sampled_from(FIELDS), st.one_of(scribbles, st.text(max_size=8)))
+@example(FIELDS[WEEKDAY], "7")  # Sunday is 0, and only 0
+@example(FIELDS[WEEKDAY], "fri-mon")
+@example(FIELDS[0], "*/5-30")  # read as */5
+@example(FIELDS[0], "1-5/2,x")
+@example(FIELDS[0], "-0")
+@example(FIELDS[0], "*\n")
+@example(FIELDS[0], "*/0")
+@example(FIELDS[0], "*/" + "9" * 5000)
+@example(FIELDS[DAY], "0")
+def test_celery_and_we_take_the_same_fields_and_read_the_same_numbers(field: Field, text: str) -> None:
+    assert we_read(field, text) == celery_reads(field, text)
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_a_right_field_is_taken_by_both(data: st.DataObject) -> None:
+    field = data.draw(st.sampled_from(FIELDS))
+    text = data.draw(fields(field))
+    assert celery_reads(field, text) is not None
+    assert we_read(field, text) == celery_reads(field, text)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(FIELDS), scribbles)
+def test_a_field_s_normal_text_is_read_as_the_field_was_and_is_its_own_normal_text(field: Field, text: str) -> None:
+    try:
+        normal, values = parse_field(field, text)
+    except CronError:
+        return
+    assert parse_field(field, normal) == (normal, values)
+    assert celery_reads(field, normal) == values
+    assert normal.isascii()
+    assert normal.isprintable()
+
+
+@settings(max_examples=300)
+@given(st.tuples(*map(fields, FIELDS)))
+@example(("0", "0", "31", "2", "*"))
+@example(("0", "0", "30-31", "feb", "*"))
+@example(("0", "0", "29", "2", "*"))
+@example(("*", "*", "*/1", "*", "mon"))
+def test_a_cron_is_refused_if_celery_refuses_it_or_if_it_restricts_both_day_fields(texts: tuple[str, ...]) -> None:
+    try:
+        celery = crontab(**dict(zip(ARGUMENTS, texts, strict=True)))
+    except ValueError as error:
+        assert "never occurs" in str(error)
+        with pytest.raises(CronError):
+            parse_cron(list(texts))
+        return
+    if len(celery.day_of_month) < 31 and len(celery.day_of_week) < 7:
+        with pytest.raises(CronError, match="Celery runs it on days that are both, where cron means either"):
+            parse_cron(list(texts))
+        return
+    assert [set(values) for values in parse_cron(list(texts)).values] == [getattr(celery, name) for name in ARGUMENTS]
+
+
+def days_of(cron: Cron) -> list[datetime]:
+    """The days with runs, over eleven years with three leap years in them."""
+    first = datetime(2023, 1, 1, tzinfo=UTC)
+    every = (first + timedelta(days=number) for number in range(11 * 365 + 3))
+    return [
+        day
+        for day in every
+        if day.month in cron.values[3] and day.day in cron.values[2] and day.isoweekday() % 7 in cron.values[4]
+    ]
+
+
+def brute_force_gap(cron: Cron) -> float:
+    """Seconds of the shortest time between two runs, found by writing all of them down."""
+    times = sorted(timedelta(hours=h, minutes=m) for h, m in product(cron.values[1], cron.values[0]))
+    days = days_of(cron)
+    within = [later - earlier for earlier, later in pairwise(times)]
+    across = [later + times[0] - earlier - times[-1] for earlier, later in pairwise(days)]
+    return min(within + across).total_seconds()
+
+
+@st.composite
+def crons(draw: st.DrawFn) -> Cron:
+    texts = [draw(fields(field)) for field in FIELDS]
+    texts[draw(st.sampled_from([DAY, WEEKDAY]))] = "*"
+    try:
+        return parse_cron(texts)
+    except CronError:
+        return parse_cron(["0", "0", "29", "2", "*"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(crons())
+@example(parse_cron("0 0 29 2 *".split()))
+@example(parse_cron("0 0 31 * *".split()))
+@example(parse_cron("59 23 28 2 *".split()))
+@example(parse_cron("0 0 28,29 2 *".split()))
+@example(parse_cron("0 0 1 1,3 *".split()))
+@example(parse_cron("0 0 * * mon,fri".split()))
+@example(parse_cron("0 0 * 2,7 sun-mon".split()))
+@example(parse_cron("0,59 0,23 * * *".split()))
+def test_the_gap_is_the_shortest_time_between_two_runs(cron: Cron) -> None:
+    assert cron.gap == brute_force_gap(cron)
+
+
+def test_the_gap_agrees_with_when_celery_says_the_next_run_is() -> None:
+    cron = parse_cron("30 22-2/2 1,15 * *".split())
+    schedule = crontab(**dict(zip(ARGUMENTS, cron.texts, strict=True)))
+    schedule.tz = UTC  # type: ignore[misc]
+    now, runs = datetime(2027, 1, 1, tzinfo=UTC), []
+    while len(runs) < 200:
+        last, delta, _ = schedule.remaining_delta(now)
+        now = last + delta  # type: ignore[operator]
+        runs.append(now)
+    assert min(later - earlier for earlier, later in pairwise(runs)).total_seconds() == cron.gap
+
+
+@pytest.mark.parametrize("count", [1, 4, 6, 7])
+def test_a_cron_has_five_fields(count: int) -> None:
+    with pytest.raises(CronError, match=f"has {count} cron fields, and cron has 5"):
+        parse_cron(["*"] * count)

@@ -1,0 +1,182 @@
+"""Schedules: what is taken, the code and the words that follow, and when a run expires."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import ephem
+import pytest
+from celery.schedules import BaseSchedule, crontab, solar
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from local_extensions.cron import CronError
+from local_extensions.schedules import NICKNAMES, SOLAR_EVENTS, parse_schedule
+
+CELERY = {"crontab": crontab, "solar": solar, "timedelta": timedelta}
+
+
+def run(code: str) -> BaseSchedule | timedelta:
+    """What a schedule's code makes in the generated project."""
+    made: BaseSchedule | timedelta = eval(code, CELERY)  # noqa: S307
+    return made
+
+
+fields = st.sampled_from(["*", "0", "5", "*/7", "1-3", "3-1", "1,2", "2-10/4", "jan", "4,sun"])
+texts = st.one_of(
+    st.tuples(fields, fields, fields, fields, st.just("*")).map(" ".join),
+    st.tuples(fields, fields, st.just("*"), fields, fields).map(" ".join),
+    st.tuples(st.integers(1, 400 * 86400), st.sampled_from("smhd")).map(lambda pair: f"every {pair[0]}{pair[1]}"),
+    st.sampled_from(sorted(NICKNAMES)),
+    st.tuples(
+        st.just("solar"),
+        st.sampled_from(sorted(SOLAR_EVENTS)),
+        st.floats(-95, 95).map("{:.6f}".format),
+        st.floats(-185, 185).map("{:.2f}".format),
+    ).map(" ".join),
+)
+
+
+@settings(max_examples=300)
+@given(texts)
+def test_a_schedule_that_is_printed_reads_as_the_same_schedule(text: str) -> None:
+    try:
+        schedule = parse_schedule(text)
+    except CronError:
+        return
+    assert parse_schedule(schedule.text) == schedule
+    assert schedule.gap >= 1
+    assert 0 < schedule.expires < schedule.gap
+    run(schedule.code)
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=30))
+def test_no_text_does_worse_than_to_be_refused(text: str) -> None:
+    for head in ("", "every ", "solar ", "solar sunset ", "@"):
+        try:
+            schedule = parse_schedule(head + text)
+        except CronError:
+            continue
+        assert parse_schedule(schedule.text) == schedule
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("0 3 * * *", 'crontab(minute="0", hour="3")'),
+        ("* * * * *", "crontab()"),
+        ("*/5 * * * Mon-friday", 'crontab(minute="*/5", day_of_week="mon-fri")'),
+        ("0 0 1 jan,7 *", 'crontab(minute="0", hour="0", day_of_month="1", month_of_year="jan,7")'),
+        ("@weekly", 'crontab(minute="0", hour="0", day_of_week="0")'),
+        ("every 10m", "timedelta(minutes=10)"),
+        ("every 90 m", "timedelta(minutes=90)"),
+        ("every 3600s", "timedelta(hours=1)"),
+        ("every 48h", "timedelta(days=2)"),
+        ("solar sunset 48.85 2.35", 'solar("sunset", 48.85, 2.35)'),
+        ("solar dawn_civil -33.8700001 +151.0", 'solar("dawn_civil", -33.87, 151)'),
+    ],
+)
+def test_the_code_is_what_a_person_would_write(text: str, code: str) -> None:
+    assert parse_schedule(text).code == code
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("0 3 * * *", "every day at 03:00"),
+        ("0,30 6,18 * * *", "every day at 06:00, 06:30, 18:00 and 18:30"),
+        ("* * * * *", "every minute"),
+        ("*/15 * * * *", "every 15 minutes"),
+        ("*/1 */1 * * *", "every minute"),
+        ("*/7 * * * *", "on cron */7 * * * *"),
+        ("*/10 * * * 1-5", "every 10 minutes, Monday to Friday"),
+        ("0 * * * *", "every hour"),
+        ("15 */2 * * *", "every 2 hours at minute 15"),
+        ("0 */5 * * *", "on cron 0 */5 * * *"),
+        ("0 8 * * mon", "every Monday at 08:00"),
+        ("0 8 * * 0,6", "every Saturday and Sunday at 08:00"),
+        ("0 0 1 * *", "on day 1 of every month at 00:00"),
+        ("0 9 24,25 dec *", "every year on 24 December and 25 December at 09:00"),
+        ("5 4 * 2 1", "on cron 5 4 * 2 1"),
+        ("*/10 8-18 * * *", "on cron */10 8-18 * * *"),
+        ("0 8 * * 1,2,3,4,6", "on cron 0 8 * * 1,2,3,4,6"),
+        (f"{','.join(map(str, range(0, 60, 2)))} * * * *", "on a cron of its own"),
+        ("every 1s", "every second"),
+        ("every 60m", "every hour"),
+        ("every 90m", "every 90 minutes"),
+        ("solar sunset 48.85 2.35", "at sunset (48.85, 2.35)"),
+        ("solar dusk_astronomical 0 -0", "at astronomical dusk (0, 0)"),
+    ],
+)
+def test_the_words_say_when_it_runs(text: str, words: str) -> None:
+    assert parse_schedule(text).words == words
+
+
+@pytest.mark.parametrize(
+    ("text", "expires"),
+    [
+        ("every 1s", 0.9),
+        ("every 7s", 6.3),
+        ("every 10s", 9),
+        ("every 10m", 540),
+        ("0 3 * * *", 77760),
+        ("0,1 3 * * *", 54),
+        ("solar sunset 48.85 2.35", 38880),
+    ],
+)
+def test_a_run_expires_when_nine_tenths_of_the_gap_have_passed(text: str, expires: float) -> None:
+    assert parse_schedule(text).expires == expires
+    assert isinstance(parse_schedule(text).expires, type(expires))
+
+
+@pytest.mark.parametrize(("event", "latitude"), [("sunrise", 52), ("dusk_nautical", 66), ("sunset", -80)])
+def test_events_of_the_sun_are_never_closer_than_we_say(event: str, latitude: int) -> None:
+    # The steps of Celery's own schedule through a year: the next event after each one.
+    schedule = solar(event, latitude, 10)
+    start, gaps = ephem.Date("2027/1/1"), []
+    for _ in range(366):
+        following = schedule._next_event(start)
+        gaps.append((following - start) * 86400)
+        start = following + 1 / 86400
+    assert min(gaps[1:]) >= parse_schedule(f"solar {event} {latitude} 10").gap
+
+
+def test_the_events_of_the_sun_are_celery_s() -> None:
+    assert set(SOLAR_EVENTS) == solar._all_events
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "has no schedule after '='"),
+        ("every", "has no whole number and unit (s, m, h or d) after 'every'"),
+        ("every 10", "has no whole number and unit (s, m, h or d) after 'every'"),
+        ("every 1.5h", "has no whole number and unit (s, m, h or d) after 'every'"),
+        ("every -1h", "has no whole number and unit (s, m, h or d) after 'every'"),
+        ("every 1 0m", "has no whole number and unit (s, m, h or d) after 'every'"),
+        ("every 0s", "has an interval that is not between 1 second and 365 days"),
+        ("every 366d", "has an interval that is not between 1 second and 365 days"),
+        ("@never", "has no known name after '@': it is one of @hourly, @daily, @weekly, @monthly"),
+        ("@daily 5", "has no known name after '@': it is one of @hourly, @daily, @weekly, @monthly"),
+        ("solar sunset 48.85", "has no event, latitude and longitude after 'solar'"),
+        ("solar high_noon 1 1", f"has no known event of the sun: it is one of {', '.join(SOLAR_EVENTS)}"),
+        ("solar sunset 90.1 0", "has no latitude from -90 to 90 and longitude from -180 to 180 after the event"),
+        ("solar sunset 0 181", "has no latitude from -90 to 90 and longitude from -180 to 180 after the event"),
+        ("solar sunset nan 0", "has no latitude from -90 to 90 and longitude from -180 to 180 after the event"),
+        (
+            "0 25 * * *",
+            "has '25' for the hour, which takes 0-23, *, */2 and lists",
+        ),
+        ("0 0 * * 7", "has '7' for the weekday, which takes 0-6, sun-sat, *, */2 and lists"),
+        ("0 0 31 feb *", "never runs: no month of these has that day"),
+        (
+            "* * * *",
+            "has 4 cron fields, and cron has 5: minute, hour, day of the month, month, weekday",
+        ),
+    ],
+)
+def test_what_is_no_schedule_is_refused_with_its_reason(text: str, why: str) -> None:
+    with pytest.raises(CronError) as refusal:
+        parse_schedule(text)
+    assert str(refusal.value) == why

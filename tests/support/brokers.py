@@ -1,0 +1,135 @@
+"""Private brokers: each with its own port and folder on the loopback address, gone when the tests end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.support.processes import Process, free_port, wait_for_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Debian's wrapper in /usr/sbin changes to another user; the script under it runs as whoever calls it.
+RABBITMQ_FOLDERS = ("/usr/lib/rabbitmq/bin", "/opt/homebrew/sbin", "/usr/local/sbin")
+
+DATABASES = 256
+
+
+def redis_server() -> str | None:
+    """The Redis or Valkey server on this machine, or None."""
+    return shutil.which("redis-server") or shutil.which("valkey-server")
+
+
+def rabbitmq_folder() -> Path | None:
+    """Where rabbitmq-server and rabbitmqctl are on this machine, or None."""
+    found = [Path(folder) for folder in RABBITMQ_FOLDERS if (Path(folder) / "rabbitmq-server").is_file()]
+    return found[0] if found else None
+
+
+@contextlib.contextmanager
+def private_redis(folder: Path) -> Iterator[Redis]:
+    """A Redis or Valkey that keeps its data in `folder` and runs inside this block.
+
+    Raises:
+        LookupError: it is not installed.
+        AssertionError: it does not start within 10 s.
+    """
+    program = redis_server()
+    if program is None:
+        raise LookupError("redis-server is not installed")
+    folder.mkdir(parents=True)
+    port = free_port()
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+    # No file but the append-only one, and a database for whoever asks.
+    command += ["--appendonly", "yes", "--save", "", "--databases", str(DATABASES)]
+    with Process(command, cwd=folder, env=os.environ, name="redis-server") as server:
+        wait_for_port(port, server.popen, 10)
+        yield Redis(port)
+
+
+@contextlib.contextmanager
+def private_rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
+    """A RabbitMQ that keeps its data in `folder` and runs inside this block.
+
+    Raises:
+        LookupError: it is not installed.
+        AssertionError: it does not start within 60 s.
+    """
+    programs = rabbitmq_folder()
+    if programs is None:
+        raise LookupError("rabbitmq-server is not installed")
+    folder.mkdir(parents=True)
+    (folder / "rabbitmq.conf").write_text("log.console = true\nlog.console.level = info\n", encoding="utf-8")
+    (folder / "enabled_plugins").write_text("[].\n", encoding="utf-8")
+    port, mapper_port = free_port(), free_port()
+    variables = {
+        "HOME": str(folder),
+        "RABBITMQ_NODENAME": f"test{port}@localhost",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+        "RABBITMQ_LOG_BASE": str(folder / "logs"),
+        "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+        "RABBITMQ_PID_FILE": str(folder / "pid"),
+        "RABBITMQ_CONF_ENV_FILE": str(folder / "rabbitmq-env.conf"),
+        "ERL_EPMD_PORT": str(mapper_port),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+    }
+    env = {name: value for name, value in os.environ.items() if not name.startswith("RABBITMQ_")} | variables
+    try:
+        with Process([str(programs / "rabbitmq-server")], cwd=folder, env=env, name="rabbitmq-server") as server:
+            server.wait_for_line("Server startup complete", 60)
+            yield RabbitMQ(port, programs, env)
+    finally:
+        # Erlang's port mapper leaves the session of the server that started it.
+        subprocess.run(["epmd", "-port", str(mapper_port), "-kill"], env=env, capture_output=True, check=False)
+
+
+class Redis:
+    """A running private Redis."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._unused = iter(range(DATABASES))
+
+    def new_database(self) -> str:
+        """The URL of a database that nobody has used yet."""
+        return f"redis://127.0.0.1:{self._port}/{next(self._unused)}"
+
+
+class RabbitMQ:
+    """A running private RabbitMQ."""
+
+    def __init__(self, port: int, programs: Path, env: dict[str, str]) -> None:
+        self._port = port
+        self._programs = programs
+        self._env = env
+
+    def ctl(self, *arguments: str) -> str:
+        """What rabbitmqctl prints.
+
+        Raises:
+            subprocess.CalledProcessError: it failed.
+        """
+        ran = subprocess.run(
+            [str(self._programs / "rabbitmqctl"), *arguments],
+            env=self._env,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return ran.stdout
+
+    def new_vhost(self, name: str) -> str:
+        """The URL of a new virtual host, whose queues no other test sees."""
+        self.ctl("add_vhost", name)
+        self.ctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
+        return f"amqp://guest:guest@127.0.0.1:{self._port}/{name}"

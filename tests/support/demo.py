@@ -1,0 +1,38 @@
+"""`make demo`: a project from nothing, and its own `make demo`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from cookiecutter.main import cookiecutter
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Four queues on two pools, four jobs on four kinds of schedule.
+ANSWERS = {
+    "project_name": "Parcel Service",
+    "queues": "emails:4, reports:2, thumbnails:4@threads, webhooks:8@threads",
+    "beat_jobs": (
+        "cleanup = 0 3 * * * -> reports; health-check = every 10m -> webhooks; "
+        "digest('weekly', limit=100) = @weekly -> emails; night-mode = solar sunset 48.85 2.35 -> thumbnails"
+    ),
+}
+
+
+def main() -> int:
+    """Generate the project in a temporary folder and run its demo.
+
+    Returns:
+        The exit status of the project's `make demo`.
+    """
+    with tempfile.TemporaryDirectory(prefix="celery-template-demo-") as folder:
+        print(f"Generating a project in {folder}", flush=True)
+        project = cookiecutter(str(ROOT), no_input=True, extra_context=ANSWERS, output_dir=folder)
+        return subprocess.run(["make", "--no-print-directory", "demo"], cwd=project, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

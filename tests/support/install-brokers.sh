@@ -1,0 +1,29 @@
+#!/bin/sh
+# Installs the servers that the live tests start for themselves. Nothing is started here.
+set -eu
+
+missing=""
+command -v redis-server >/dev/null || missing="$missing redis-server"
+[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || command -v rabbitmq-server >/dev/null || missing="$missing rabbitmq-server"
+command -v systemd-analyze >/dev/null || missing="$missing systemd"
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+  echo "Not installed:$missing. On Debian or Ubuntu: sudo apt-get install$missing" >&2
+  # Elsewhere the tests that need them are skipped, and the table at the end says so.
+  [ "${CI:-}" != "true" ] || exit 1
+  exit 0
+fi
+
+# apt asks this file before it starts a service; 101 means no.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+fi
+
+echo "Installing$missing"
+apt-get update -qq
+# shellcheck disable=SC2086 # one word a package
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null

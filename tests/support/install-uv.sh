@@ -1,0 +1,19 @@
+#!/bin/sh
+# Installs uv as FOLDER/bin/uv, with nothing else beside it: install-uv.sh PYTHON FOLDER
+set -eu
+python=$1
+folder=$2
+
+if ! "$python" -m venv --clear "$folder/venv" >/dev/null 2>&1; then
+  # Debian and Ubuntu keep venv in a package of its own.
+  if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "$python cannot make a virtual environment. On Debian or Ubuntu: sudo apt-get install python3-venv" >&2
+    exit 1
+  fi
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null
+  "$python" -m venv --clear "$folder/venv"
+fi
+"$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check uv
+mkdir -p "$folder/bin"
+ln -sf ../venv/bin/uv "$folder/bin/uv"

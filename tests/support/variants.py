@@ -1,0 +1,173 @@
+"""Which answers are tested. The choices come from cookiecutter.json: a new answer is covered without a change here."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local_extensions.choices import UNSUPPORTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Answer = str | bool
+
+# These change what is in the same files, so every combination of theirs is baked, linted, type-checked and run.
+CROSSED = ("framework", "broker", "result_backend", "beat_scheduler", "examples", "monitoring", "kubernetes")
+
+# Queues and beat jobs that stress one thing each. The default answers are a shape, too.
+SHAPES: dict[str, dict[str, str]] = {
+    "default": {},
+    "no-beat": {"beat_jobs": ""},
+    "one-queue": {"queues": "default", "beat_jobs": "tidy = @daily"},
+    "pools": {
+        "queues": "high-priority:auto, thumbnails:1, webhooks:50@threads, crawl:100@gevent",
+        "beat_jobs": "sweep = every 30s -> high-priority; fetch = */5 * * * 1-5 -> crawl",
+    },
+    "arguments": {
+        "queues": "emails:8, reports:2@threads",
+        "beat_jobs": (
+            "purge(30, dry_run=False) = @daily -> reports; "
+            "sync([1, 2, 'three'], {'a': None, 'b': [True, 1.5]}, label='it\\'s \"quoted\"', limit=None) = every 90m; "
+            "digest('weekly', 10, 20, recipients=['ops@example.com'], subject='A subject that is long enough to need a "
+            "line of its own when it is written out as an argument') = 0 6 * * mon -> emails; "
+            "lamps(-1) = solar sunset 48.85 2.35 -> reports"
+        ),
+        "timezone": "Europe/Paris",
+    },
+    "schedules": {
+        "queues": "default:2, slow:1",
+        # Line breaks separate jobs, too.
+        "beat_jobs": (
+            "every-second = every 1s\nevery-two-days = every 2d -> slow\nhourly = @hourly\nweekly = @weekly -> slow\n"
+            "monthly = @monthly\nquarter-past = 15 */2 * * *\nsome-months = 0 0 1 jan,jul * -> slow\n"
+            "office-hours = 0 9-17 * * mon-fri\ndawn = solar dawn_civil -33.87 151.21"
+        ),
+        "task_time_limit": "43200",
+    },
+    "shortest": {"task_time_limit": "1", "timezone": "Asia/Kathmandu"},
+    "many": {
+        "queues": ", ".join(f"queue-{number}:{1 + number % 8}" for number in range(40)),
+        "beat_jobs": "; ".join(f"job-{number} = every {number + 1}m -> queue-{number % 40}" for number in range(80)),
+        "task_time_limit": "3600",
+    },
+    "long-names": {
+        "project_slug": "a_project_whose_name_goes_on_for_long",
+        "project_name": "A project whose name goes on for long",
+        "queues": f"{'q' * 60}:1, {'r' * 60}:1@threads",
+        "beat_jobs": f"{'j' * 50} = every 5m -> {'r' * 60}; {'k' * 50}(1, 'two', three=3.0) = @daily",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One set of answers, and a name for it that a person can read."""
+
+    id: str
+    answers: Mapping[str, Answer]
+    shape: str = "default"
+
+    def __str__(self) -> str:
+        return self.id
+
+
+def questions() -> dict[str, Any]:
+    """The public questions of cookiecutter.json, with their default or their list of answers."""
+    context = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+    return {name: value for name, value in context.items() if not name.startswith("_")}
+
+
+def choices() -> dict[str, list[Answer]]:
+    """The questions that offer answers to choose from, the default first."""
+    offered: dict[str, list[Answer]] = {}
+    for name, value in questions().items():
+        if isinstance(value, bool):
+            offered[name] = [value, not value]
+        elif isinstance(value, list):
+            offered[name] = list(value)
+    return offered
+
+
+def combinations(names: list[str]) -> Iterator[dict[str, Answer]]:
+    """Every combination of the answers to these questions."""
+    offered = choices()
+    for answers in itertools.product(*(offered[name] for name in names)):
+        yield dict(zip(names, answers, strict=True))
+
+
+def supported(answers: Mapping[str, Answer]) -> bool:
+    """Whether these answers work together; local_extensions lists those that do not."""
+    return not any(answers.items() >= refused.answers.items() for refused in UNSUPPORTED)
+
+
+def label(name: str, answer: Answer) -> str:
+    """`redis` for an answer, `examples` or `no-examples` for a boolean."""
+    if isinstance(answer, bool):
+        return name if answer else f"no-{name}"
+    return answer.lower()
+
+
+def variant(answers: Mapping[str, Answer], shape: str = "default") -> Variant:
+    """The variant of these answers and this shape's queues and jobs."""
+    offered = choices()
+    parts = [label(name, answer) for name, answer in answers.items() if len(offered[name]) > 1]
+    if shape != "default":
+        parts.append(shape)
+    return Variant("-".join(parts), {**answers, **SHAPES[shape]}, shape)
+
+
+def crossed() -> list[str]:
+    """The questions of CROSSED that are asked."""
+    return [name for name in CROSSED if name in choices()]
+
+
+def core_variants() -> list[Variant]:
+    """Every combination of the questions that meet in the same files."""
+    return [variant(answers) for answers in combinations(crossed()) if supported(answers)]
+
+
+def shaped_variants() -> list[Variant]:
+    """Every combination of the crossed questions with every shape: all the Python there is."""
+    return [
+        variant(answers, shape)
+        for answers, shape in itertools.product(combinations(crossed()), SHAPES)
+        if supported(answers)
+    ]
+
+
+def all_variants() -> list[Variant]:
+    """Every combination of every choice, and every combination of the crossed ones with every shape."""
+    every = [variant(answers) for answers in combinations(list(choices())) if supported(answers)]
+    return every + [each for each in shaped_variants() if each.shape != "default"]
+
+
+def suite_variants() -> list[Variant]:
+    """Whose own tests are run: every combination of the crossed questions with and without beat, and every shape."""
+    combined = [answers for answers in combinations(crossed()) if supported(answers)]
+    both = [variant(answers, shape) for answers in combined for shape in ("default", "no-beat")]
+    others = [shape for shape in SHAPES if shape not in {"default", "no-beat"}]
+    return both + [variant(answers, shape) for answers, shape in zip(itertools.cycle(combined), others, strict=False)]
+
+
+def few_variants() -> list[Variant]:
+    """So few that every answer and every shape occurs at least once."""
+    candidates = [each for each in all_variants() if each.shape == "default"]
+    missing = {(name, answer) for name, answers in choices().items() for answer in answers}
+    few: list[Variant] = []
+    while missing:
+        best = max(candidates, key=lambda each: len(missing & each.answers.items()))
+        missing -= best.answers.items()
+        few.append(best)
+    # Shapes that are left over take the crossed combinations in turn.
+    turns = range(max(len(few), len(SHAPES)))
+    answers = itertools.chain((each.answers for each in few), itertools.cycle(each.answers for each in core_variants()))
+    return [
+        variant({name: chosen[name] for name in choices() if name in chosen}, shape)
+        for _, chosen, shape in zip(turns, answers, itertools.cycle(SHAPES), strict=False)
+    ]

@@ -1,0 +1,59 @@
+"""The README's first command: a project from nothing whose worker and beat run tasks."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.demo import ANSWERS
+from tests.support.project import clean_environment
+from tests.support.variants import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.bakery import Bakery
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+
+QUEUES = [piece.split(":")[0].strip() for piece in ANSWERS["queues"].split(",")]
+JOBS = [piece.split("=")[0].split("(")[0].strip() for piece in ANSWERS["beat_jobs"].split("; ")]
+
+
+def make_demo(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", "demo"],
+        cwd=folder,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_the_templates_demo_runs_a_task_on_every_queue_and_names_them() -> None:
+    ran = make_demo(ROOT)
+
+    assert ran.returncode == 0, ran.stdout
+    missing = [name for name in (*QUEUES, *JOBS) if name not in ran.stdout]
+    assert not missing, f"the table does not name {missing}:\n{ran.stdout}"
+
+
+def test_a_projects_demo_fails_when_a_task_fails(bake: Bakery, tmp_path: Path) -> None:
+    project = bake(**ANSWERS).copy_to(tmp_path)
+    tasks = project.package / "tasks" / "reports.py"
+    written = tasks.read_text(encoding="utf-8")
+    assert "def cleanup() -> None:\n" in written
+    tasks.write_text(
+        written.replace("def cleanup() -> None:\n", 'def cleanup() -> None:\n    raise RuntimeError("broken")\n'),
+        encoding="utf-8",
+    )
+
+    ran = make_demo(project.path)
+
+    assert ran.returncode != 0, ran.stdout

@@ -1,0 +1,68 @@
+"""A variant's own tests and checks, in its own installed environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import count
+from tests.support.environments import interpreters
+from tests.support.variants import few_variants, suite_variants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.support.bakery import Bakery
+    from tests.support.environments import Environment
+    from tests.support.variants import Variant
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "variant" in metafunc.fixturenames:
+        quick = metafunc.config.getoption("quick")
+        metafunc.parametrize("variant", few_variants()[:2] if quick else suite_variants(), ids=str)
+
+
+def test_a_variant_passes_its_own_tests(
+    variant: Variant,
+    bake: Bakery,
+    installed: Callable[..., Environment],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    count(request, "suite")
+    project = bake(**variant.answers).copy_to(tmp_path)
+
+    ran = project.run("pytest", "-q", environment=installed(project), timeout=300)
+
+    assert " passed" in ran.stdout
+    # What its own suite skips is not tested.
+    assert " skipped" not in ran.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13", "3.14"])
+def test_the_default_project_passes_its_tests_on_every_python_it_supports(
+    version: str, bake: Bakery, installed: Callable[..., Environment], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if version not in interpreters():
+        pytest.skip(f"this machine has no Python {version}")
+    count(request, "suite")
+    project = bake(python_version=version).copy_to(tmp_path)
+
+    project.run("pytest", "-q", environment=installed(project, python=interpreters()[version]), timeout=300)
+
+
+def test_a_broken_project_fails_its_own_tests(
+    bake: Bakery, installed: Callable[..., Environment], tmp_path: Path
+) -> None:
+    project = bake().copy_to(tmp_path)
+    queues = project.package / "queues.py"
+    queues.write_text(queues.read_text(encoding="utf-8").replace('"low_priority"', '"lost"'), encoding="utf-8")
+
+    ran = project.run("pytest", "-q", environment=installed(project), timeout=300, check=False)
+
+    assert ran.returncode == 1, ran.stdout
+    assert " failed" in ran.stdout

@@ -1,0 +1,51 @@
+"""Quorum queues: replicated, on disk, and with an end for tasks that kill one worker after the other.
+
+https://www.rabbitmq.com/docs/quorum-queues
+"""
+
+from typing import Any
+
+from kombu import Exchange, Queue
+from kombu.transport.native_delayed_delivery import (
+    bind_queue_to_native_delayed_delivery_exchange,
+    declare_native_delayed_delivery_exchanges_and_queues,
+)
+
+EXCHANGE = Exchange("tasks", type="topic")
+"""Native delayed delivery (countdown, eta, retries) needs a topic exchange."""
+
+DEAD_LETTERS = Queue("dead_letters", queue_arguments={"x-queue-type": "quorum"})
+"""Where a task ends that was rejected, or that took one worker after the other with it."""
+
+QUEUE_ARGUMENTS = {
+    "x-queue-type": "quorum",  # replicated, and written to disk before a publish is confirmed
+    "x-delivery-limit": 20,  # deliveries; a message that outlives so many workers is poison
+    "x-dead-letter-exchange": "",  # the default exchange, which delivers to the queue of the routing key's name
+    "x-dead-letter-routing-key": DEAD_LETTERS.name,
+    "x-dead-letter-strategy": "at-least-once",  # survives a restart on the way between the two queues
+    "x-overflow": "reject-publish",  # that strategy asks for it
+}
+
+
+class TaskQueue(Queue):
+    """A queue that brings along what it needs, so that it does not matter who starts first."""
+
+    def declare(self, nowait: bool = False, channel: Any = None) -> str | None:
+        """Declare the queue, and before it where its dead letters and its delayed messages go.
+
+        RabbitMQ drops a dead letter that has nowhere to go, and refuses a delayed message while no worker
+        has ever been there to declare the exchanges for it.
+        """
+        channel = channel or self.channel
+        client = channel.connection.client
+        DEAD_LETTERS(channel).declare()
+        name = super().declare(nowait=nowait, channel=channel)
+        if client.transport.driver_type == "amqp":  # not in tests and demonstrations on other brokers
+            declare_native_delayed_delivery_exchanges_and_queues(client, "quorum")
+            bind_queue_to_native_delayed_delivery_exchange(client, self)
+        return name
+
+
+def task_queue(name: str) -> TaskQueue:
+    """The declaration of the queue `name`."""
+    return TaskQueue(name, EXCHANGE, routing_key=name, queue_arguments=QUEUE_ARGUMENTS)

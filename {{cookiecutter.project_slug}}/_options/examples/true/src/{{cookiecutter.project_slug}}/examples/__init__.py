@@ -1,0 +1,5 @@
+"""A tour of patterns, each in a module of its own.
+
+Its tasks have no route, so they run on the first queue. When you have seen enough, delete this folder,
+`tests/examples/`, and their mention in `celeryconfig.py`.
+"""

@@ -1,0 +1,154 @@
+#!/bin/sh
+# Installs this project on a machine with systemd, or brings an installed one up to date:
+#
+#   sudo deploy/systemd/install.sh              install or upgrade, then start or restart everything
+#        deploy/systemd/install.sh --dry-run    say what would be done, and do nothing
+#   sudo deploy/systemd/install.sh --rollback   go back to the release before
+#   sudo deploy/systemd/install.sh --uninstall  stop and remove everything but settings and state
+#
+# Settings are in /etc/{{ plan().slug }}; what is there is never overwritten.
+set -eu
+
+slug={{ plan().slug }}
+user={{ plan().slug[:31] }}
+target=$slug.target
+etc=/etc/$slug
+opt=/opt/$slug
+units=/etc/systemd/system
+here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
+root=$(CDPATH='' cd "$here/../.." && pwd)
+
+dry_run=
+action=install
+for argument in "$@"; do
+  case $argument in
+    --dry-run) dry_run=yes ;;
+    --rollback | --uninstall) action=${argument#--} ;;
+    *)
+      sed -n '2,/^set /s/^#[ ]\{0,1\}//p' "$0"
+      [ "$argument" = --help ] && exit 0
+      exit 2
+      ;;
+  esac
+done
+
+fail() {
+  echo "$1" >&2
+  exit 1
+}
+
+# Runs a command, or shows it in a dry run.
+run() {
+  if [ "$dry_run" ]; then echo "+ $*"; else "$@"; fi
+}
+
+# Prints the units that this project consists of: a worker for each queue and, if there are jobs, beat.
+services() {
+  for file in "$here"/worker-*.env; do
+    queue=${file##*/worker-}
+    echo "$slug-worker@${queue%.env}.service"
+  done
+  [ ! -e "$here/$slug-beat.service" ] || echo "$slug-beat.service"
+}
+
+# Makes a release of its own, so that running workers keep theirs until they are restarted.
+install_release() {
+  uv=$(command -v uv || true)
+  if [ -z "$uv" ]; then
+    uv=$opt/uv/bin/uv
+    run python3 -m venv "$opt/uv"
+    run "$opt/uv/bin/pip" install --quiet --disable-pip-version-check \
+      "uv==$(sed -n 's/^ARG UV_VERSION=//p' "$root/Dockerfile")"
+  fi
+  release=$opt/releases/$(date -u +%Y%m%dT%H%M%SZ)
+  run env UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT="$release" UV_PYTHON_DOWNLOADS=never \
+    "$uv" sync --quiet --project "$root" --python "$(command -v python3)" --locked --no-dev --no-editable
+  run runuser -u "$user" -- "$release/bin/celery" --version ||
+    fail "the user $user cannot run $release/bin/celery: is its Python in a place that only root may read?"
+  activate "$release"
+  # Keep this release and the two before it.
+  find "$opt/releases" -mindepth 1 -maxdepth 1 2>/dev/null | sort -r | tail -n +4 | while read -r old; do
+    run rm -rf "$old"
+  done
+}
+
+# Points the units at a release, in one step.
+activate() {
+  run ln -sfn "$1" "$opt/current.new"
+  run mv -T "$opt/current.new" "$opt/current"
+}
+
+install_settings() {
+  run install -d -m 750 "$etc"
+  if [ ! -e "$etc/environment" ]; then
+    # What .env.example says, without Compose's passwords and for servers on this machine.
+    environment=$(sed -e '1,/^$/d' -e 's/\${[A-Z]*_PASSWORD}@[a-z]*:/CHANGE_ME@localhost:/' "$root/.env.example")
+    if [ "$dry_run" ]; then
+      echo "+ write $etc/environment"
+    else
+      (umask 077 && echo "$environment" >"$etc/environment")
+    fi
+  fi
+  for file in "$here"/worker-*.env; do
+    [ -e "$etc/${file##*/}" ] || run install -m 640 "$file" "$etc"
+  done
+}
+
+install_units() {
+  run install -m 644 "$here/$slug-worker@.service" "$here/$target" "$units"
+  [ ! -e "$here/$slug-beat.service" ] || run install -m 644 "$here/$slug-beat.service" "$units"
+  for file in "$here"/worker-*.conf; do
+    queue=${file##*/worker-}
+    run install -D -m 644 "$file" "$units/$slug-worker@${queue%.conf}.service.d/10-queue.conf"
+  done
+  run systemctl daemon-reload
+  # What an earlier release had and this one has not.
+  for link in "$units/$target.wants"/*; do
+    [ ! -L "$link" ] || services | grep -qxF "${link##*/}" || run systemctl disable --now "${link##*/}"
+  done
+  # shellcheck disable=SC2046 # names of units have no spaces
+  run systemctl enable --quiet "$target" $(services)
+}
+
+restart() {
+  if grep -qs CHANGE_ME "$etc/environment"; then
+    echo "Now write the broker's address and password into $etc/environment, then: systemctl start $target"
+  else
+    run systemctl restart "$target"
+    run systemctl --no-pager list-dependencies "$target"
+  fi
+}
+
+rollback() {
+  current=$(readlink "$opt/current") || fail "$slug is not installed"
+  before=$(find "$opt/releases" -mindepth 1 -maxdepth 1 | sort | sed -n "\\|^$current\$|q;p" | tail -n 1)
+  [ "$before" ] || fail "there is no release before $current"
+  activate "$before"
+  restart
+}
+
+uninstall() {
+  run systemctl stop "$target" "$slug-*.service"
+  # shellcheck disable=SC2046 # names of units have no spaces
+  run systemctl disable --quiet "$target" $(services)
+  run rm -rf "$opt" "$units/$target" "$units/$target.wants" "$units/$slug-worker@.service" "$units/$slug-beat.service" \
+    "$units/$slug-worker@"*.service.d "/etc/sysusers.d/$slug.conf"
+  run systemctl daemon-reload
+  echo "Left: $etc, /var/lib/$slug and the user $user."
+}
+
+[ "$dry_run" ] || [ "$(id -u)" -eq 0 ] || fail "run it as root, or with --dry-run"
+
+case $action in
+  install)
+    [ -e "$root/uv.lock" ] || fail "there is no uv.lock: run make lock first"
+    run install -m 644 "$here/$slug.sysusers.conf" "/etc/sysusers.d/$slug.conf"
+    run systemd-sysusers "/etc/sysusers.d/$slug.conf"
+    install_release
+    install_settings
+    install_units
+    restart
+    ;;
+  rollback) rollback ;;
+  uninstall) uninstall ;;
+esac

@@ -1,0 +1,9 @@
+"""The Celery application: `celery -A {{ cookiecutter.project_slug }}.celery_app worker`."""
+
+from celery import Celery
+
+from {{ cookiecutter.project_slug }} import celeryconfig
+from {{ cookiecutter.project_slug }} import signals as signals  # connects the receivers
+
+app = Celery("{{ cookiecutter.project_slug }}", task_cls="{{ cookiecutter.project_slug }}.base_task:BaseTask")
+app.config_from_object(celeryconfig)

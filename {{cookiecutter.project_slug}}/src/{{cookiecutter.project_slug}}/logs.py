@@ -1,0 +1,59 @@
+"""Structured logs for our code, Celery's and every library's, in one format.
+
+`structlog.get_logger()` and `logging.getLogger()` both end here. Inside a task each line carries its
+`task_id`, `task_name` and the `request_id` of whoever sent it.
+"""
+
+import logging
+import logging.config
+import sys
+
+import structlog
+from structlog.typing import Processor
+
+from {{ cookiecutter.project_slug }}.settings import env
+
+SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+RENDERERS: dict[str, list[Processor]] = {
+    "json": [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)],
+    "console": [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())],
+}
+
+
+def configure() -> None:
+    """Send every log record of this process to standard error, in `LOG_FORMAT` from `LOG_LEVEL` on."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "structured": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "foreign_pre_chain": [*SHARED, structlog.stdlib.ExtraAdder()],
+                    "processors": [
+                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        *RENDERERS[env.log_format],
+                    ],
+                }
+            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+            "root": {"handlers": ["stderr"], "level": env.log_level},
+        }
+    )

@@ -1,0 +1,89 @@
+"""The environment of this process, typed, and validated when it starts.
+
+A missing or bad variable ends the process with exit status 1 and one clear line for each mistake.
+"""
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Scheme:
+    """Checks that a URL begins with one of these schemes."""
+
+    def __init__(self, *schemes: str) -> None:
+        self.schemes = schemes
+
+    def __call__(self, url: str) -> str:
+        """The same URL; a ValueError if it begins otherwise."""
+        if urlsplit(url).scheme not in self.schemes:
+            raise ValueError(f"must begin with one of: {', '.join(f'{scheme}://' for scheme in self.schemes)}")
+        return url
+
+
+class Environment(BaseSettings):
+    """What an operator may change. Each field is the variable of the same name in capitals."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
+
+{% for variable in plan().urls %}
+    {{ variable.name | lower }}: Annotated[str, AfterValidator(Scheme({{ variable.schemes | map("tojson") | join(", ") }}))] = Field(
+        examples=["{{ variable.example }}"],
+        description="{{ variable.description }}",
+    )
+{% endfor %}
+    celery_publish_timeout: float = Field(
+        default=60,
+        ge=0,
+        examples=["60"],
+        description="Seconds for which sending a task outlasts a broker that is away.",
+    )
+    sentry_dsn: str = Field(
+        default="",
+        examples=["https://key@sentry.example.com/1"],
+        description="Where Sentry receives errors; empty: Sentry is off.",
+    )
+    sentry_environment: str = Field(
+        default="production",
+        examples=["production"],
+        description="The environment's name in Sentry.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        default="INFO",
+        examples=["INFO"],
+        description="The least severe log messages that are written.",
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="json",
+        examples=["json"],
+        description="A JSON object a line for machines, or coloured text for people.",
+    )
+    heartbeat_file: str = Field(
+        default="",
+        examples=["/run/{{ cookiecutter.project_slug }}/heartbeat"],
+        description="A file that is touched while the worker or beat is alive; empty: none.",
+    )
+
+
+def read_environment() -> Environment:
+    """The validated environment.
+
+    Raises:
+        SystemExit: a variable is missing or bad; the message has one line for each. Values are not
+            repeated in it, since URLs hold passwords.
+    """
+    try:
+        return Environment()
+    except ValidationError as error:
+        lines = []
+        for mistake in error.errors():
+            field = str(mistake["loc"][0])
+            reason = "is missing" if mistake["type"] == "missing" else mistake["msg"].removeprefix("Value error, ")
+            example = (Environment.model_fields[field].examples or [""])[0]
+            lines.append(f"{field.upper()}: {reason}. Write for example: {field.upper()}={example}")
+        raise SystemExit("\n".join(lines)) from None
+
+
+env = read_environment()

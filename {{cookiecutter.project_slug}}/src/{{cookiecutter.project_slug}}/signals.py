@@ -1,0 +1,105 @@
+"""What happens around tasks and processes: every signal that this project listens to.
+
+https://docs.celeryq.dev/en/stable/userguide/signals.html
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from contextvars import Token
+from typing import Any
+
+import sentry_sdk
+from celery import Task, signals
+from celery.beat import Service
+from sentry_sdk.integrations.celery import CeleryIntegration
+from structlog.contextvars import bind_contextvars, get_contextvars, reset_contextvars
+
+from {{ cookiecutter.project_slug }} import health, logs
+from {{ cookiecutter.project_slug }}.settings import env
+
+WARM_SHUTDOWN = {{ plan().limits.warm_shutdown }}
+"""Seconds that a stopping worker lets its tasks finish; its supervisor kills it 20 s later."""
+
+_log_contexts: dict[str, Mapping[str, Token[Any]]] = {}
+
+
+@signals.setup_logging.connect
+def configure_logs(**_: Any) -> None:
+    """Replace Celery's logging; that this receiver exists keeps Celery from setting up its own."""
+    logs.configure()
+
+
+@signals.celeryd_init.connect
+@signals.beat_init.connect
+def start_sentry(**_: Any) -> None:
+    """Report errors, and beat's jobs as monitors, if `SENTRY_DSN` says where."""
+    if env.sentry_dsn:
+        sentry_sdk.init(
+            dsn=env.sentry_dsn,
+            environment=env.sentry_environment,
+            integrations=[CeleryIntegration(monitor_beat_tasks=True)],
+        )
+
+
+@signals.before_task_publish.connect
+def pass_on_request_id(headers: dict[str, Any], **_: Any) -> None:
+    """Send along the id of the request, or of the first task, that this task goes back to."""
+    headers.setdefault("request_id", get_contextvars().get("request_id", headers["id"]))
+
+
+@signals.task_prerun.connect
+def bind_log_context(task_id: str, task: Task[Any, Any], **_: Any) -> None:
+    """Let each log line of a task say which task it comes from."""
+    request_id = task.request.get("request_id", task_id)
+    _log_contexts[task_id] = bind_contextvars(task_id=task_id, task_name=task.name, request_id=request_id)
+
+
+@signals.task_postrun.connect
+def reset_log_context(task_id: str, **_: Any) -> None:
+    """Leave the log context as it was before the task."""
+    if tokens := _log_contexts.pop(task_id, None):
+        reset_contextvars(**tokens)
+
+
+@signals.worker_ready.connect
+def report_ready(**_: Any) -> None:
+    """Tell the supervisor that this worker takes tasks."""
+    health.beat()
+    health.notify_systemd("READY=1")
+
+
+@signals.heartbeat_sent.connect
+def report_worker_alive(**_: Any) -> None:
+    """Beat with Celery's own heartbeat, which the worker's main process sends every two seconds."""
+    health.beat()
+
+
+@signals.beat_init.connect
+def report_beat_alive(sender: Service, **_: Any) -> None:
+    """Beat at each tick of the scheduler, whichever it is."""
+    tick = sender.scheduler.tick
+
+    def tick_and_report(*args: Any, **kwargs: Any) -> float:
+        interval = tick(*args, **kwargs)
+        health.beat()
+        return interval
+
+    sender.scheduler.tick = tick_and_report  # type: ignore[method-assign]
+    health.notify_systemd("READY=1")
+
+
+@signals.worker_shutting_down.connect
+def bound_warm_shutdown(how: str, **_: Any) -> None:
+    """Requeue what still runs shortly before the supervisor would kill it.
+
+    SIGTERM is a warm shutdown: the worker lets its tasks finish. A task that takes longer than the
+    supervisor waits would be killed with the worker, and on Redis come back only when its visibility
+    timeout has passed. SIGQUIT is a cold shutdown, which gives running tasks back to the broker at once.
+    """
+    health.notify_systemd("STOPPING=1")
+    if how == "Warm":
+        timer = threading.Timer(WARM_SHUTDOWN, os.kill, (os.getpid(), signal.SIGQUIT))
+        timer.daemon = True
+        timer.start()

@@ -1,0 +1,63 @@
+"""A missing or bad variable is one clear line, and nothing starts."""
+
+import subprocess
+import sys
+
+import pytest
+
+from {{ cookiecutter.project_slug }}.settings import Environment, read_environment
+
+from .conftest import ENVIRONMENT
+
+EXAMPLE = "{{ plan().broker.url.example }}"
+
+
+def test_what_the_environment_says_is_what_the_settings_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "DEBUG")
+    monkeypatch.setenv("CELERY_PUBLISH_TIMEOUT", "2.5")
+    assert read_environment().log_level == "DEBUG"
+    assert read_environment().celery_publish_timeout == 2.5
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "")
+    assert read_environment().log_level == "INFO"
+
+
+def test_every_mistake_is_one_line_with_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CELERY_BROKER_URL")
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    with pytest.raises(SystemExit) as stop:
+        read_environment()
+    missing, bad = str(stop.value).splitlines()
+    assert missing == f"CELERY_BROKER_URL: is missing. Write for example: CELERY_BROKER_URL={EXAMPLE}"
+    assert bad.startswith("LOG_LEVEL: Input should be 'DEBUG', ")
+    assert bad.endswith(". Write for example: LOG_LEVEL=INFO")
+
+
+def test_a_bad_url_is_not_repeated_since_it_may_hold_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CELERY_BROKER_URL", "http://user:secret@localhost")
+    with pytest.raises(SystemExit, match=r"^CELERY_BROKER_URL: must begin with one of: ") as stop:
+        read_environment()
+    assert "secret" not in str(stop.value)
+
+
+def test_a_worker_does_not_start_without_its_broker() -> None:
+    environment = {name: value for name, value in ENVIRONMENT.items() if name != "CELERY_BROKER_URL"}
+    worker = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "{{ cookiecutter.project_slug }}.celery_app", "worker"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert worker.returncode == 1
+    assert worker.stderr.startswith("CELERY_BROKER_URL: is missing.")
+    assert worker.stderr.count("\n") == 1
+
+
+def test_every_variable_has_a_description_and_an_example() -> None:
+    for name, field in Environment.model_fields.items():
+        assert field.description, name
+        assert field.examples, name
