@@ -261,7 +261,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
 
     results = result_backend.url is not None
     jobs = tuple(beat_job(slug, job) for job in job_answers)
-    queues = with_jobs(tuple(queue_answers.values()), jobs, results=results)
+    queues = with_jobs(tuple(queue_answers.values()), jobs, broker, results=results)
     pools = {queue.pool for queue in queues}
     extras = {broker.extra, result_backend.extra, *(pool.extra for pool in POOLS if pool.name in pools)}
     extras |= {"solar" for job in jobs if job.schedule.kind == "solar"}
