@@ -71,6 +71,8 @@ def slug_problem(word: str) -> str | None:
         return "is empty"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", word):
         return f"is not a Python package name: {_characters(word, 'a-z, 0-9 and _')}"
+    if word.endswith("_"):
+        return "ends with _, which the name of a distribution or an image may not"
     if len(word) > LONGEST_SLUG:
         return f"has {len(word)} characters, and {LONGEST_SLUG} are the most"
     return _taken(word)
