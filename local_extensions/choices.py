@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,11 +59,13 @@ class Framework(Choice):
         task_module: the module of the class that tasks derive from.
         task_class: that class.
         packages: requirements that it adds.
+        web: whether it serves HTTP, so that tasks come in that way.
     """
 
     task_module: str
     task_class: str
     packages: tuple[str, ...] = ()
+    web: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Broker(Choice):
         queue_import: where the class or function comes from that declares a queue.
         queue_code: the code that declares the queue `name`.
         waits: for the README: what the broker does after a limit, that attribute of `Limits`, where it is set.
+        impatience: its transport options in a process that answers HTTP requests, where nobody waits for long.
     """
 
     extra: str
@@ -89,16 +92,22 @@ class Broker(Choice):
     queue_import: str = "from kombu import Queue"
     queue_code: str = "Queue(name.value, routing_key=name.value)"
     waits: tuple[tuple[str, str, str], ...] = ()
+    impatience: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ResultBackend(Choice):
-    """Where results are kept; the one named "none" has no server and no URL."""
+    """Where results are kept; the one named "none" has no server and no URL.
+
+    Attributes:
+        impatience: Celery settings for it in a process that answers HTTP requests, where nobody waits for long.
+    """
 
     extra: str = ""
     service: Service | None = None
     url: Url | None = None
     packages: tuple[str, ...] = ()
+    impatience: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,7 +139,17 @@ class License(Choice):
 
 HIREDIS = "hiredis>=3.5"
 
-FRAMEWORKS = (Framework("none", "no framework", task_module="celery", task_class="Task"),)
+FRAMEWORKS = (
+    Framework("none", "no framework", task_module="celery", task_class="Task"),
+    Framework(
+        "fastapi",
+        "FastAPI",
+        task_module="celery",
+        task_class="Task",
+        packages=("fastapi>=0.165", "uvicorn[standard]>=0.54"),
+        web=True,
+    ),
+)
 
 BROKERS = (
     Broker(
@@ -148,6 +167,7 @@ BROKERS = (
         ),
         packages=(HIREDIS,),
         waits=(("Redis hands out a lost worker's task again after", "visibility_timeout", "celeryconfig.py"),),
+        impatience={"connect_retries_timeout": 1, "socket_timeout": 1, "socket_connect_timeout": 1},
     ),
     Broker(
         "rabbitmq",
@@ -167,6 +187,7 @@ BROKERS = (
         waits=(
             ("RabbitMQ closes a stuck worker's channel after", "consumer_timeout", "deploy/rabbitmq/rabbitmq.conf"),
         ),
+        impatience={"connect_retries_timeout": 1, "read_timeout": 1, "write_timeout": 1},
     ),
 )
 
@@ -185,6 +206,11 @@ RESULT_BACKENDS = (
             test="cache+memory://",
         ),
         packages=(HIREDIS,),
+        impatience={
+            "redis_socket_timeout": 1,
+            "redis_socket_connect_timeout": 1,
+            "result_backend_transport_options": {"retry_policy": {"timeout": 1}},
+        },
     ),
     ResultBackend("none", "none"),
 )

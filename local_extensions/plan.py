@@ -181,6 +181,30 @@ class Plan:
         return tuple(f"{self.slug}.examples.{module}" for module in modules) if self.examples else ()
 
     @property
+    def task_class(self) -> str:
+        """The class of every task, as Celery's `task_cls` takes it."""
+        stoppable = self.framework.web and self.results
+        return f"{self.slug}.stoppable_task:StoppableTask" if stoppable else f"{self.slug}.base_task:BaseTask"
+
+    @property
+    def submittable(self) -> tuple[str, ...]:
+        """The tasks that may be submitted by HTTP: those of the queues, and the example that reports its progress."""
+        tasks = tuple(f"{self.slug}.tasks.{queue.module}.{task.function}" for queue in self.queues for task in queue.tasks)
+        example = self.examples and self.results
+        return (*tasks, f"{self.slug}.examples.progress.add_up") if example else tasks
+
+    @property
+    def impatience(self) -> dict[str, object]:
+        """Celery settings of a process that answers HTTP requests, where nobody waits for long."""
+        return {
+            "broker_connection_timeout": 1,
+            "broker_pool_acquire_timeout": 1,
+            "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0},
+            "result_backend_thread_safe": True,
+            **self.result_backend.impatience,
+        }
+
+    @property
     def pools(self) -> dict[str, str]:
         """Each queue's pool."""
         return {queue.name: queue.pool for queue in self.queues}
