@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ FILTERS = {
     "code": text.code,
     "compose": text.compose,
     "dockerfile": text.dockerfile,
+    "django_settings": text.django_settings,
     "docstring": text.docstring,
     "last_queue": last_queue,
     "makefile": text.makefile,
@@ -63,10 +65,18 @@ def check(context: Context) -> str:
     return ""
 
 
+@pass_context
+def rendered(context: Context, *names: str, folder: str = "") -> str:
+    """The files of `templates/`, or of a folder in it, with a blank line between two of them."""
+    load, answers = context.environment.get_template, context.get_all()
+    texts = (load(posixpath.join(folder, name)).render(answers) for name in names)
+    return "\n".join(texts).rstrip("\n")
+
+
 class PlanExtension(Extension):
     """What cookiecutter.json, the template's files and the hook use."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        environment.globals.update(plan=plan, check=check)
+        environment.globals.update(plan=plan, check=check, text=rendered)
         environment.filters.update(FILTERS)
