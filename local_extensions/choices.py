@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from local_extensions.literals import string
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -44,6 +46,35 @@ class Url:
 
 
 @dataclass(frozen=True)
+class Variable:
+    """Another environment variable, a text.
+
+    Attributes:
+        name: the variable's name.
+        description: a sentence for its reader.
+        example: what somebody might write.
+        sample: what .env.example says; where it is "" and the name ends in `_KEY`, `make up` writes a random one.
+        local: what development and the tests use.
+        default: what it is where it is not set; without one it is required.
+        at_least: characters that it must have.
+    """
+
+    name: str
+    description: str
+    example: str
+    sample: str = ""
+    local: str = ""
+    default: str | None = None
+    at_least: int = 0
+
+    @property
+    def checks(self) -> str:
+        """The lines of its field in settings.py that say what it may be."""
+        default = "" if self.default is None else f"        default={string(self.default)},\n"
+        return default + (f"        min_length={self.at_least},\n" if self.at_least else "")
+
+
+@dataclass(frozen=True)
 class Choice:
     """An answer to choose, by its name in cookiecutter.json and its name for people."""
 
@@ -59,13 +90,23 @@ class Framework(Choice):
         task_module: the module of the class that tasks derive from.
         task_class: that class.
         packages: requirements that it adds.
+        dev_packages: requirements that working on it adds.
+        variables: its environment variables.
         web: whether it serves HTTP, so that tasks come in that way.
+        services: its services in Compose, by their names in templates/compose/.
+        sections: its sections of README.md, by their names in templates/readme/.
+        places: for AGENTS.md: what is where, `{slug}` being the project's.
     """
 
     task_module: str
     task_class: str
     packages: tuple[str, ...] = ()
+    dev_packages: tuple[str, ...] = ()
+    variables: tuple[Variable, ...] = ()
     web: bool = False
+    services: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    places: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,8 +187,25 @@ FRAMEWORKS = (
         "FastAPI",
         task_module="celery",
         task_class="Task",
-        packages=("fastapi>=0.165", "uvicorn[standard]>=0.54"),
+        packages=("fastapi>=0.165", "uvicorn>=0.54"),
+        dev_packages=("httpx2>=2.16",),
+        variables=(
+            Variable(
+                "API_KEY",
+                "What callers of the API send as X-API-Key: random, and of at least 16 characters.",
+                example="at-least-16-random-characters",
+                local="for development and tests only",
+                default="",
+                at_least=16,
+            ),
+        ),
         web=True,
+        services=("api",),
+        sections=("api.md",),
+        places=(
+            ("the endpoints of the HTTP API", "`src/{slug}/api/`"),
+            ("which tasks it takes", "`SUBMITTABLE` in `src/{slug}/submissions.py`"),
+        ),
     ),
 )
 

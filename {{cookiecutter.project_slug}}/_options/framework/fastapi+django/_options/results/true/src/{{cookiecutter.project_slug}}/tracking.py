@@ -4,13 +4,15 @@ Celery cannot tell an id that it has never seen from a task that waits. So a sub
 sent, where its result will be: as `PENDING`, with the name of its task. For `AsyncResult` that changes nothing.
 """
 
+import base64
+import math
 import time
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
 from celery import states
-from kombu.utils.encoding import safe_str
+from kombu.utils.encoding import safe_repr
 
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.stoppable_task import STOP, stop_id
@@ -69,20 +71,40 @@ def status(task_id: str) -> Status | None:
         UnavailableError: the result backend is.
     """
     meta: dict[str, Any] = promptly(lambda: app.backend.get_task_meta(task_id, cache=False))
-    state, result = str(meta["status"]), meta.get("result")
+    state, result = str(meta["status"]), meta["result"]
     if state == states.PENDING:
         return Status(task_id, result["task"], state) if isinstance(result, dict) and "task" in result else None
     task = meta.get("name")
     if state == states.SUCCESS:
-        return Status(task_id, task, state, result=result)
+        return Status(task_id, task, state, result=plain(result))
     if isinstance(result, BaseException):
-        error = {"type": type(result).__name__, "message": safe_str(result)}
+        error = {"type": type(result).__name__, "message": plain(result)}
         return Status(task_id, task, state, error=None if state == states.REVOKED else error)
-    return Status(task_id, task, state, progress=None if state in states.ALL_STATES else result)
+    return Status(task_id, task, state, progress=None if state in states.ALL_STATES else plain(result))
+
+
+def plain(value: Any, levels: int = 100) -> Any:
+    """A value that a task returned, as JSON has it: a date is a text, and so is whatever lies very deep; NaN is null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict | list | tuple) and levels:
+        if isinstance(value, dict):
+            return {plain(str(name)): plain(item, levels - 1) for name, item in value.items()}
+        return [plain(item, levels - 1) for item in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    try:
+        text = str(value)
+    except Exception:  # some exceptions' own code fails
+        text = safe_repr(value)
+    # Half a character of UTF-16 is in some texts, and never in UTF-8.
+    return text.encode("utf-8", "replace").decode()
 
 
 def cancel(task_id: str) -> None:
-    """Ask that a task does not start, or if it runs, that it stops where it looks at `stop_if_asked()`.
+    """Ask that a task does not start, or if it runs, that it stops where it calls `stop_if_asked()`.
 
     No process is killed: it might already be running another task.
 
