@@ -22,11 +22,7 @@ from pydantic_core import from_json
 
 from {{ cookiecutter.project_slug }}.celery_app import app
 
-SUBMITTABLE = (
-{% for task in plan().submittable %}
-    "{{ task }}",
-{% endfor %}
-)
+SUBMITTABLE = {{ plan().submittable | list | python }}
 """The tasks that callers may submit, by their names; all others are only for this project's own code."""
 
 DEADLINE = 1.5
