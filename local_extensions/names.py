@@ -11,7 +11,8 @@ import unicodedata
 LONGEST_NAME = 64
 """Characters of a queue's or a job's name: SQS takes 80, and a dead-letter queue adds a suffix."""
 
-LONGEST_SLUG = 40
+LONGEST_SLUG = 32
+"""Characters: with the longest queue, `from <slug>.tasks.<queue> import ping` then fits on a line of 120."""
 
 STDLIB = frozenset(sys.stdlib_module_names) | {
     # Gone since Python 3.11, or new since: a project may run on either.
