@@ -38,7 +38,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def beat() -> None:
     """Show that the event loop is alive: to systemd's watchdog, and by `HEARTBEAT_FILE`."""
     while True:
-        liveness.beat()
+        liveness.show_life()
         await asyncio.sleep(10)
 
 
