@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from local_extensions.literals import string
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +22,7 @@ class Service:
 
 REDIS = Service("redis", "redis:8-alpine", 6379)
 RABBITMQ = Service("rabbitmq", "rabbitmq:4-management-alpine", 5672)
+POSTGRES = Service("postgres", "postgres:18-alpine", 5432)
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,9 @@ class Url:
         description: a sentence for its reader.
         schemes: the schemes that it may have; the in-memory one of the tests included.
         example: what somebody with a server on this machine writes.
-        demo: the path of the database in the demonstration's embedded Valkey.
+        demo: the path of the database in the demonstration's embedded Valkey; "" if it is not there.
         test: what the tests use where no server is named.
+        sample: what .env.example says, where `{slug}` is the project's.
     """
 
     name: str
@@ -41,6 +45,36 @@ class Url:
     example: str
     demo: str
     test: str
+    sample: str = ""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """Another environment variable, a text.
+
+    Attributes:
+        name: the variable's name.
+        description: a sentence for its reader.
+        example: what somebody might write.
+        sample: what .env.example says; where it is "" and the name ends in `_KEY`, `make up` writes a random one.
+        local: what development and the tests use.
+        default: what it is where it is not set; without one it is required.
+        at_least: characters that it must have.
+    """
+
+    name: str
+    description: str
+    example: str
+    sample: str = ""
+    local: str = ""
+    default: str | None = None
+    at_least: int = 0
+
+    @property
+    def checks(self) -> str:
+        """The lines of its field in settings.py that say what it may be."""
+        default = "" if self.default is None else f"        default={string(self.default)},\n"
+        return default + (f"        min_length={self.at_least},\n" if self.at_least else "")
 
 
 @dataclass(frozen=True)
@@ -59,11 +93,31 @@ class Framework(Choice):
         task_module: the module of the class that tasks derive from.
         task_class: that class.
         packages: requirements that it adds.
+        dev_packages: requirements that working on it adds.
+        service: its database's server.
+        url: its database's environment variable.
+        variables: its other environment variables.
+        result_backends: what it has in place of the result backends of these names.
+        mypy_plugins: plugins of mypy that it adds.
+        untyped: modules without types that it adds.
+        ruff: lines that it adds to ruff's settings, each after a line break.
+        ruff_ignores: likewise to what ruff ignores in some files.
+        tools: likewise at the end of pyproject.toml, where `{slug}` is the project's.
     """
 
     task_module: str
     task_class: str
     packages: tuple[str, ...] = ()
+    dev_packages: tuple[str, ...] = ()
+    service: Service | None = None
+    url: Url | None = None
+    variables: tuple[Variable, ...] = ()
+    result_backends: Mapping[str, ResultBackend] = field(default_factory=dict)
+    mypy_plugins: tuple[str, ...] = ()
+    untyped: tuple[str, ...] = ()
+    ruff: str = ""
+    ruff_ignores: str = ""
+    tools: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,19 +147,38 @@ class Broker(Choice):
 
 @dataclass(frozen=True)
 class ResultBackend(Choice):
-    """Where results are kept; the one named "none" has no server and no URL."""
+    """Where results are kept; the one named "none" has no server and no URL.
+
+    Attributes:
+        extra: Celery's extra for it, "" for none.
+        service: its server.
+        url: its environment variable.
+        packages: requirements that it adds.
+        apps: Django's apps that it adds.
+        settings: the text of its settings in templates/celeryconfig/, if that is not its own name.
+    """
 
     extra: str = ""
     service: Service | None = None
     url: Url | None = None
     packages: tuple[str, ...] = ()
+    apps: tuple[str, ...] = ()
+    settings: str = ""
 
 
 @dataclass(frozen=True)
 class Scheduler(Choice):
-    """Where beat's schedule is kept."""
+    """Where beat's schedule is kept.
+
+    Attributes:
+        packages: requirements that it adds.
+        apps: Django's apps that it adds, where `{slug}` is the project's.
+        untyped: modules without types that it adds.
+    """
 
     packages: tuple[str, ...] = ()
+    apps: tuple[str, ...] = ()
+    untyped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,7 +203,68 @@ class License(Choice):
 
 HIREDIS = "hiredis>=3.5"
 
-FRAMEWORKS = (Framework("none", "no framework", task_module="celery", task_class="Task"),)
+FRAMEWORKS = (
+    Framework("none", "no framework", task_module="celery", task_class="Task"),
+    Framework(
+        "django",
+        "Django",
+        task_module="celery.contrib.django.task",
+        task_class="DjangoTask",
+        packages=(
+            "dj-database-url>=3.1",
+            "django>=5.2,<6.1",  # django-celery-beat 2.9 takes none above; 5.2 is the last for Python 3.11
+            "gunicorn>=26.0",
+            "psycopg[binary]>=3.3",
+            "whitenoise>=6.12",
+        ),
+        dev_packages=("django-stubs>=6.0", "factory-boy>=3.3", "pytest-django>=4.14"),
+        service=POSTGRES,
+        url=Url(
+            "DATABASE_URL",
+            "The database: a PostgreSQL, or a file of SQLite.",
+            schemes=("postgres", "postgresql", "sqlite"),
+            example="postgresql://user:password@localhost:5432/name",
+            demo="",
+            test="sqlite://:memory:",
+            sample="postgresql://{slug}:${{POSTGRES_PASSWORD}}@postgres:5432/{slug}",
+        ),
+        variables=(
+            Variable(
+                "SECRET_KEY",
+                "What Django signs sessions with: random, and the same in every process.",
+                example="at least 50 random characters",
+                local="no secret: for development and tests only, where nobody is kept out",
+                at_least=50,
+            ),
+            Variable(
+                "ALLOWED_HOSTS",
+                "The names that the site is known by, separated by commas.",
+                example="www.example.com,example.com",
+                sample="localhost,127.0.0.1",
+                local="localhost,127.0.0.1",
+            ),
+            Variable(
+                "CSRF_TRUSTED_ORIGINS",
+                "Origins beside the site's own that may send forms to it, separated by commas.",
+                example="https://www.example.com",
+                default="",
+            ),
+        ),
+        result_backends={
+            "database": ResultBackend(
+                "database",
+                "Django's database",
+                packages=("django-celery-results>=2.6",),
+                apps=("django_celery_results",),
+                settings="django",
+            )
+        },
+        mypy_plugins=("mypy_django_plugin.main",),
+        ruff='\nextend-exclude = ["migrations"] # Django writes them',
+        ruff_ignores='\n"src/*/settings/*" = ["F403", "F405"] # each begins with all of another',
+        tools='\n\n[tool.django-stubs]\ndjango_settings_module = "{slug}.settings.development"',
+    ),
+)
 
 BROKERS = (
     Broker(
@@ -186,10 +320,20 @@ RESULT_BACKENDS = (
         ),
         packages=(HIREDIS,),
     ),
+    ResultBackend("database", "PostgreSQL"),
     ResultBackend("none", "none"),
 )
 
-SCHEDULERS = (Scheduler("file", "a file"),)
+SCHEDULERS = (
+    Scheduler("file", "a file"),
+    Scheduler(
+        "database",
+        "Django's database",
+        packages=("django-celery-beat>=2.9",),
+        apps=("django_celery_beat", "{slug}.periodic"),
+        untyped=("django_celery_beat.*",),
+    ),
+)
 
 POOLS = (
     Pool("prefork", "processes", concurrency="auto"),
@@ -217,4 +361,10 @@ class Unsupported:
     instead: str
 
 
-UNSUPPORTED: tuple[Unsupported, ...] = ()
+UNSUPPORTED: tuple[Unsupported, ...] = (
+    Unsupported(
+        {"beat_scheduler": "database", "framework": "none"},
+        "keeps the schedule where Django's admin edits it, and needs framework 'django'",
+        "file",
+    ),
+)

@@ -129,18 +129,18 @@ class Plan:
     @property
     def results(self) -> bool:
         """Whether results are kept."""
-        return self.result_backend.url is not None
+        return self.result_backend.name != "none"
 
     @property
     def services(self) -> tuple[Service, ...]:
         """The servers that the project needs, each once."""
-        wanted = (self.broker.service, self.result_backend.service)
+        wanted = (self.broker.service, self.result_backend.service, self.framework.service)
         return tuple(dict.fromkeys(service for service in wanted if service))
 
     @property
     def urls(self) -> tuple[Url, ...]:
         """The environment variables that say where the servers are."""
-        return tuple(url for url in (self.broker.url, self.result_backend.url) if url)
+        return tuple(url for url in (self.broker.url, self.result_backend.url, self.framework.url) if url)
 
     @property
     def config_texts(self) -> tuple[str, ...]:
@@ -149,7 +149,7 @@ class Plan:
             f"broker-{self.broker.name}.py",
             *("queues.py", "messages.py", "publishing.py", "tasks.py", "worker.py"),
             *(["events.py"] if self.broker.events else []),
-            f"results-{self.result_backend.name}.py",
+            f"results-{self.result_backend.settings or self.result_backend.name}.py",
             *(["examples.py"] if self.examples else []),
             *([f"beat-{self.scheduler.name}.py"] if self.jobs else []),
         )
@@ -188,12 +188,44 @@ class Plan:
     @property
     def demo_databases(self) -> dict[str, str]:
         """The database of the embedded Valkey for each variable that holds a server's URL."""
-        return {url.name: url.demo for url in self.urls}
+        return {url.name: url.demo for url in self.urls if url.demo}
 
     @property
     def test_urls(self) -> dict[str, str]:
         """What the tests use for each variable that holds a server's URL."""
         return {url.name: url.test for url in self.urls}
+
+    @property
+    def local_values(self) -> dict[str, str]:
+        """What development uses where the environment says nothing, on servers of this machine."""
+        urls = {url.name: url.example for url in self.urls if url != self.framework.url}
+        return urls | self.local_variables
+
+    @property
+    def local_variables(self) -> dict[str, str]:
+        """What development and the tests use for each variable that is not a server's URL."""
+        return {variable.name: variable.local for variable in self.framework.variables if variable.local}
+
+    @property
+    def environment_samples(self) -> tuple[str, ...]:
+        """What .env.example says of the framework's variables."""
+        url = self.framework.url
+        samples = [(url.description, url.name, url.sample.format(slug=self.slug))] if url else []
+        samples += [(variable.description, variable.name, variable.sample) for variable in self.framework.variables]
+        return tuple(f"# {description}\n{name}={value}" for description, name, value in samples)
+
+    @property
+    def untyped(self) -> tuple[str, ...]:
+        """Modules without types, beyond those of every project."""
+        return (*self.framework.untyped, *(self.scheduler.untyped if self.jobs else ()))
+
+    @property
+    def django_apps(self) -> list[str]:
+        """What Django calls its installed apps: its own, those of the answers, and this project's."""
+        own = ("admin", "auth", "contenttypes", "sessions", "messages", "staticfiles")
+        chosen = (*self.result_backend.apps, *(self.scheduler.apps if self.jobs else ()))
+        apps = [*(f"django.contrib.{app}" for app in own), *chosen, "{slug}.reports", "{slug}.web"]
+        return [app.format(slug=self.slug) for app in sorted(apps, key=lambda app: app.startswith("{"))]
 
     @property
     def readme_sections(self) -> tuple[str, ...]:
@@ -236,6 +268,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     framework = reading.read_choice(answers, "framework", FRAMEWORKS, mistakes)
     broker = reading.read_choice(answers, "broker", BROKERS, mistakes)
     result_backend = reading.read_choice(answers, "result_backend", RESULT_BACKENDS, mistakes)
+    result_backend = framework.result_backends.get(result_backend.name, result_backend)
     queue_answers = parse_queues(reading.read(answers, "queues"), mistakes)
     job_answers = parse_jobs(reading.read(answers, "beat_jobs"), queue_answers, mistakes)
     scheduler = reading.read_choice(answers, "beat_scheduler", SCHEDULERS, mistakes)
@@ -257,13 +290,13 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     reading.check_combination(options, mistakes)
     mistakes.refuse()
 
-    results = result_backend.url is not None
+    results = result_backend.name != "none"
     jobs = tuple(beat_job(slug, job) for job in job_answers)
     queues = with_jobs(tuple(queue_answers.values()), jobs, results=results)
     pools = {queue.pool for queue in queues}
     extras = {broker.extra, result_backend.extra, *(pool.extra for pool in POOLS if pool.name in pools)}
     extras |= {"solar" for job in jobs if job.schedule.kind == "solar"}
-    packages = (*framework.packages, *broker.packages, *result_backend.packages, *scheduler.packages)
+    packages = (*framework.packages, *broker.packages, *result_backend.packages, *(scheduler.packages if jobs else ()))
     derived = {"examples": examples, "beat": bool(jobs), "results": results}
     return Plan(
         slug=slug,
@@ -285,7 +318,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
         jobs=jobs,
         limits=Limits.of(time_limit),
         dependencies=dependencies(extras, packages),
-        dev_dependencies=dev_dependencies(extras),
+        dev_dependencies=dev_dependencies(extras, framework.dev_packages),
         options=options | {option: str(value).lower() for option, value in derived.items()},
     )
 

@@ -1,0 +1,20 @@
+"""What the code said of each job when the database was last brought in line with it."""
+
+from django.db import models
+from django_celery_beat.models import PeriodicTask
+
+
+class SeededJob(models.Model):
+    """A job of `schedule.py`, and its row in the database.
+
+    What the row has and this has not, somebody changed in the admin; `sync.py` leaves that alone.
+    """
+
+    key = models.CharField(max_length=200, unique=True, help_text="its key in BEAT_SCHEDULE")
+    definition = models.JSONField(help_text="its row's fields, as the code had them last")
+    row = models.ForeignKey(
+        PeriodicTask, on_delete=models.SET_NULL, null=True, related_name="+", help_text="empty: somebody deleted it"
+    )
+
+    def __str__(self) -> str:
+        return self.key

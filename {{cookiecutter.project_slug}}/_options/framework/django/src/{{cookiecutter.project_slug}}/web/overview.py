@@ -1,0 +1,62 @@
+"""What there is: the tasks that may be submitted, and the queues."""
+
+from django.http import HttpRequest, JsonResponse
+from django.urls import path
+
+from {{ cookiecutter.project_slug }} import readiness, submissions
+from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.queues import QueueName
+from {{ cookiecutter.project_slug }}.web.problems import ProblemError
+from {{ cookiecutter.project_slug }}.web.views import ApiView
+
+LARGEST = 64 * 1024
+"""Bytes that a body may have: pass ids to a task, not what they stand for."""
+
+
+class TaskList(ApiView):
+    """The tasks that may be submitted."""
+
+    permissions = {"GET": "web.view_task", "POST": "web.submit_task"}
+
+    def get(self, request: HttpRequest) -> JsonResponse:
+        """List them, with what they take."""
+        tasks = [
+            {
+                "name": name,
+                "description": (app.tasks[name].__doc__ or "").strip().partition("\n")[0],
+                "queue": app.amqp.router.route({}, name)["queue"].name,
+                "arguments": model.model_json_schema(),
+            }
+            for name, model in submissions.submittable().items()
+        ]
+        return JsonResponse(tasks, safe=False)
+
+
+def read_submission(request: HttpRequest) -> submissions.Submission:
+    """What a request submits.
+
+    Raises:
+        ProblemError: its body is not JSON, or too large.
+        submissions.MalformedError, submissions.InvalidError: it is no submission.
+    """
+    if request.content_type != "application/json":
+        raise ProblemError(415, "Send the body as application/json.")
+    if len(request.body) > LARGEST:
+        raise ProblemError(413, f"A body may have {LARGEST} bytes.")
+    return submissions.read(request.body)
+
+
+class Queues(ApiView):
+    """The queues."""
+
+    permissions = {"GET": "web.view_task"}
+
+    def get(self, request: HttpRequest) -> JsonResponse:
+        """List them, with how many tasks wait in each, and the workers that take from it."""
+        workers = readiness.check().workers
+        waiting = submissions.promptly(readiness.waiting)
+        queues = [{"name": name, "waiting": waiting[name], "workers": workers[name]} for name in QueueName]
+        return JsonResponse(queues, safe=False)
+
+
+urlpatterns = [path("queues", Queues.as_view(), name="queues")]
