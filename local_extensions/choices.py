@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local_extensions.literals import string
 
@@ -94,29 +94,41 @@ class Framework(Choice):
         task_class: that class.
         packages: requirements that it adds.
         dev_packages: requirements that working on it adds.
+        web: whether it serves HTTP, so that tasks come in that way.
+        services: its services in Compose, by their names in templates/compose/.
+        sections: its sections of README.md, by their names in templates/readme/.
+        places: for AGENTS.md: what is where, `{slug}` being the project's.
         service: its database's server.
         url: its database's environment variable.
-        variables: its other environment variables.
+        variables: its environment variables, beside the URL.
         result_backends: what it has in place of the result backends of these names.
+        test_settings: variables that say where the tests' settings are, where `{slug}` is the project's.
         mypy_plugins: plugins of mypy that it adds.
         untyped: modules without types that it adds.
         ruff: lines that it adds to ruff's settings, each after a line break.
         ruff_ignores: likewise to what ruff ignores in some files.
-        tools: likewise at the end of pyproject.toml, where `{slug}` is the project's.
+        git_ignores: lines that it adds to .gitignore, the first and the last of them empty.
+        tools: lines that it adds to the end of pyproject.toml, where `{slug}` is the project's.
     """
 
     task_module: str
     task_class: str
     packages: tuple[str, ...] = ()
     dev_packages: tuple[str, ...] = ()
+    web: bool = False
+    services: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    places: tuple[tuple[str, str], ...] = ()
     service: Service | None = None
     url: Url | None = None
     variables: tuple[Variable, ...] = ()
     result_backends: Mapping[str, ResultBackend] = field(default_factory=dict)
+    test_settings: Mapping[str, str] = field(default_factory=dict)
     mypy_plugins: tuple[str, ...] = ()
     untyped: tuple[str, ...] = ()
     ruff: str = ""
     ruff_ignores: str = ""
+    git_ignores: str = ""
     tools: str = ""
 
 
@@ -133,6 +145,7 @@ class Broker(Choice):
         queue_import: where the class or function comes from that declares a queue.
         queue_code: the code that declares the queue `name`.
         waits: for the README: what the broker does after a limit, that attribute of `Limits`, where it is set.
+        impatience: its transport options in a process that answers HTTP requests, where nobody waits for long.
     """
 
     extra: str
@@ -143,6 +156,7 @@ class Broker(Choice):
     queue_import: str = "from kombu import Queue"
     queue_code: str = "Queue(name.value, routing_key=name.value)"
     waits: tuple[tuple[str, str, str], ...] = ()
+    impatience: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -156,6 +170,7 @@ class ResultBackend(Choice):
         packages: requirements that it adds.
         apps: Django's apps that it adds.
         settings: the text of its settings in templates/celeryconfig/, if that is not its own name.
+        impatience: Celery settings for it in a process that answers HTTP requests, where nobody waits for long.
     """
 
     extra: str = ""
@@ -164,6 +179,7 @@ class ResultBackend(Choice):
     packages: tuple[str, ...] = ()
     apps: tuple[str, ...] = ()
     settings: str = ""
+    impatience: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -206,6 +222,31 @@ HIREDIS = "hiredis>=3.5"
 FRAMEWORKS = (
     Framework("none", "no framework", task_module="celery", task_class="Task"),
     Framework(
+        "fastapi",
+        "FastAPI",
+        task_module="celery",
+        task_class="Task",
+        packages=("fastapi>=0.165", "uvicorn>=0.54"),
+        dev_packages=("httpx2>=2.16",),
+        variables=(
+            Variable(
+                "API_KEY",
+                "What callers of the API send as X-API-Key: random, and of at least 16 characters.",
+                example="at-least-16-random-characters",
+                local="for development and tests only",
+                default="",
+                at_least=16,
+            ),
+        ),
+        web=True,
+        services=("api",),
+        sections=("api.md",),
+        places=(
+            ("the endpoints of the HTTP API", "`src/{slug}/api/`"),
+            ("which tasks it takes", "`SUBMITTABLE` in `src/{slug}/submissions.py`"),
+        ),
+    ),
+    Framework(
         "django",
         "Django",
         task_module="celery.contrib.django.task",
@@ -217,7 +258,7 @@ FRAMEWORKS = (
             "psycopg[binary]>=3.3",
             "whitenoise>=6.12",
         ),
-        dev_packages=("django-stubs>=6.0", "factory-boy>=3.3", "pytest-django>=4.14"),
+        dev_packages=("django-stubs>=6.0", "factory-boy>=3.3", "pytest-django>=4.14", "types-gunicorn>=23"),
         service=POSTGRES,
         url=Url(
             "DATABASE_URL",
@@ -257,11 +298,23 @@ FRAMEWORKS = (
                 packages=("django-celery-results>=2.6",),
                 apps=("django_celery_results",),
                 settings="django",
+                impatience={"result_backend_max_retries": 0},
             )
         },
+        web=True,
+        services=("migrate", "web"),
+        sections=("django.md",),
+        places=(
+            ("the settings, a module for each environment", "`src/{slug}/settings/`"),
+            ("the views, and who may use them", "`src/{slug}/web/`"),
+            ("which tasks they take", "`SUBMITTABLE` in `src/{slug}/submissions.py`"),
+            ("a row whose task is sent when it is committed", "`src/{slug}/reports/`"),
+        ),
+        test_settings={"DJANGO_SETTINGS_MODULE": "{slug}.settings.test"},
         mypy_plugins=("mypy_django_plugin.main",),
         ruff='\nextend-exclude = ["migrations"] # Django writes them',
-        ruff_ignores='\n"src/*/settings/*" = ["F403", "F405"] # each begins with all of another',
+        ruff_ignores='\n"src/*/settings/*" = ["F403", "F405"] # each begins with all of another\n"src/*/management/*" = ["D104"]',
+        git_ignores="\n# the database of development\ndb.sqlite3*\n",
         tools='\n\n[tool.django-stubs]\ndjango_settings_module = "{slug}.settings.development"',
     ),
 )
@@ -282,6 +335,7 @@ BROKERS = (
         ),
         packages=(HIREDIS,),
         waits=(("Redis hands out a lost worker's task again after", "visibility_timeout", "celeryconfig.py"),),
+        impatience={"connect_retries_timeout": 1, "socket_timeout": 1, "socket_connect_timeout": 1},
     ),
     Broker(
         "rabbitmq",
@@ -303,6 +357,7 @@ BROKERS = (
         waits=(
             ("RabbitMQ closes a stuck worker's channel after", "consumer_timeout", "deploy/rabbitmq/rabbitmq.conf"),
         ),
+        impatience={"connect_retries_timeout": 1, "read_timeout": 1, "write_timeout": 1},
     ),
 )
 
@@ -321,6 +376,11 @@ RESULT_BACKENDS = (
             test="cache+memory://",
         ),
         packages=(HIREDIS,),
+        impatience={
+            "redis_socket_timeout": 1,
+            "redis_socket_connect_timeout": 1,
+            "result_backend_transport_options": {"retry_policy": {"timeout": 1}},
+        },
     ),
     ResultBackend("database", "PostgreSQL"),
     ResultBackend("none", "none"),

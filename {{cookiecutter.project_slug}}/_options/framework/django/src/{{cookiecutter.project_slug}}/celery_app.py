@@ -6,8 +6,8 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ cookiecutter.project_slug }}.settings.production")
 
-from {{ cookiecutter.project_slug }} import signals as signals  # noqa: E402  # connects the receivers
+from {{ cookiecutter.project_slug }} import signals as signals  # connects the receivers
 
-app = Celery("{{ cookiecutter.project_slug }}", task_cls="{{ cookiecutter.project_slug }}.base_task:BaseTask")
+app = Celery("{{ cookiecutter.project_slug }}", task_cls="{{ plan().task_class }}")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()  # tasks.py of each installed app; they have no route, so they run on the first queue

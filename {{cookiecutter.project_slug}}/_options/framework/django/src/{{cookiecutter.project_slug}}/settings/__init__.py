@@ -21,4 +21,6 @@ if os.environ.get("DJANGO_SETTINGS_MODULE") == f"{__name__}.development":
     for name, value in DEVELOPMENT.items():
         os.environ.setdefault(name, value)
 
-from {{ cookiecutter.project_slug }}.settings.environment import env as env  # noqa: E402
+from {{ cookiecutter.project_slug }}.settings.environment import Environment, env, read_environment  # noqa: E402
+
+__all__ = ("Environment", "env", "read_environment")

@@ -80,6 +80,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,  # seconds
         "transaction_mode": "IMMEDIATE",  # the default deadlocks when two transactions read before they write
     }
+else:
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)  # seconds; the default is minutes
 
 # --- Static files: each release collects its own, beside its packages
 STATIC_URL = "static/"

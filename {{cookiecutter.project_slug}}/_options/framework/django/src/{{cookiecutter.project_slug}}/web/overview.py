@@ -1,5 +1,7 @@
 """What there is: the tasks that may be submitted, and the queues."""
 
+from typing import ClassVar
+
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
@@ -16,7 +18,7 @@ LARGEST = 64 * 1024
 class TaskList(ApiView):
     """The tasks that may be submitted."""
 
-    permissions = {"GET": "web.view_task", "POST": "web.submit_task"}
+    permissions: ClassVar = {"GET": "web.view_task", "POST": "web.submit_task"}
 
     def get(self, request: HttpRequest) -> JsonResponse:
         """List them, with what they take."""
@@ -49,7 +51,7 @@ def read_submission(request: HttpRequest) -> submissions.Submission:
 class Queues(ApiView):
     """The queues."""
 
-    permissions = {"GET": "web.view_task"}
+    permissions: ClassVar = {"GET": "web.view_task"}
 
     def get(self, request: HttpRequest) -> JsonResponse:
         """List them, with how many tasks wait in each, and the workers that take from it."""

@@ -1,6 +1,6 @@
 """The addresses of this app, which each module of views lists for itself."""
 
-from {{ cookiecutter.project_slug }}.web import {{ plan().web_modules | join(", ") }}
+from {{ cookiecutter.project_slug }}.web import {{ plan().view_modules | join(", ") }}
 
 app_name = "web"
-urlpatterns = [{{ plan().web_patterns | join(", ") }}]
+urlpatterns = [*{{ plan().view_modules | join(".urlpatterns, *") }}.urlpatterns]

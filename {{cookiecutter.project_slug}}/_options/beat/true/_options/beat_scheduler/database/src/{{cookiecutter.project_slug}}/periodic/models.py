@@ -10,11 +10,9 @@ class SeededJob(models.Model):
     What the row has and this has not, somebody changed in the admin; `sync.py` leaves that alone.
     """
 
-    key = models.CharField(max_length=200, unique=True, help_text="its key in BEAT_SCHEDULE")
-    definition = models.JSONField(help_text="its row's fields, as the code had them last")
-    row = models.ForeignKey(
-        PeriodicTask, on_delete=models.SET_NULL, null=True, related_name="+", help_text="empty: somebody deleted it"
-    )
+    key = models.CharField(max_length=200, unique=True)  # in BEAT_SCHEDULE
+    definition = models.JSONField()  # the row's fields, as the code had them last
+    row = models.ForeignKey(PeriodicTask, on_delete=models.SET_NULL, null=True, related_name="+")  # None: deleted
 
     def __str__(self) -> str:
         return self.key

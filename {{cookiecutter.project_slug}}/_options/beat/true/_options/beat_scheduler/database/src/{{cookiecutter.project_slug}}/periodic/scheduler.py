@@ -8,7 +8,7 @@ from {{ cookiecutter.project_slug }}.periodic.sync import sync
 log = structlog.get_logger(__name__)
 
 
-class Scheduler(DatabaseScheduler):
+class Scheduler(DatabaseScheduler):  # type: ignore[misc]  # its base has no types
     """The rows of the database. Its base would set those of `schedule.py` back to the code at each start."""
 
     def setup_schedule(self) -> None:

@@ -20,7 +20,7 @@ from datetime import timedelta
 from typing import Any
 
 from celery import Celery
-from celery.schedules import BaseSchedule, crontab, maybe_schedule, schedule, solar
+from celery.schedules import BaseSchedule, crontab, schedule, solar
 from django.db import transaction
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 
@@ -158,7 +158,7 @@ def schedule_of(key: str, when: BaseSchedule | timedelta) -> Schedule:
     Raises:
         ValueError: the database knows no such kind.
     """
-    when = maybe_schedule(when)
+    when = when if isinstance(when, BaseSchedule) else schedule(when)
     if isinstance(when, crontab):
         fields = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
         values = {field: str(getattr(when, f"_orig_{field}")) for field in fields}
@@ -166,8 +166,9 @@ def schedule_of(key: str, when: BaseSchedule | timedelta) -> Schedule:
     if isinstance(when, solar):
         return ["solar", {"event": when.event, "latitude": f"{when.lat:.6f}", "longitude": f"{when.lon:.6f}"}]
     if type(when) is schedule:
-        period, unit = next((name, unit) for name, unit in UNITS.items() if not when.run_every % unit)
-        return ["interval", {"every": str(when.run_every // unit), "period": period}]
+        interval: timedelta = when.run_every  # type: ignore[attr-defined]  # which the stubs do not know
+        period, unit = next((name, unit) for name, unit in UNITS.items() if not interval % unit)
+        return ["interval", {"every": str(interval // unit), "period": period}]
     raise ValueError(f"{key}: the schedule in the database knows no {type(when).__name__}")
 
 
@@ -177,8 +178,8 @@ def read(row: PeriodicTask) -> Definition:
     definition |= {name: json.loads(getattr(row, name) or "null") for name in ("args", "kwargs")}
     for kind in KINDS:
         if when := getattr(row, kind):
-            values = {field.name: str(getattr(when, field.name)) for field in when._meta.fields if not field.primary_key}
-            definition["schedule"] = [kind, values]
+            fields = [field.name for field in when._meta.fields if not field.primary_key]
+            definition["schedule"] = [kind, {field: str(getattr(when, field)) for field in fields}]
     return definition
 
 

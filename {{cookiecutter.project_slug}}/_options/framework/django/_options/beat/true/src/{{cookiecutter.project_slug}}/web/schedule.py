@@ -1,5 +1,7 @@
 """What beat sends, and when, as the code says it."""
 
+from typing import ClassVar
+
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
@@ -10,7 +12,7 @@ from {{ cookiecutter.project_slug }}.web.views import ApiView
 class Schedule(ApiView):
     """The periodic jobs."""
 
-    permissions = {"GET": "web.view_task"}
+    permissions: ClassVar = {"GET": "web.view_task"}
 
     def get(self, request: HttpRequest) -> JsonResponse:
         """List them."""

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import asdict
+from typing import ClassVar
 
 from django.http import HttpRequest, JsonResponse
 from django.urls import path, reverse
@@ -25,7 +26,7 @@ class Tasks(TaskList):
 class Task(ApiView):
     """A task that was submitted."""
 
-    permissions = {"GET": "web.view_task", "DELETE": "web.cancel_task"}
+    permissions: ClassVar = {"GET": "web.view_task", "DELETE": "web.cancel_task"}
 
     def get(self, request: HttpRequest, task_id: uuid.UUID) -> JsonResponse:
         """Its state, its progress, and its result or error."""

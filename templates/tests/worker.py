@@ -1,3 +1,11 @@
+@pytest.fixture(scope="session")
+def worker() -> Iterator[None]:
+    """A worker of this application that consumes every queue, as long as the tests run."""
+    app.conf.broker_transport_options = {**app.conf.broker_transport_options, "polling_interval": 0.01}  # seconds
+    with start_worker(app, pool="threads", concurrency=2, perform_ping_check=False, shutdown_timeout=30):
+        yield
+
+
 @pytest.fixture
 def outcome(worker: None) -> Iterator[Ran]:
     """Waits for a task of this id to end in the worker, and returns its state."""
