@@ -136,8 +136,10 @@ uninstall() {
   run systemctl stop "$target" "$slug-*.service"
   # shellcheck disable=SC2046 # names of units have no spaces
   run systemctl disable --quiet "$target" $(services)
-  run rm -rf "$opt" "$units/$target" "$units/$target.wants" "$units/$slug"-*.service \
-    "$units/$slug-worker@"*.service.d "/etc/sysusers.d/$slug.conf"
+  for file in "$here/$slug"-*.service; do
+    run rm -f "$units/${file##*/}"
+  done
+  run rm -rf "$opt" "$units/$target" "$units/$target.wants" "$units/$slug-worker@"*.service.d "/etc/sysusers.d/$slug.conf"
   run systemctl daemon-reload
   echo "Left: $etc, /var/lib/$slug and the user $user."
 }
