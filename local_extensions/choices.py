@@ -105,7 +105,8 @@ class Framework(Choice):
         test_settings: variables that say where the tests' settings are, where `{slug}` is the project's.
         mypy_plugins: plugins of mypy that it adds.
         untyped: modules without types that it adds.
-        ruff: lines that it adds to ruff's settings, each after a line break.
+        mypy: lines that it adds to mypy's settings, each after a line break.
+        ruff: likewise to ruff's settings.
         ruff_ignores: likewise to what ruff ignores in some files.
         git_ignores: lines that it adds to .gitignore, the first and the last of them empty.
         tools: lines that it adds to the end of pyproject.toml, where `{slug}` is the project's.
@@ -126,6 +127,7 @@ class Framework(Choice):
     test_settings: Mapping[str, str] = field(default_factory=dict)
     mypy_plugins: tuple[str, ...] = ()
     untyped: tuple[str, ...] = ()
+    mypy: str = ""
     ruff: str = ""
     ruff_ignores: str = ""
     git_ignores: str = ""
@@ -187,11 +189,13 @@ class Scheduler(Choice):
     """Where beat's schedule is kept.
 
     Attributes:
+        extra: Celery's extra for it, "" for none.
         packages: requirements that it adds.
         apps: Django's apps that it adds, where `{slug}` is the project's.
         untyped: modules without types that it adds.
     """
 
+    extra: str = ""
     packages: tuple[str, ...] = ()
     apps: tuple[str, ...] = ()
     untyped: tuple[str, ...] = ()
@@ -312,6 +316,7 @@ FRAMEWORKS = (
         ),
         test_settings={"DJANGO_SETTINGS_MODULE": "{slug}.settings.test"},
         mypy_plugins=("mypy_django_plugin.main",),
+        mypy='\nuntyped_calls_exclude = ["factory"]',
         ruff='\nextend-exclude = ["migrations"] # Django writes them',
         ruff_ignores='\n"src/*/settings/*" = ["F403", "F405"] # each begins with all of another\n"src/*/management/*" = ["D104"]',
         git_ignores="\n# the database of development\ndb.sqlite3*\n",
@@ -391,6 +396,7 @@ SCHEDULERS = (
     Scheduler(
         "database",
         "Django's database",
+        extra="solar",  # the admin offers events of the sun
         packages=("django-celery-beat>=2.9",),
         apps=("django_celery_beat", "{slug}.periodic"),
         untyped=("django_celery_beat.*",),

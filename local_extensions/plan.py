@@ -395,7 +395,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     queues = with_jobs(tuple(queue_answers.values()), jobs, broker, results=results)
     pools = {queue.pool for queue in queues}
     extras = {broker.extra, result_backend.extra, *(pool.extra for pool in POOLS if pool.name in pools)}
-    extras |= {"solar" for job in jobs if job.schedule.kind == "solar"}
+    extras |= {"solar" for job in jobs if job.schedule.kind == "solar"} | ({scheduler.extra} if jobs else set())
     packages = (*framework.packages, *broker.packages, *result_backend.packages, *(scheduler.packages if jobs else ()))
     derived = {"examples": examples, "beat": bool(jobs), "results": results}
     return Plan(

@@ -6,7 +6,11 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ cookiecutter.project_slug }}.settings.production")
 
-from {{ cookiecutter.project_slug }}.signals import start_sentry  # reads the settings
+from {{ cookiecutter.project_slug }} import signals  # reads the environment
 
-start_sentry()
+signals.start_sentry()
 application = get_asgi_application()
+
+from {{ cookiecutter.project_slug }} import submissions  # noqa: E402  # imports tasks, and they models
+
+submissions.prepare()

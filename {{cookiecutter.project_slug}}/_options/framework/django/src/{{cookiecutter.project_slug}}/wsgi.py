@@ -1,4 +1,4 @@
-"""What a WSGI server runs: `gunicorn {{ cookiecutter.project_slug }}.wsgi`."""
+"""What a WSGI server runs: `gunicorn -c python:{{ cookiecutter.project_slug }}.web.gunicorn {{ cookiecutter.project_slug }}.wsgi`."""
 
 import os
 
@@ -6,7 +6,11 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ cookiecutter.project_slug }}.settings.production")
 
-from {{ cookiecutter.project_slug }}.signals import start_sentry  # reads the settings
+from {{ cookiecutter.project_slug }} import signals  # reads the environment
 
-start_sentry()
+signals.start_sentry()
 application = get_wsgi_application()
+
+from {{ cookiecutter.project_slug }} import submissions  # noqa: E402  # imports tasks, and they models
+
+submissions.prepare()

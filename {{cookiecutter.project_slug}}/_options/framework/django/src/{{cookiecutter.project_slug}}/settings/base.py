@@ -52,6 +52,7 @@ TEMPLATES = [
 SECRET_KEY = env.secret_key
 ALLOWED_HOSTS = words(env.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = words(env.csrf_trusted_origins)
+CSRF_FAILURE_VIEW = "{{ cookiecutter.project_slug }}.web.problems.csrf_failure"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

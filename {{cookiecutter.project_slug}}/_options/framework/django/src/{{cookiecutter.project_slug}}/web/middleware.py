@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Callable
 
 import structlog
+from django.db import OperationalError as DatabaseError
 from django.http import HttpRequest, HttpResponse
-from kombu.exceptions import OperationalError
+from kombu.exceptions import OperationalError as BrokerError
 
 from {{ cookiecutter.project_slug }}.web import problems
 
@@ -36,8 +37,11 @@ class RequestMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Say so where a view could not send a task, the admin's views included; what it saved before is saved."""
-        if isinstance(error, OperationalError):
+        """Say so where a view, the admin's included, had to do without a server."""
+        if isinstance(error, DatabaseError):
+            log.warning("database is unavailable", error=repr(error))
+            return problems.answer(503, "The database is away.")
+        if isinstance(error, BrokerError):
             log.warning("broker is unavailable", error=repr(error))
-            return problems.answer(503, "The broker is away, so that a task could not be sent.")
+            return problems.answer(503, "The broker is away: what was saved is saved, but its task could not be sent.")
         return None

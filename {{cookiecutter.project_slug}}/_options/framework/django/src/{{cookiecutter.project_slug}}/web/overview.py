@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
@@ -43,9 +44,14 @@ def read_submission(request: HttpRequest) -> submissions.Submission:
     """
     if request.content_type != "application/json":
         raise ProblemError(415, "Send the body as application/json.")
-    if len(request.body) > LARGEST:
-        raise ProblemError(413, f"A body may have {LARGEST} bytes.")
-    return submissions.read(request.body)
+    too_large = ProblemError(413, f"A body may have {LARGEST} bytes.")
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        raise too_large from None
+    if len(body) > LARGEST:
+        raise too_large
+    return submissions.read(body)
 
 
 class Queues(ApiView):
@@ -55,8 +61,8 @@ class Queues(ApiView):
 
     def get(self, request: HttpRequest) -> JsonResponse:
         """List them, with how many tasks wait in each, and the workers that take from it."""
-        workers = readiness.check().workers
         waiting = submissions.promptly(readiness.waiting)
+        workers = readiness.check().workers
         queues = [{"name": name, "waiting": waiting[name], "workers": workers[name]} for name in QueueName]
         return JsonResponse(queues, safe=False)
 

@@ -1,17 +1,31 @@
-"""Where results are kept: django-celery-results' tables, asked so that a restart of the database is outlasted."""
+"""Where results are kept: in django-celery-results' tables, by any thread, whatever becomes of the database's server."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from celery import current_task
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django_celery_results.backends import DatabaseBackend as DjangoCeleryResults
 
 
-class DatabaseBackend(DjangoCeleryResults):  # type: ignore[misc]  # its base has no types
-    """`django-db`, but for any thread and any fault of the database's server.
+@contextmanager
+def usable_connection() -> Iterator[None]:
+    """A connection that works, and that is closed afterwards if nobody else does.
 
-    Django looks after the connections of its requests and Celery after those of its tasks; nobody does in other
-    threads, such as those of `submissions.py`.
+    Django does after its requests, and Celery after its tasks; but `submissions.py` has threads of its own.
     """
+    close_old_connections()
+    nobodys = connection.connection is None and not current_task
+    try:
+        yield
+    finally:
+        if nobodys:
+            connection.close()
+
+
+class DatabaseBackend(DjangoCeleryResults):  # type: ignore[misc]  # its base has no types
+    """`django-db`, with the connections above, and with another attempt while the database is away."""
 
     def exception_safe_to_retry(self, exc: BaseException) -> bool:
         """Whether another attempt may succeed: with a new connection, once the server is back."""
@@ -21,11 +35,15 @@ class DatabaseBackend(DjangoCeleryResults):  # type: ignore[misc]  # its base ha
         return retry
 
     def _store_result(self, *args: Any, **kwargs: Any) -> Any:
-        close_old_connections()
-        return super()._store_result(*args, **kwargs)
+        with usable_connection():
+            return super()._store_result(*args, **kwargs)
 
     def _get_task_meta_for(self, task_id: str) -> dict[str, Any]:
-        close_old_connections()
-        meta: dict[str, Any] = super()._get_task_meta_for(task_id)
+        with usable_connection():
+            meta: dict[str, Any] = super()._get_task_meta_for(task_id)
         # Celery's own backends call it so.
         return {**meta, "name": meta.get("task_name")}
+
+    def _forget(self, task_id: str) -> None:
+        with usable_connection():
+            super()._forget(task_id)
