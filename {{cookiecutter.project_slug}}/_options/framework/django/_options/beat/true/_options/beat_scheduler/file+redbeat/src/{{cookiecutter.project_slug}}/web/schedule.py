@@ -1,4 +1,4 @@
-"""What beat sends, and when, as the code says it."""
+"""What beat sends, and when."""
 
 from typing import ClassVar
 
