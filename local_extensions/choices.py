@@ -143,7 +143,7 @@ class Broker(Choice):
         service: its server.
         url: its environment variable.
         packages: requirements that it adds.
-        event_pools: the pools whose workers send events of tasks, which Flower and the exporters read.
+        worker_options: options of the workers of a pool, in place of -E (send events, for Flower and the exporters).
         queue_import: where the class or function comes from that declares a queue.
         queue_code: the code that declares the queue `name`.
         waits: for the README: what the broker does after a limit, that attribute of `Limits`, where it is set.
@@ -154,7 +154,7 @@ class Broker(Choice):
     service: Service
     url: Url
     packages: tuple[str, ...] = ()
-    event_pools: tuple[str, ...] = ("prefork", "threads", "gevent")
+    worker_options: Mapping[str, str] = field(default_factory=dict)
     queue_import: str = "from kombu import Queue"
     queue_code: str = "Queue(name.value, routing_key=name.value)"
     waits: tuple[tuple[str, str, str], ...] = ()
@@ -355,8 +355,8 @@ BROKERS = (
             demo="/0",
             test="memory://",
         ),
-        # Greenlets that send events while they wait for the broker to confirm them wait for each other for ever.
-        event_pools=("prefork", "threads"),
+        # Greenlets that send events, and wait for the broker to confirm them, wait for each other for ever.
+        worker_options={"gevent": "--without-heartbeat"},
         queue_import="from {slug}.quorum import task_queue",
         queue_code="task_queue(name.value)",
         waits=(

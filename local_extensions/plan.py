@@ -156,7 +156,7 @@ class Plan:
         return (
             f"broker-{self.broker.name}.py",
             *("queues.py", "messages.py", "publishing.py", "tasks.py", "worker.py"),
-            *(["events.py"] if self.broker.event_pools else []),
+            "events.py",
             f"results-{self.result_backend.settings or self.result_backend.name}.py",
             *(["examples.py"] if self.examples else []),
             *([f"beat-{self.scheduler.name}.py"] if self.jobs else []),
@@ -452,7 +452,7 @@ def with_jobs(
             module=queue.module,
             concurrency=queue.concurrency,
             pool=queue.pool,
-            options="-E" if queue.pool in broker.event_pools else "",
+            options=broker.worker_options.get(queue.pool, "-E"),
             jobs=tuple(jobs_of[queue.name]),
             tasks=tuple(tasks[queue.name]),
         )

@@ -46,6 +46,7 @@ def test_every_listed_task_exists_and_takes_arguments_by_name() -> None:
 @pytest.mark.usefixtures("listed")
 def test_arguments_that_fit_get_in_and_defaults_stay_the_task_s() -> None:
     assert read({"copy": 1}) == Submission("sample", {"copy": 1})
+    assert read({"copy": 1.0}) == Submission("sample", {"copy": 1})
     everything = {"copy": 1, "schema": [1.5, 2], "anything": {"a": [None, "ü"]}}
     assert read(everything).arguments == everything
 

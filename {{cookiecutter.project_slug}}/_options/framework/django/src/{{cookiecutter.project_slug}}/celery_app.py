@@ -8,6 +8,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ cookiecutter.project_slug }}
 
 from {{ cookiecutter.project_slug }} import signals as signals  # connects the receivers
 
-app = Celery("{{ cookiecutter.project_slug }}", task_cls="{{ plan().task_class }}")
+app = Celery(
+    "{{ cookiecutter.project_slug }}",
+    task_cls="{{ plan().task_class }}",
+)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()  # tasks.py of each installed app; they have no route, so they run on the first queue

@@ -140,9 +140,8 @@ def read(body: bytes) -> Submission:
         content = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise MalformedError(str(error)) from None
-    _check_carriable(content, DEEPEST)
     try:
-        envelope = _Envelope.model_validate(content)
+        envelope = _Envelope.model_validate(_carriable(content, DEEPEST))
     except ValidationError as error:
         raise _invalid(error) from None
     model = submittable().get(envelope.task)
@@ -156,21 +155,25 @@ def read(body: bytes) -> Submission:
     return Submission(envelope.task, checked.model_dump(by_alias=True, exclude_unset=True))
 
 
-def _check_carriable(value: Any, levels: int) -> None:
-    """See that a message can carry a value from its sender to the worker.
+def _carriable(value: Any, levels: int) -> Any:
+    """A value of JSON as messages carry it: 3.0 is 3, since JSON knows no difference.
 
     Raises:
         MalformedError: it has more levels, an infinite number, or what kombu would take for one of its own objects.
     """
     if levels < 0:
         raise MalformedError(f"more than {DEEPEST} levels of lists and objects")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise MalformedError("a number is too large")
-    if isinstance(value, dict) and value.keys() == {"__type__", "__value__"}:
-        raise MalformedError("an object with the keys __type__ and __value__ has a meaning of its own in messages")
-    if isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            _check_carriable(item, levels - 1)
+    if isinstance(value, list):
+        return [_carriable(item, levels - 1) for item in value]
+    if isinstance(value, dict):
+        if value.keys() == {"__type__", "__value__"}:
+            raise MalformedError("an object with the keys __type__ and __value__ has a meaning of its own in messages")
+        return {name: _carriable(item, levels - 1) for name, item in value.items()}
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise MalformedError("a number is too large")
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    return value
 
 
 def _invalid(error: ValidationError, *prefix: str) -> InvalidError:

@@ -42,6 +42,15 @@ async def beat() -> None:
         await asyncio.sleep(10)
 
 
+def configure_logs() -> None:
+    """Let Uvicorn's lines have the form of all others; by now it has set up its own."""
+    logs.configure()
+    logging.getLogger("uvicorn").handlers.clear()
+    logging.getLogger("uvicorn").propagate = True
+    # It hands over each text twice, the second time with colours.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.__dict__.pop("color_message", "") is not None)
+
+
 def create_app() -> FastAPI:
     """The application, ready to be served.
 
@@ -51,10 +60,7 @@ def create_app() -> FastAPI:
     """
     if not env.api_key:
         raise SystemExit("API_KEY: is missing. Write for example: API_KEY=at-least-16-random-characters")
-    logs.configure()
-    # Uvicorn has set up a format of its own by now.
-    logging.getLogger("uvicorn").handlers.clear()
-    logging.getLogger("uvicorn").propagate = True
+    configure_logs()
     signals.start_sentry()
     submissions.prepare()
     app = FastAPI(

@@ -27,7 +27,7 @@ def fail(self: Any) -> None:
 @shared_task(bind=True)
 def obey(self: Any) -> str:
     """Is asked to stop while it runs."""
-    tracking.cancel(self.request.id)
+    tracking.cancel(tracking.Status(self.request.id, self.name, "STARTED"))
     stop_if_asked(self)
     return "went on"
 
@@ -74,7 +74,7 @@ def test_a_task_that_waits_does_not_start_once_it_is_cancelled(outcome: Ran, mon
     task_id = tracking.submit(Submission(ping.name, {}))
     # No worker hears of it; the record alone has to do.
     monkeypatch.setattr(app.control, "revoke", lambda task_id: None)
-    tracking.cancel(task_id)
+    tracking.cancel(tracking.Status(task_id, ping.name, "PENDING"))
     (args, headers) = sent.pop()
     submissions.publish(*args, **headers)
     outcome(task_id)
@@ -87,6 +87,13 @@ def test_a_task_that_runs_stops_where_it_looks(outcome: Ran, monkeypatch: pytest
     task_id = tracking.submit(Submission(obey.name, {}))
     outcome(task_id)
     assert tracking.status(task_id) == tracking.Status(task_id, obey.name, "REVOKED")
+
+
+def test_a_task_that_celery_has_revoked_still_has_a_name() -> None:
+    task_id = str(uuid.uuid4())
+    tracking.cancel(tracking.Status(task_id, ping.name, "PENDING"))
+    app.backend.mark_as_revoked(task_id)
+    assert tracking.status(task_id) == tracking.Status(task_id, ping.name, "REVOKED")
 
 
 def test_a_task_that_could_not_be_sent_leaves_no_record(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,11 +70,13 @@ def status(task_id: str) -> Status | None:
     Raises:
         UnavailableError: the result backend is.
     """
-    meta: dict[str, Any] = promptly(lambda: app.backend.get_task_meta(task_id, cache=False))
-    state, result = str(meta["status"]), meta["result"]
+    meta = _stored(task_id)
+    state, result, task = str(meta["status"]), meta["result"], meta.get("name")
     if state == states.PENDING:
         return Status(task_id, result["task"], state) if isinstance(result, dict) and "task" in result else None
-    task = meta.get("name")
+    if task is None and state == states.REVOKED:
+        # Celery forgets the name of a task that it revokes before it starts.
+        task = (_stored(stop_id(task_id))["result"] or {}).get("task")
     if state == states.SUCCESS:
         return Status(task_id, task, state, result=plain(result))
     if isinstance(result, BaseException):
@@ -103,7 +105,7 @@ def plain(value: Any, levels: int = 100) -> Any:
     return text.encode("utf-8", "replace").decode()
 
 
-def cancel(task_id: str) -> None:
+def cancel(task: Status) -> None:
     """Ask that a task does not start, or if it runs, that it stops where it calls `stop_if_asked()`.
 
     No process is killed: it might already be running another task.
@@ -111,7 +113,13 @@ def cancel(task_id: str) -> None:
     Raises:
         UnavailableError: the result backend is.
     """
-    promptly(lambda: app.backend.store_result(stop_id(task_id), None, STOP))
+    promptly(lambda: app.backend.store_result(stop_id(task.id), {"task": task.task}, STOP))
     if app.conf.worker_enable_remote_control:
         # Saves running workers the look at that record; those that start later have only the record.
-        in_background(lambda: app.control.revoke(task_id))
+        in_background(lambda: app.control.revoke(task.id))
+
+
+def _stored(task_id: str) -> dict[str, Any]:
+    """What the result backend has under this id; of what it does not know it says `PENDING`, too."""
+    meta: dict[str, Any] = promptly(lambda: app.backend.get_task_meta(task_id, cache=False))
+    return meta

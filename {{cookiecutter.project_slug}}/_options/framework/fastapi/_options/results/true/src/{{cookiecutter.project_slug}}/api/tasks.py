@@ -102,7 +102,7 @@ def cancel(task: Task) -> TaskStatus:
     """
     if task.ended and task.state != "REVOKED":
         raise HTTPException(409, f"The task has already ended: {task.state}.")
-    tracking.cancel(task.id)
+    tracking.cancel(task)
     return TaskStatus(**asdict(task))
 
 
