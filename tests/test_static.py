@@ -111,7 +111,7 @@ RESIDUE = {
     "Jinja": re.compile(r"(?<!\$)\{\{|\{%|%\}|\{#"),
     "the template": re.compile(r"cookiecutter|(?<!\w)_options\b|\w\.split$|\bplan\(\)", re.IGNORECASE | re.MULTILINE),
     "something unfinished": re.compile(r"\b(TODO|FIXME|XXX|TBD)\b"),
-    "an object that was printed": re.compile(r"<\w[\w.]* object at 0x|\bUndefined\b|dataclass\("),
+    "an object that was printed": re.compile(r"<[\w.]+ object at 0x|\bUndefined\b|\b(BeatJob|Broker|Limits|Url)\(\w+="),
     "white space at the end of a line": re.compile(r"[ \t\r]+$", re.MULTILINE),
     "a run of blank lines": re.compile(r"\n\n\n\n"),
     "blank lines at the beginning": re.compile(r"\A\n"),
