@@ -14,6 +14,7 @@ from local_extensions.choices import (
     LICENSES,
     POOLS,
     PYTHONS,
+    REDIS,
     RESULT_BACKENDS,
     SCHEDULERS,
 )
@@ -179,8 +180,19 @@ class Plan:
     @property
     def example_modules(self) -> tuple[str, ...]:
         """The modules of the examples' tasks."""
-        modules = ("progress", "retries", "workflows") if self.results else ("retries",)
-        return tuple(f"{self.slug}.examples.{module}" for module in modules) if self.examples else ()
+        modules = ["payments", "rates", "retries"]
+        modules += ["progress", "workflows"] if self.results else []
+        modules += ["idempotency", "unique"] if self.redis_url else []
+        return tuple(f"{self.slug}.examples.{module}" for module in sorted(modules)) if self.examples else ()
+
+    @property
+    def redis_url(self) -> str:
+        """The variable with the URL of a Redis that is there anyway, rather not the broker's; "" for none."""
+        servers = {
+            self.broker.url.name: self.broker.service,
+            **({self.result_backend.url.name: self.result_backend.service} if self.result_backend.url else {}),
+        }
+        return next((name for name, service in reversed(servers.items()) if service == REDIS), "")
 
     @property
     def pools(self) -> dict[str, str]:
@@ -266,7 +278,8 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     extras = {broker.extra, result_backend.extra, *(pool.extra for pool in POOLS if pool.name in pools)}
     extras |= {"solar" for job in jobs if job.schedule.kind == "solar"}
     packages = (*framework.packages, *broker.packages, *result_backend.packages, *scheduler.packages)
-    derived = {"examples": examples, "beat": bool(jobs), "results": results}
+    redis = REDIS in (broker.service, result_backend.service)
+    derived = {"examples": examples, "beat": bool(jobs), "results": results, "redis": redis}
     return Plan(
         slug=slug,
         name=texts["project_name"],

@@ -101,7 +101,7 @@ def option_folders() -> list[Path]:
 
 def test_every_option_folder_names_a_question_and_answers_that_exist() -> None:
     # What the plan works out from the answers.
-    known = {"beat": {"true", "false"}, "results": {"true", "false"}}
+    known = {"beat": {"true", "false"}, "results": {"true", "false"}, "redis": {"true", "false"}}
     for question, offered in choices().items():
         known[question] = {str(answer).lower() if isinstance(answer, bool) else answer for answer in offered}
     assert option_folders()

@@ -54,6 +54,7 @@ def configure() -> None:
                 }
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+            "loggers": {"celery.app.trace": {"level": "CRITICAL"}},  # base_task.py says the same, with the ids as data
             "root": {"handlers": ["stderr"], "level": env.log_level},
         }
     )

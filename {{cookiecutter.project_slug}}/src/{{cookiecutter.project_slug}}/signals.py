@@ -12,9 +12,10 @@ import sentry_sdk
 from celery import Task, signals
 from celery.beat import Service
 from sentry_sdk.integrations.celery import CeleryIntegration
+from sentry_sdk.integrations.logging import ignore_logger
 from structlog.contextvars import bind_contextvars, get_contextvars, reset_contextvars
 
-from {{ cookiecutter.project_slug }} import health, logs
+from {{ cookiecutter.project_slug }} import base_task, health, logs
 from {{ cookiecutter.project_slug }}.settings import env
 
 WARM_SHUTDOWN = {{ plan().limits.warm_shutdown }}
@@ -39,6 +40,7 @@ def start_sentry(**_: Any) -> None:
             environment=env.sentry_environment,
             integrations=[CeleryIntegration(monitor_beat_tasks=True)],
         )
+        ignore_logger(base_task.__name__)  # it logs failures, which Celery's integration reports
 
 
 @signals.before_task_publish.connect
