@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local_extensions.choices import UNSUPPORTED
+from local_extensions.names import LONGEST_NAME, LONGEST_SLUG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,10 +58,12 @@ SHAPES: dict[str, dict[str, str]] = {
         "task_time_limit": "3600",
     },
     "long-names": {
-        "project_slug": "a_project_whose_name_goes_on_for_long",
-        "project_name": "A project whose name goes on for long",
-        "queues": f"{'q' * 60}:1, {'r' * 60}:1@threads",
-        "beat_jobs": f"{'j' * 50} = every 5m -> {'r' * 60}; {'k' * 50}(1, 'two', three=3.0) = @daily",
+        "project_slug": "s" * LONGEST_SLUG,
+        "queues": f"{'q' * LONGEST_NAME}:1, {'r' * LONGEST_NAME}:1@threads",
+        "beat_jobs": (
+            f"{'j' * LONGEST_NAME} = every 5m -> {'r' * LONGEST_NAME}; "
+            f"{'k' * LONGEST_NAME}(1, 'two', three=3.0) = @daily"
+        ),
     },
 }
 
