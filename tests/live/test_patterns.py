@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,7 +33,7 @@ def service(
     url = redis.new_database()
     if request.param == "rabbitmq":
         rabbitmq: RabbitMQ = request.getfixturevalue("rabbitmq")
-        url = rabbitmq.new_vhost(f"patterns-{time.monotonic_ns()}")
+        url = rabbitmq.new_vhost()
     variables = {"CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": redis.new_database(), "LOG_FORMAT": "console"}
     project = bake(project_name="Patterns", broker=request.param, queues="default:4", beat_jobs="").copy_to(
         tmp_path_factory.mktemp("patterns")
@@ -100,3 +99,27 @@ def test_a_payment_that_stays_pending_is_made_good(service: Service) -> None:
 
     worker.wait_for_line(lambda line: "task failed" in line and "the payment of order pending-1 is pending" in line)
     assert not lines_with(service, "order is cancelled", "paid-1")
+
+
+def test_every_workflow_gives_its_result(service: Service) -> None:
+    results = service.ask(
+        f"{EXAMPLES}.workflows import *\n"
+        "flows = [one_after_the_other(1, 2), side_by_side([1, 2]), side_by_side_then_total(12, [1, 2, 3]),\n"
+        "         fan_out_and_join(5, 3), in_chunks([1, 2, 3], 2), from_data(4, [{'task': 'add', 'arguments': [2]}])]\n"
+        "answer = [flow.delay().get(timeout=30) for flow in flows]"
+    )
+
+    assert results == [6, [2, 4], 22, 22, [[2, 4], [6]], 6]
+
+
+def test_a_chord_with_a_part_that_fails_calls_its_error_callback_once(service: Service) -> None:
+    state = service.ask(
+        f"{EXAMPLES}.workflows import side_by_side_then_total\n"
+        "sent = side_by_side_then_total(12, [1, 0, 0]).delay()\n"
+        "sent.get(timeout=30, propagate=False)\n"
+        "answer = sent.state"
+    )
+
+    assert state == "FAILURE"
+    service.workers["default"].wait_for_line("workflow failed")
+    assert len(lines_with(service, "workflow failed")) == 1
