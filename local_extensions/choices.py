@@ -79,6 +79,7 @@ class Broker(Choice):
         queue_import: where the class or function comes from that declares a queue.
         queue_code: the code that declares the queue `name`.
         waits: for the README: what the broker does after a limit, that attribute of `Limits`, where it is set.
+        imports: the code of the modules that a worker imports.
     """
 
     extra: str
@@ -89,6 +90,7 @@ class Broker(Choice):
     queue_import: str = "from kombu import Queue"
     queue_code: str = "Queue(name.value, routing_key=name.value)"
     waits: tuple[tuple[str, str, str], ...] = ()
+    imports: str = "TASK_MODULES"
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ BROKERS = (
         ),
         packages=(HIREDIS,),
         waits=(("Redis hands out a lost worker's task again after", "visibility_timeout", "celeryconfig.py"),),
+        imports='("{slug}.dead_letter_store", *TASK_MODULES)',
     ),
     Broker(
         "rabbitmq",

@@ -14,8 +14,14 @@ from kombu.transport.native_delayed_delivery import (
 EXCHANGE = Exchange("tasks", type="topic")
 """Native delayed delivery (countdown, eta, retries) needs a topic exchange."""
 
-DEAD_LETTERS = Queue("dead_letters", queue_arguments={"x-queue-type": "quorum"})
-"""Where a task ends that was rejected, or that took one worker after the other with it."""
+DEAD_LETTERS = Queue(
+    "dead_letters",
+    queue_arguments={
+        "x-queue-type": "quorum",
+        "x-delivery-limit": 1_000_000,  # to look at them is a delivery; RabbitMQ's default would drop them after 20
+    },
+)
+"""Where a task ends that failed for good, or that took one worker after the other with it; see `dead_letters.py`."""
 
 QUEUE_ARGUMENTS = {
     "x-queue-type": "quorum",  # replicated, and written to disk before a publish is confirmed
@@ -30,10 +36,10 @@ QUEUE_ARGUMENTS = {
 class TaskQueue(Queue):
     """A queue that brings along what it needs, so that it does not matter who starts first."""
 
-    def queue_declare(self, *args: Any, channel: Any = None, **kwargs: Any) -> Any:
+    def queue_declare(self, nowait: bool = False, passive: bool = False, channel: Any = None) -> Any:
         """Declare the dead letters' queue first: RabbitMQ drops a dead letter that has nowhere to go."""
         DEAD_LETTERS(channel or self.channel).queue_declare()
-        return super().queue_declare(*args, channel=channel, **kwargs)
+        return super().queue_declare(nowait=nowait, passive=passive, channel=channel)
 
     def bind_to(self, *args: Any, **kwargs: Any) -> Any:
         """Declare the queue first: each worker binds all queues for delayed messages, its own or not."""
