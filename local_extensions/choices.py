@@ -80,6 +80,7 @@ class Broker(Choice):
         queue_code: the code that declares the queue `name`.
         waits: for the README: what the broker does after a limit, that attribute of `Limits`, where it is set.
         imports: the code of the modules that a worker imports.
+        dead_letters: for the README: where tasks are kept that failed for good, "" for nowhere.
     """
 
     extra: str
@@ -91,6 +92,7 @@ class Broker(Choice):
     queue_code: str = "Queue(name.value, routing_key=name.value)"
     waits: tuple[tuple[str, str, str], ...] = ()
     imports: str = "TASK_MODULES"
+    dead_letters: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ BROKERS = (
         packages=(HIREDIS,),
         waits=(("Redis hands out a lost worker's task again after", "visibility_timeout", "celeryconfig.py"),),
         imports='("{slug}.dead_letter_store", *TASK_MODULES)',
+        dead_letters="the worker writes it down in the broker's database",
     ),
     Broker(
         "rabbitmq",
@@ -172,6 +175,7 @@ BROKERS = (
         waits=(
             ("RabbitMQ closes a stuck worker's channel after", "consumer_timeout", "deploy/rabbitmq/rabbitmq.conf"),
         ),
+        dead_letters="RabbitMQ moves it to the queue `dead_letters`",
     ),
 )
 

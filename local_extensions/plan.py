@@ -186,6 +186,17 @@ class Plan:
         return tuple(f"{self.slug}.examples.{module}" for module in sorted(modules)) if self.examples else ()
 
     @property
+    def routes(self) -> str:
+        """The code of Celery's setting `task_routes`."""
+        return f'["{self.slug}.examples.routing.route_urgent", TASK_ROUTES]' if self.examples else "[TASK_ROUTES]"
+
+    @property
+    def urgent_queue(self) -> Queue:
+        """The queue whose name says that what is there does not wait; else the first."""
+        words = ("urgent", "critical", "high")
+        return next((queue for word in words for queue in self.queues if word in queue.module), self.default_queue)
+
+    @property
     def redis_url(self) -> str:
         """The variable with the URL of a Redis that is there anyway, rather not the broker's; "" for none."""
         servers = {
@@ -213,7 +224,8 @@ class Plan:
     def readme_sections(self) -> tuple[str, ...]:
         """The sections of README.md, by their names in templates/readme/."""
         beat, change = (["beat.md"], "change-beat.md") if self.jobs else ([], "change-no-beat.md")
-        return ("start.md", "queues.md", *beat, "change.md", change, "configure.md", "operate.md")
+        failures = ["failures.md"] if self.broker.dead_letters else []
+        return ("start.md", "queues.md", *beat, "change.md", change, "configure.md", "operate.md", *failures)
 
     @property
     def dev_worker_options(self) -> str:
