@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 FILTERS = {
     "code": text.code,
+    "django_settings": text.django_settings,
     "docstring": text.docstring,
     "last_queue": last_queue,
     "markdown": text.markdown,
@@ -62,6 +64,14 @@ def check(context: Context) -> str:
     return ""
 
 
+@pass_context
+def rendered(context: Context, *names: str, folder: str = "") -> str:
+    """The files of `templates/`, or of a folder in it, with a blank line between two of them."""
+    load, answers = context.environment.get_template, context.get_all()
+    texts = (load(posixpath.join(folder, name)).render(answers) for name in names)
+    return "\n".join(texts).rstrip("\n")
+
+
 ROOT_FOLDER = "{{cookiecutter.project_slug}}"
 
 
@@ -91,7 +101,7 @@ class PlanExtension(Extension):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        environment.globals.update(plan=plan, check=check, root_folder=root_folder)
+        environment.globals.update(plan=plan, check=check, root_folder=root_folder, text=rendered)
         environment.filters.update(FILTERS)
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002

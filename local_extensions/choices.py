@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from local_extensions.literals import string
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +46,35 @@ class Url:
 
 
 @dataclass(frozen=True)
+class Variable:
+    """Another environment variable, a text.
+
+    Attributes:
+        name: the variable's name.
+        description: a sentence for its reader.
+        example: what somebody might write.
+        sample: what .env.example says; where it is "" and the name ends in `_KEY`, `make up` writes a random one.
+        local: what development and the tests use.
+        default: what it is where it is not set; without one it is required.
+        at_least: characters that it must have.
+    """
+
+    name: str
+    description: str
+    example: str
+    sample: str = ""
+    local: str = ""
+    default: str | None = None
+    at_least: int = 0
+
+    @property
+    def checks(self) -> str:
+        """The lines of its field in settings.py that say what it may be."""
+        default = "" if self.default is None else f"        default={string(self.default)},\n"
+        return default + (f"        min_length={self.at_least},\n" if self.at_least else "")
+
+
+@dataclass(frozen=True)
 class Choice:
     """An answer to choose, by its name in cookiecutter.json and its name for people."""
 
@@ -59,11 +90,23 @@ class Framework(Choice):
         task_module: the module of the class that tasks derive from.
         task_class: that class.
         packages: requirements that it adds.
+        dev_packages: requirements that working on it adds.
+        variables: its environment variables.
+        web: whether it serves HTTP, so that tasks come in that way.
+        services: its services in Compose, by their names in templates/compose/.
+        sections: its sections of README.md, by their names in templates/readme/.
+        places: for AGENTS.md: what is where, `{slug}` being the project's.
     """
 
     task_module: str
     task_class: str
     packages: tuple[str, ...] = ()
+    dev_packages: tuple[str, ...] = ()
+    variables: tuple[Variable, ...] = ()
+    web: bool = False
+    services: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    places: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,34 +118,41 @@ class Broker(Choice):
         service: its server.
         url: its environment variable.
         packages: requirements that it adds.
-        event_pools: the pools whose workers send events of tasks, which Flower and the exporters read.
+        worker_options: options of the workers of a pool, in place of -E (send events, for Flower and the exporters).
         queue_import: where the class or function comes from that declares a queue.
         queue_code: the code that declares the queue `name`.
         waits: for the README: what the broker does after a limit, that attribute of `Limits`, where it is set.
         imports: the code of the modules that a worker imports.
         dead_letters: for the README: where tasks are kept that failed for good, "" for nowhere.
+        impatience: its transport options in a process that answers HTTP requests, where nobody waits for long.
     """
 
     extra: str
     service: Service
     url: Url
     packages: tuple[str, ...] = ()
-    event_pools: tuple[str, ...] = ("prefork", "threads", "gevent")
+    worker_options: Mapping[str, str] = field(default_factory=dict)
     queue_import: str = "from kombu import Queue"
     queue_code: str = "Queue(name.value, routing_key=name.value)"
     waits: tuple[tuple[str, str, str], ...] = ()
     imports: str = "TASK_MODULES"
     dead_letters: str = ""
+    impatience: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ResultBackend(Choice):
-    """Where results are kept; the one named "none" has no server and no URL."""
+    """Where results are kept; the one named "none" has no server and no URL.
+
+    Attributes:
+        impatience: Celery settings for it in a process that answers HTTP requests, where nobody waits for long.
+    """
 
     extra: str = ""
     service: Service | None = None
     url: Url | None = None
     packages: tuple[str, ...] = ()
+    impatience: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -134,7 +184,34 @@ class License(Choice):
 
 HIREDIS = "hiredis>=3.5"
 
-FRAMEWORKS = (Framework("none", "no framework", task_module="celery", task_class="Task"),)
+FRAMEWORKS = (
+    Framework("none", "no framework", task_module="celery", task_class="Task"),
+    Framework(
+        "fastapi",
+        "FastAPI",
+        task_module="celery",
+        task_class="Task",
+        packages=("fastapi>=0.165", "uvicorn>=0.54"),
+        dev_packages=("httpx2>=2.16",),
+        variables=(
+            Variable(
+                "API_KEY",
+                "What callers of the API send as X-API-Key: random, and of at least 16 characters.",
+                example="at-least-16-random-characters",
+                local="for development and tests only",
+                default="",
+                at_least=16,
+            ),
+        ),
+        web=True,
+        services=("api",),
+        sections=("api.md",),
+        places=(
+            ("the endpoints of the HTTP API", "`src/{slug}/api/`"),
+            ("which tasks it takes", "`SUBMITTABLE` in `src/{slug}/submissions.py`"),
+        ),
+    ),
+)
 
 BROKERS = (
     Broker(
@@ -154,6 +231,7 @@ BROKERS = (
         waits=(("Redis hands out a lost worker's task again after", "visibility_timeout", "celeryconfig.py"),),
         imports='("{slug}.dead_letter_store", *TASK_MODULES)',
         dead_letters="the worker writes it down in the broker's database",
+        impatience={"connect_retries_timeout": 1, "socket_timeout": 1, "socket_connect_timeout": 1},
     ),
     Broker(
         "rabbitmq",
@@ -168,14 +246,15 @@ BROKERS = (
             demo="/0",
             test="memory://",
         ),
-        # Greenlets that send events while they wait for the broker to confirm them wait for each other for ever.
-        event_pools=("prefork", "threads"),
+        # Greenlets that send events, and wait for the broker to confirm them, wait for each other for ever.
+        worker_options={"gevent": "--without-heartbeat"},
         queue_import="from {slug}.quorum import task_queue",
         queue_code="task_queue(name.value)",
         waits=(
             ("RabbitMQ closes a stuck worker's channel after", "consumer_timeout", "deploy/rabbitmq/rabbitmq.conf"),
         ),
         dead_letters="RabbitMQ moves it to the queue `dead_letters`",
+        impatience={"connect_retries_timeout": 1, "read_timeout": 1, "write_timeout": 1},
     ),
 )
 
@@ -194,6 +273,11 @@ RESULT_BACKENDS = (
             test="cache+memory://",
         ),
         packages=(HIREDIS,),
+        impatience={
+            "redis_socket_timeout": 1,
+            "redis_socket_connect_timeout": 1,
+            "result_backend_transport_options": {"retry_policy": {"timeout": 1}},
+        },
     ),
     ResultBackend("none", "none"),
 )

@@ -19,6 +19,7 @@ from local_extensions.choices import (
     SCHEDULERS,
 )
 from local_extensions.errors import Mistakes
+from local_extensions.literals import exploded
 from local_extensions.queues import parse_queues
 from local_extensions.requirements import dependencies, dev_dependencies
 from local_extensions.stubs import BeatJob, ping, preamble
@@ -141,6 +142,11 @@ class Plan:
         return tuple(dict.fromkeys(service for service in wanted if service))
 
     @property
+    def images(self) -> dict[str, str]:
+        """The image of each server."""
+        return {service.name: service.image for service in self.services}
+
+    @property
     def urls(self) -> tuple[Url, ...]:
         """The environment variables that say where the servers are."""
         return tuple(url for url in (self.broker.url, self.result_backend.url) if url)
@@ -151,7 +157,7 @@ class Plan:
         return (
             f"broker-{self.broker.name}.py",
             *("queues.py", "messages.py", "publishing.py", "tasks.py", "worker.py"),
-            *(["events.py"] if self.broker.event_pools else []),
+            "events.py",
             f"results-{self.result_backend.name}.py",
             *(["examples.py"] if self.examples else []),
             *([f"beat-{self.scheduler.name}.py"] if self.jobs else []),
@@ -182,6 +188,7 @@ class Plan:
         """The modules of the examples' tasks."""
         modules = ["payments", "rates", "retries"]
         modules += ["progress", "workflows"] if self.results else []
+        modules += ["stopping"] if self.results and self.framework.web else []
         modules += ["idempotency", "unique"] if self.redis_url else []
         return tuple(f"{self.slug}.examples.{module}" for module in sorted(modules)) if self.examples else ()
 
@@ -206,6 +213,50 @@ class Plan:
         return next((name for name, service in reversed(servers.items()) if service == REDIS), "")
 
     @property
+    def task_class(self) -> str:
+        """The class of every task, as Celery's `task_cls` takes it."""
+        stoppable = self.framework.web and self.results
+        return f"{self.slug}.stoppable_task:StoppableTask" if stoppable else f"{self.slug}.base_task:BaseTask"
+
+    @property
+    def submittable(self) -> tuple[str, ...]:
+        """The tasks that may be submitted by HTTP: those of the queues, and the example that reports its progress."""
+        tasks = tuple(
+            f"{self.slug}.tasks.{queue.module}.{task.function}" for queue in self.queues for task in queue.tasks
+        )
+        examples = ("progress.add_up", "stopping.count_down") if self.examples and self.results else ()
+        return (*tasks, *(f"{self.slug}.examples.{example}" for example in examples))
+
+    @property
+    def server_checks(self) -> str:
+        """The code of a dict: for each server that a web process needs, a function that asks it."""
+        checks = ['"broker": waiting']
+        if self.results:
+            checks.append('"result backend": lambda: app.backend.get_task_meta("readiness", cache=False)')
+        return exploded("{", checks, "}", 0)
+
+    @property
+    def api_modules(self) -> tuple[str, ...]:
+        """The modules of FastAPI's package that its `__init__` imports, sorted."""
+        return tuple(sorted((*self.api_routes, "openapi", "problems")))
+
+    @property
+    def api_routes(self) -> tuple[str, ...]:
+        """The modules of FastAPI's package that have endpoints."""
+        return ("health", "overview", *(["schedule"] if self.jobs else []), "tasks")
+
+    @property
+    def impatience(self) -> dict[str, object]:
+        """Celery settings of a process that answers HTTP requests, where nobody waits for long."""
+        return {
+            "broker_connection_timeout": 1,
+            "broker_pool_acquire_timeout": 1,
+            "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0},
+            "result_backend_thread_safe": True,
+            **self.result_backend.impatience,
+        }
+
+    @property
     def pools(self) -> dict[str, str]:
         """Each queue's pool."""
         return {queue.name: queue.pool for queue in self.queues}
@@ -221,11 +272,56 @@ class Plan:
         return {url.name: url.test for url in self.urls}
 
     @property
+    def local_variables(self) -> dict[str, str]:
+        """What development and the tests use for each variable that is not a server's URL."""
+        return {variable.name: variable.local for variable in self.framework.variables if variable.local}
+
+    @property
+    def environment_samples(self) -> tuple[str, ...]:
+        """What .env.example says of the framework's variables."""
+        samples = [(variable.description, variable.name, variable.sample) for variable in self.framework.variables]
+        return tuple(f"# {description}\n{name}={value}" for description, name, value in samples)
+
+    @property
+    def test_variables(self) -> dict[str, str]:
+        """What the tests use for the variables that are not a server's URL."""
+        return {"LOG_LEVEL": "WARNING", **self.local_variables}
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """What is where in the framework's part of the project, for AGENTS.md."""
+        return tuple((what, where.format(slug=self.slug)) for what, where in self.framework.places)
+
+    @property
+    def compose_services(self) -> tuple[str, ...]:
+        """The services beside the workers, by their names in templates/compose/."""
+        beat = ("beat",) if self.jobs else ()
+        return (*self.framework.services, *beat, *(service.name for service in self.services))
+
+    @property
+    def api_command(self) -> str:
+        """What serves FastAPI's application."""
+        return (
+            f"uvicorn --factory {self.slug}.api:create_app --no-access-log --no-proxy-headers --no-server-header"
+            " --timeout-graceful-shutdown 10"
+        )
+
+    @property
     def readme_sections(self) -> tuple[str, ...]:
         """The sections of README.md, by their names in templates/readme/."""
         beat, change = (["beat.md"], "change-beat.md") if self.jobs else ([], "change-no-beat.md")
         failures = ["failures.md"] if self.broker.dead_letters else []
-        return ("start.md", "queues.md", *beat, "change.md", change, "configure.md", "operate.md", *failures)
+        return (
+            "start.md",
+            "queues.md",
+            *beat,
+            *self.framework.sections,
+            "change.md",
+            change,
+            "configure.md",
+            "operate.md",
+            *failures,
+        )
 
     @property
     def dev_worker_options(self) -> str:
@@ -312,7 +408,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
         jobs=jobs,
         limits=Limits.of(time_limit),
         dependencies=dependencies(extras, packages),
-        dev_dependencies=dev_dependencies(extras),
+        dev_dependencies=dev_dependencies(extras, framework.dev_packages),
         options=options | {option: str(value).lower() for option, value in derived.items()},
     )
 
@@ -346,7 +442,7 @@ def with_jobs(
             module=queue.module,
             concurrency=queue.concurrency,
             pool=queue.pool,
-            options="-E" if queue.pool in broker.event_pools else "",
+            options=broker.worker_options.get(queue.pool, "-E"),
             jobs=tuple(jobs_of[queue.name]),
             tasks=tuple(tasks[queue.name]),
         )

@@ -37,7 +37,7 @@ def dependencies(extras: Iterable[str], packages: Iterable[str]) -> tuple[str, .
     return tuple(sorted({celery(extras), *ALWAYS, *packages}))
 
 
-def dev_dependencies(extras: Iterable[str]) -> tuple[str, ...]:
+def dev_dependencies(extras: Iterable[str], packages: Iterable[str] = ()) -> tuple[str, ...]:
     """What working on it needs beyond that, sorted: the demonstration's broker is a Valkey, whatever runs later."""
     redis = () if "redis" in extras else (celery(["redis"]),)
-    return tuple(sorted({*DEVELOPMENT, *redis}))
+    return tuple(sorted({*DEVELOPMENT, *redis, *packages}))

@@ -66,3 +66,8 @@ def code(text: str) -> str:
     fence = "`" * (longest + 1)
     blank = " " if longest else ""
     return f"{fence}{blank}{text}{blank}{fence}".replace("|", "\\|")
+
+
+def django_settings(code: str) -> str:
+    """Celery's settings, `name = ...` at the start of a line, as Django has them: `CELERY_NAME = ...`."""
+    return re.sub(r"^([a-z]\w*)(?= = )", lambda match: f"CELERY_{match[0].upper()}", code, flags=re.MULTILINE)

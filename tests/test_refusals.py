@@ -107,7 +107,7 @@ WRONG: dict[str, list[tuple[str, str]]] = {
             ("../../shop", f"is not a Python package name: {BEGIN}", "shop"),
         )
     ]
-    + [("x" * 200, f"'{'x' * 59}…' has 200 characters, and 40 are the most. Write for example: {'x' * 40}")],
+    + [("x" * 200, f"'{'x' * 59}…' has 200 characters, and 32 are the most. Write for example: {'x' * 32}")],
     "timezone": [
         ("", "'' is empty. Write for example: Europe/Paris"),
         ("Mars/Olympus", "'Mars/Olympus' is not the name of an IANA time zone. Write for example: Europe/Paris"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.lint import lint
 from tests.support.variants import ROOT, choices, questions
 
 if TYPE_CHECKING:
@@ -151,3 +152,23 @@ def test_the_lock_file_names_only_the_public_registry() -> None:
     lock = (ROOT / "uv.lock").read_text(encoding="utf-8")
 
     assert set(re.findall(r"https?://([^/\"]+)", lock)) == {"pypi.org", "files.pythonhosted.org"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ruff check",
+        "ruff format --check",
+        "mypy",
+        "shellcheck .ci/run tests/support/install-brokers.sh tests/support/install-uv.sh",
+        "shfmt --diff --indent 2 .ci/run tests/support",
+        "yamllint --strict .github .pre-commit-config.yaml .yamllint.yaml",
+        "actionlint",
+        "zizmor --offline --quiet .github",
+        "validate-pyproject pyproject.toml",
+        "pre-commit validate-config",
+    ],
+    ids=lambda command: command.split()[0],
+)
+def test_the_templates_own_files_are_clean(command: str) -> None:
+    lint(*command.split())

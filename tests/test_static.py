@@ -5,26 +5,27 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shutil
 import subprocess
-import sys
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
+from tests.conftest import need
 from tests.support.corpus import Corpus, python_of
 from tests.support.environments import install_dependencies
+from tests.support.lint import lint
 from tests.support.parse import assert_every_file_parses
-from tests.support.variants import ROOT, SHAPES, all_variants, choices, few_variants, questions, shaped_variants
+from tests.support.variants import SHAPES, all_variants, choices, few_variants, questions, shaped_variants
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.bakery import Bakery
     from tests.support.project import BakedProject
     from tests.support.variants import Variant
-
-BIN = Path(sys.executable).parent
 
 # What every project has; {slug} is its package.
 FILES = {
@@ -223,18 +224,6 @@ def test_no_file_shows_a_trace_of_the_template(corpus: Corpus) -> None:
     assert not found, "\n".join(found)
 
 
-def lint(*command: str | Path, cwd: Path = ROOT) -> None:
-    """Run a linter of this template's environment.
-
-    Raises:
-        AssertionError: it complains; the message holds what it says.
-    """
-    ran = subprocess.run(
-        [BIN / command[0], *command[1:]], cwd=cwd, capture_output=True, text=True, check=False, timeout=300, input=""
-    )
-    assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
-
-
 @pytest.mark.xdist_group("corpus")
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
 def test_ruff_has_no_complaint_about_any_variant(command: list[str], corpus: Corpus) -> None:
@@ -300,6 +289,7 @@ def test_systemd_accepts_the_units(shaped: Variant, bake: Bakery, tmp_path: Path
         drop_in.parent.mkdir()
         drop_in.write_text(project.read(f"deploy/systemd/worker-{queue}.conf"), encoding="utf-8")
 
+    need(shutil.which("systemd-analyze"), "systemd-analyze")
     ran = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *units, target.name],
         env={"PATH": "/usr/bin:/bin", "SYSTEMD_UNIT_PATH": f"{tmp_path}:"},

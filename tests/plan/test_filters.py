@@ -147,7 +147,14 @@ def test_markdown_leaves_plain_text_plain(line: str) -> None:
     assert text.markdown(line) == line
 
 
+def test_django_spells_celerys_settings_in_capitals_with_a_prefix() -> None:
+    code = 'task_acks_late = True  # a = b\nbroker_transport_options = {\n    "timeout": env.timeout,\n}\nBEAT = 1\n'
+    assert text.django_settings(code) == (
+        'CELERY_TASK_ACKS_LATE = True  # a = b\nCELERY_BROKER_TRANSPORT_OPTIONS = {\n    "timeout": env.timeout,\n}\nBEAT = 1\n'
+    )
+
+
 def test_every_filter_is_tested() -> None:
-    tested = {"code", "docstring", "markdown", "systemd", "toml", "yaml"}
+    tested = {"code", "django_settings", "docstring", "markdown", "systemd", "toml", "yaml"}
     elsewhere = {"last_queue", "python", "slug"}
     assert set(FILTERS) == tested | elsewhere

@@ -7,10 +7,8 @@ one, name it: `TEST_BROKER_URL={{ plan().broker.url.example }} make test`. Its q
 import os
 
 URLS = {{ plan().test_urls | python }}
-ENVIRONMENT = {
-    **{name: os.environ.get(name.replace("CELERY_", "TEST_"), url) for name, url in URLS.items()},
-    "LOG_LEVEL": "WARNING",
-}
+VARIABLES = {{ plan().test_variables | python }}
+ENVIRONMENT = VARIABLES | {name: os.environ.get(name.replace("CELERY_", "TEST_"), url) for name, url in URLS.items()}
 os.environ.update(ENVIRONMENT)  # before the import of the settings
 
 from collections.abc import Callable, Iterator  # noqa: E402

@@ -4,10 +4,6 @@ What differs between installations comes from the environment, by way of `settin
 Reference: https://docs.celeryq.dev/en/stable/userguide/configuration.html
 """
 
-{% for line in plan().config_imports %}
-{{ line }}
-{% endfor %}
-{% for text in plan().config_texts %}
+{{ plan().config_imports | join("\n") }}
 
-{% include "celeryconfig/" ~ text %}
-{% endfor %}
+{{ text(*plan().config_texts, folder="celeryconfig") }}

@@ -34,6 +34,12 @@ class Environment(BaseSettings):
         description="{{ variable.description }}",
     )
 {% endfor %}
+{% for variable in plan().framework.variables %}
+    {{ variable.name | lower }}: str = Field(
+{{ variable.checks }}        examples=["{{ variable.example }}"],
+        description="{{ variable.description }}",
+    )
+{% endfor %}
     celery_publish_timeout: float = Field(
         default=60,
         ge=0,
