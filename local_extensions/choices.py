@@ -147,6 +147,8 @@ class Broker(Choice):
         queue_import: where the class or function comes from that declares a queue.
         queue_code: the code that declares the queue `name`.
         waits: for the README: what the broker does after a limit, that attribute of `Limits`, where it is set.
+        imports: the code of the modules that a worker imports.
+        dead_letters: for the README: where tasks are kept that failed for good, "" for nowhere.
         impatience: its transport options in a process that answers HTTP requests, where nobody waits for long.
     """
 
@@ -158,6 +160,8 @@ class Broker(Choice):
     queue_import: str = "from kombu import Queue"
     queue_code: str = "Queue(name.value, routing_key=name.value)"
     waits: tuple[tuple[str, str, str], ...] = ()
+    imports: str = "TASK_MODULES"
+    dead_letters: str = ""
     impatience: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -318,7 +322,8 @@ FRAMEWORKS = (
         mypy_plugins=("mypy_django_plugin.main",),
         mypy='\nuntyped_calls_exclude = ["factory"]',
         ruff='\nextend-exclude = ["migrations"] # Django writes them',
-        ruff_ignores='\n"src/*/settings/*" = ["F403", "F405"] # each begins with all of another\n"src/*/management/*" = ["D104"]',
+        ruff_ignores='\n"src/*/settings/*" = ["F403", "F405"] # each begins with all of another'
+        '\n"src/*/management/*" = ["D104"]',
         git_ignores="\n# the database of development\ndb.sqlite3*\n",
         tools='\n\n[tool.django-stubs]\ndjango_settings_module = "{slug}.settings.development"',
     ),
@@ -340,6 +345,8 @@ BROKERS = (
         ),
         packages=(HIREDIS,),
         waits=(("Redis hands out a lost worker's task again after", "visibility_timeout", "celeryconfig.py"),),
+        imports='("{slug}.dead_letter_store", *TASK_MODULES)',
+        dead_letters="the worker writes it down in the broker's database",
         impatience={"connect_retries_timeout": 1, "socket_timeout": 1, "socket_connect_timeout": 1},
     ),
     Broker(
@@ -362,6 +369,7 @@ BROKERS = (
         waits=(
             ("RabbitMQ closes a stuck worker's channel after", "consumer_timeout", "deploy/rabbitmq/rabbitmq.conf"),
         ),
+        dead_letters="RabbitMQ moves it to the queue `dead_letters`",
         impatience={"connect_retries_timeout": 1, "read_timeout": 1, "write_timeout": 1},
     ),
 )
