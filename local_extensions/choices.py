@@ -438,9 +438,20 @@ class Unsupported:
 
 
 UNSUPPORTED: tuple[Unsupported, ...] = (
-    Unsupported(
-        {"beat_scheduler": "database", "framework": "none"},
-        "keeps the schedule where Django's admin edits it, and needs framework 'django'",
-        "file",
+    *(
+        Unsupported(
+            {"beat_scheduler": "database", "framework": framework},
+            "keeps the schedule where Django's admin edits it, and needs framework 'django'",
+            "file",
+        )
+        for framework in ("none", "fastapi")
+    ),
+    *(
+        Unsupported(
+            {"result_backend": "database", "framework": framework},
+            "keeps results in Django's database, and needs framework 'django'",
+            "redis",
+        )
+        for framework in ("none", "fastapi")
     ),
 )
