@@ -200,10 +200,11 @@ class Plan:
 
     @property
     def submittable(self) -> tuple[str, ...]:
-        """The tasks that may be submitted by HTTP: those of the queues, and the example that reports its progress."""
-        tasks = tuple(f"{self.slug}.tasks.{queue.module}.{task.function}" for queue in self.queues for task in queue.tasks)
-        examples = ("progress.add_up", "stopping.count_down") if self.examples and self.results else ()
-        return (*tasks, *(f"{self.slug}.examples.{example}" for example in examples))
+        """The tasks that may be submitted by HTTP: those of the queues, and the examples that report their progress."""
+        tasks = [f"tasks.{queue.module}.{task.function}" for queue in self.queues for task in queue.tasks]
+        if self.examples and self.results:
+            tasks += ["examples.progress.add_up", "examples.stopping.count_down"]
+        return tuple(f"{self.slug}.{task}" for task in tasks)
 
     @property
     def server_checks(self) -> str:
@@ -281,14 +282,15 @@ class Plan:
         """What serves FastAPI's application."""
         return (
             f"uvicorn --factory {self.slug}.api:create_app --no-access-log --no-proxy-headers --no-server-header"
-            " --timeout-graceful-shutdown 10"
+            " --timeout-graceful-shutdown 5"
         )
 
     @property
     def readme_sections(self) -> tuple[str, ...]:
         """The sections of README.md, by their names in templates/readme/."""
         beat, change = (["beat.md"], "change-beat.md") if self.jobs else ([], "change-no-beat.md")
-        return ("start.md", "queues.md", *beat, *self.framework.sections, "change.md", change, "configure.md", "operate.md")
+        own = self.framework.sections
+        return ("start.md", "queues.md", *beat, *own, "change.md", change, "configure.md", "operate.md")
 
     @property
     def dev_worker_options(self) -> str:
