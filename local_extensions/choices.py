@@ -73,8 +73,12 @@ class Variable:
     @property
     def checks(self) -> str:
         """The lines of its field in settings.py that say what it may be."""
-        default = "" if self.default is None else f"        default={string(self.default)},\n"
-        return default + (f"        min_length={self.at_least},\n" if self.at_least else "")
+        lines = [] if self.default is None else [f"default={string(self.default)}"]
+        if self.at_least:
+            lines.append(f"min_length={self.at_least}")
+        if len(lines) > 1:
+            lines.append("validate_default=False")
+        return "".join(f"        {line},\n" for line in lines)
 
 
 @dataclass(frozen=True)

@@ -220,12 +220,11 @@ class Plan:
 
     @property
     def submittable(self) -> tuple[str, ...]:
-        """The tasks that may be submitted by HTTP: those of the queues, and the example that reports its progress."""
-        tasks = tuple(
-            f"{self.slug}.tasks.{queue.module}.{task.function}" for queue in self.queues for task in queue.tasks
-        )
-        examples = ("progress.add_up", "stopping.count_down") if self.examples and self.results else ()
-        return (*tasks, *(f"{self.slug}.examples.{example}" for example in examples))
+        """The tasks that may be submitted by HTTP: those of the queues, and the examples that report their progress."""
+        tasks = [f"tasks.{queue.module}.{task.function}" for queue in self.queues for task in queue.tasks]
+        if self.examples and self.results:
+            tasks += ["examples.progress.add_up", "examples.stopping.count_down"]
+        return tuple(f"{self.slug}.{task}" for task in tasks)
 
     @property
     def server_checks(self) -> str:
@@ -335,7 +334,7 @@ class Plan:
         """What serves FastAPI's application."""
         return (
             f"uvicorn --factory {self.slug}.api:create_app --no-access-log --no-proxy-headers --no-server-header"
-            " --timeout-graceful-shutdown 10"
+            " --timeout-graceful-shutdown 5"
         )
 
     @property

@@ -124,9 +124,48 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "tests/examples/test_workflows.py",
         },
     ),
+    (
+        {"framework": "fastapi"},
+        {
+            "deploy/systemd/api.env",
+            "deploy/systemd/{slug}-api.service",
+            "src/{slug}/api/__init__.py",
+            "src/{slug}/api/bodies.py",
+            "src/{slug}/api/health.py",
+            "src/{slug}/api/middleware.py",
+            "src/{slug}/api/openapi.py",
+            "src/{slug}/api/overview.py",
+            "src/{slug}/api/problems.py",
+            "src/{slug}/api/security.py",
+            "src/{slug}/api/tasks.py",
+            "src/{slug}/probe.py",
+            "src/{slug}/readiness.py",
+            "src/{slug}/submissions.py",
+            "tests/api/__init__.py",
+            "tests/api/conftest.py",
+            "tests/api/test_api.py",
+            "tests/test_readiness.py",
+            "tests/test_submissions.py",
+        },
+    ),
+    (
+        {"framework": "fastapi", "result_backend": "redis"},
+        {
+            "src/{slug}/stoppable_task.py",
+            "src/{slug}/tracking.py",
+            "tests/api/test_tasks.py",
+            "tests/test_tracking.py",
+        },
+    ),
+    (
+        {"framework": "fastapi", "result_backend": "redis", "examples": True},
+        {"src/{slug}/examples/stopping.py", "tests/examples/test_stopping.py"},
+    ),
     ({"ci": "github"}, {".github/workflows/ci.yml"}),
     ({"ci": "gitlab"}, {".gitlab-ci.yml"}),
 ]
+# What beat jobs add, to all or to those with an answer.
+FILES_OF_BEAT_AND_FASTAPI = {"src/{slug}/api/schedule.py", "tests/api/test_schedule.py"}
 FILES_OF_BEAT = {"deploy/systemd/{slug}-beat.service", "src/{slug}/schedule.py", "tests/test_schedule.py"}
 
 RESIDUE = {
@@ -188,6 +227,8 @@ def expected_files(project: BakedProject) -> set[str]:
             names |= files
     if answer(project, "beat_jobs"):
         names |= FILES_OF_BEAT
+        if answer(project, "framework") == "fastapi":
+            names |= FILES_OF_BEAT_AND_FASTAPI
     with_tasks = {queues_of(project)[0], *re.findall(r"-> *([\w-]+)", str(project.answers.get("beat_jobs", "")))}
     if "beat_jobs" not in project.answers:
         with_tasks.add(queues_of(project)[-1])
