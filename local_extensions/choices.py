@@ -101,6 +101,9 @@ class Framework(Choice):
         service: its database's server.
         url: its database's environment variable.
         variables: its environment variables, beside the URL.
+        image_build: lines of the Dockerfile that finish the build, where `{slug}` is the project's.
+        image_run: likewise for the image itself.
+        release: likewise of install.sh, that finish a release.
         result_backends: what it has in place of the result backends of these names.
         test_settings: variables that say where the tests' settings are, where `{slug}` is the project's.
         mypy_plugins: plugins of mypy that it adds.
@@ -123,6 +126,9 @@ class Framework(Choice):
     service: Service | None = None
     url: Url | None = None
     variables: tuple[Variable, ...] = ()
+    image_build: str = ""
+    image_run: str = ""
+    release: str = ""
     result_backends: Mapping[str, ResultBackend] = field(default_factory=dict)
     test_settings: Mapping[str, str] = field(default_factory=dict)
     mypy_plugins: tuple[str, ...] = ()
@@ -294,6 +300,15 @@ FRAMEWORKS = (
                 example="https://www.example.com",
                 default="",
             ),
+        ),
+        image_build=(
+            "# The style sheets and scripts of the admin, for WhiteNoise to serve.\n"
+            "RUN /opt/venv/bin/python -m django collectstatic --no-input --settings {slug}.settings.development\n"
+        ),
+        image_run="ENV DJANGO_SETTINGS_MODULE={slug}.settings.production\n",
+        release=(
+            "  # The style sheets and scripts of the admin, for WhiteNoise to serve.\n"
+            '  run "$release/bin/python" -m django collectstatic --no-input --verbosity 0 --settings {slug}.settings.development\n'
         ),
         result_backends={
             "database": ResultBackend(

@@ -40,7 +40,7 @@ class Task(ApiView):
         task = find(task_id)
         if task.ended and task.state != "REVOKED":
             raise ProblemError(409, f"The task has already ended: {task.state}.")
-        tracking.cancel(task.id)
+        tracking.cancel(task)
         return JsonResponse(asdict(task), status=202)
 
 
