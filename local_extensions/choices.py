@@ -60,6 +60,7 @@ class Variable:
         local: what development and the tests use.
         default: what it is where it is not set; without one it is required.
         at_least: characters that it must have.
+        optional: whether nothing has to be said, and "" is right.
     """
 
     name: str
@@ -69,6 +70,12 @@ class Variable:
     local: str = ""
     default: str | None = None
     at_least: int = 0
+    optional: bool = False
+
+    @property
+    def needed(self) -> str:
+        """For the README: its default, or that it is required."""
+        return "" if self.optional else self.default or "required"
 
     @property
     def checks(self) -> str:
@@ -96,6 +103,10 @@ class Framework(Choice):
     Attributes:
         task_module: the module of the class that tasks derive from.
         task_class: that class.
+        celery_settings: where Celery's settings are, in the project's package.
+        environment: where the environment is read.
+        develops: what `make dev` runs.
+        namespace: what the names of Celery's settings begin with, in capitals; "" if they are as Celery has them.
         packages: requirements that it adds.
         dev_packages: requirements that working on it adds.
         web: whether it serves HTTP, so that tasks come in that way.
@@ -105,6 +116,9 @@ class Framework(Choice):
         service: its database's server.
         url: its database's environment variable.
         variables: its environment variables, beside the URL.
+        image_build: lines of the Dockerfile that finish the build, where `{slug}` is the project's.
+        image_run: likewise for the image itself.
+        release: likewise of install.sh, that finish a release.
         result_backends: what it has in place of the result backends of these names.
         test_settings: variables that say where the tests' settings are, where `{slug}` is the project's.
         mypy_plugins: plugins of mypy that it adds.
@@ -118,6 +132,10 @@ class Framework(Choice):
 
     task_module: str
     task_class: str
+    celery_settings: str = "celeryconfig.py"
+    environment: str = "settings.py"
+    develops: str = "one worker that restarts when a file changes"
+    namespace: str = ""
     packages: tuple[str, ...] = ()
     dev_packages: tuple[str, ...] = ()
     web: bool = False
@@ -127,6 +145,9 @@ class Framework(Choice):
     service: Service | None = None
     url: Url | None = None
     variables: tuple[Variable, ...] = ()
+    image_build: str = ""
+    image_run: str = ""
+    release: str = ""
     result_backends: Mapping[str, ResultBackend] = field(default_factory=dict)
     test_settings: Mapping[str, str] = field(default_factory=dict)
     mypy_plugins: tuple[str, ...] = ()
@@ -136,6 +157,10 @@ class Framework(Choice):
     ruff_ignores: str = ""
     git_ignores: str = ""
     tools: str = ""
+
+    def setting(self, name: str) -> str:
+        """What a setting of Celery is called there."""
+        return f"{self.namespace}{name.upper()}" if self.namespace else name
 
 
 @dataclass(frozen=True)
@@ -263,6 +288,10 @@ FRAMEWORKS = (
         "Django",
         task_module="celery.contrib.django.task",
         task_class="DjangoTask",
+        celery_settings="settings/celery.py",
+        environment="settings/environment.py",
+        develops="the site and one worker, which restart when a file changes",
+        namespace="CELERY_",
         packages=(
             "dj-database-url>=3.1",
             "django>=5.2,<6.1",  # django-celery-beat 2.9 takes none above; 5.2 is the last for Python 3.11
@@ -301,7 +330,17 @@ FRAMEWORKS = (
                 "Origins beside the site's own that may send forms to it, separated by commas.",
                 example="https://www.example.com",
                 default="",
+                optional=True,
             ),
+        ),
+        image_build=(
+            "# The style sheets and scripts of the admin, for WhiteNoise to serve.\n"
+            "RUN /opt/venv/bin/python -m django collectstatic --no-input --settings {slug}.settings.development\n"
+        ),
+        image_run="ENV DJANGO_SETTINGS_MODULE={slug}.settings.production\n",
+        release=(
+            "  # The style sheets and scripts of the admin, for WhiteNoise to serve.\n"
+            '  run "$release/bin/python" -m django collectstatic --no-input --verbosity 0 --settings {slug}.settings.development\n'
         ),
         result_backends={
             "database": ResultBackend(

@@ -308,6 +308,12 @@ class Plan:
         return [app.format(slug=self.slug) for app in sorted(apps, key=lambda app: app.startswith("{"))]
 
     @property
+    def migrated_units(self) -> tuple[str, ...]:
+        """The systemd units that start when Django's database is up to date."""
+        workers = (f"{self.slug}-worker@{queue.name}.service" for queue in self.queues)
+        return (*workers, *([f"{self.slug}-beat.service"] if self.jobs else []), f"{self.slug}-web.service")
+
+    @property
     def view_modules(self) -> tuple[str, ...]:
         """The modules of Django's app `web` that have views."""
         return ("overview", *(["schedule"] if self.jobs else []), "tasks")
