@@ -340,7 +340,8 @@ FRAMEWORKS = (
         image_run="ENV DJANGO_SETTINGS_MODULE={slug}.settings.production\n",
         release=(
             "  # The style sheets and scripts of the admin, for WhiteNoise to serve.\n"
-            '  run "$release/bin/python" -m django collectstatic --no-input --verbosity 0 --settings {slug}.settings.development\n'
+            '  run "$release/bin/python" -m django collectstatic --no-input --verbosity 0'
+            " --settings {slug}.settings.development\n"
         ),
         result_backends={
             "database": ResultBackend(
