@@ -263,6 +263,7 @@ FRAMEWORKS = (
         "FastAPI",
         task_module="celery",
         task_class="Task",
+        develops="the API and one worker, which restart when a file changes",
         packages=("fastapi>=0.165", "uvicorn>=0.54"),
         dev_packages=("httpx2>=2.16",),
         variables=(

@@ -251,6 +251,7 @@ class Plan:
             "broker_connection_timeout": 1,
             "broker_pool_acquire_timeout": 1,
             "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0},
+            "broker_transport_options": self.broker.impatience,
             "result_backend_thread_safe": True,
             **self.result_backend.impatience,
         }

@@ -143,3 +143,4 @@ def test_a_process_that_somebody_waits_for_is_impatient() -> None:
     submissions.prepare()
     assert app.conf.task_publish_retry_policy["max_retries"] == 1
     assert app.conf.broker_transport_options["connect_retries_timeout"] == 1
+    assert len(app.conf.broker_transport_options) > len(submissions.IMPATIENCE["broker_transport_options"])

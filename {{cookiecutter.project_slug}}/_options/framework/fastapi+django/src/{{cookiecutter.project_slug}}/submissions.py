@@ -1,7 +1,7 @@
 """Tasks that come in by HTTP: which may be submitted, and with what; this knows nothing of a web framework.
 
-What can go wrong has an exception each: `MalformedError`, `InvalidError` and `UnavailableError`. Nothing here waits for a
-broker longer than `DEADLINE`.
+What can go wrong has an exception each: `MalformedError`, `InvalidError` and `UnavailableError`. Nothing here
+waits for a broker longer than `DEADLINE`.
 """
 
 import inspect
@@ -34,11 +34,8 @@ DEEPEST = 32
 MOST_ERRORS = 20
 """Mistakes in a submission that are reported; a hostile one may have thousands."""
 
-IMPATIENCE = {{ plan().impatience | python }}
+IMPATIENCE: dict[str, Any] = {{ plan().impatience | python }}
 """Settings of a process in which somebody waits: seconds, and one retry at once for a connection that went stale."""
-
-BROKER_IMPATIENCE = {{ plan().broker.impatience | python }}
-"""The same, for `broker_transport_options`."""
 
 Answer = TypeVar("Answer")
 
@@ -92,8 +89,8 @@ def prepare() -> None:
     Raises:
         KeyError, TypeError: see `submittable`.
     """
-    app.conf.update(IMPATIENCE)
-    app.conf.broker_transport_options = {**app.conf.broker_transport_options, **BROKER_IMPATIENCE}
+    for name, value in IMPATIENCE.items():
+        app.conf[name] = {**app.conf[name], **value} if isinstance(value, dict) else value
     # Import what the first request would otherwise wait for.
     submittable()
     app.producer_pool  # noqa: B018
@@ -137,11 +134,13 @@ def read(body: bytes) -> Submission:
         InvalidError: the task may not be submitted, or its arguments do not fit its signature.
     """
     try:
-        content = from_json(body, allow_inf_nan=False)
+        content = _carriable(from_json(body, allow_inf_nan=False), DEEPEST)
     except ValueError as error:
         raise MalformedError(str(error)) from None
+    if not isinstance(content, dict):
+        raise InvalidError([{"field": "body", "message": "is not an object"}])
     try:
-        envelope = _Envelope.model_validate(_carriable(content, DEEPEST))
+        envelope = _Envelope.model_validate(content)
     except ValidationError as error:
         raise _invalid(error) from None
     model = submittable().get(envelope.task)

@@ -1,9 +1,11 @@
 """What holds for every endpoint: who may ask, what goes wrong in which form, and that nobody waits for a broker."""
 
+import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +53,16 @@ def test_the_api_does_not_start_without_a_long_key(key: str) -> None:
     assert started.returncode == 1
     assert started.stderr.startswith("API_KEY: ")
     assert started.stderr.count("\n") == 1
+
+
+def test_systemd_hears_that_it_starts_lives_and_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        with TestClient(create_app()):
+            assert {systemd.recv(64), systemd.recv(64)} == {b"READY=1", b"WATCHDOG=1"}
+        assert systemd.recv(64) == b"STOPPING=1"
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)

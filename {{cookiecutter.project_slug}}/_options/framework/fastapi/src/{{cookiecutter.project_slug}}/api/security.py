@@ -19,6 +19,6 @@ async def require_key(key: Annotated[str | None, Security(HEADER)]) -> None:
     Raises:
         HTTPException: it does not; the status is 401.
     """
-    # In constant time: how long it takes does not say how much of a wrong key is right.
-    if key is None or not hmac.compare_digest(key.encode(), env.api_key.encode()):
+    # In constant time: how long it takes does not say how much of a wrong key is right. Headers are Latin-1.
+    if key is None or not hmac.compare_digest(key.encode("latin-1"), env.api_key.encode()):
         raise HTTPException(401, "The header X-API-Key is missing or wrong.", {"WWW-Authenticate": "APIKey"})

@@ -1,0 +1,38 @@
+"""Run the API, and one worker for all queues; both restart when a source file changes.
+
+The broker is the one of `CELERY_BROKER_URL`, else an embedded one. Where `API_KEY` is not set, this says which key to use.
+"""
+
+import os
+import subprocess
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import watchfiles
+
+from embedded import embedded_broker
+
+ROOT = Path(__file__).resolve().parent.parent
+API = ["uvicorn", "--factory", "{{ cookiecutter.project_slug }}.api:create_app", "--reload", "--reload-dir", str(ROOT / "src")]
+WORKER = "celery -A {{ cookiecutter.project_slug }}.celery_app worker --loglevel INFO --concurrency 2 -E{{ plan().dev_worker_options }}"
+
+
+def main() -> None:
+    """Run until Ctrl+C."""
+    with ExitStack() as stack:
+        if not os.environ.get("CELERY_BROKER_URL"):
+            os.environ.update(stack.enter_context(embedded_broker()))
+            print(f"An embedded broker listens at {os.environ['CELERY_BROKER_URL']} while this runs.")
+        os.environ.setdefault("LOG_FORMAT", "console")
+        os.environ.setdefault("API_KEY", {{ plan().local_variables["API_KEY"] | python }})
+        print(f"The API listens at http://127.0.0.1:8000; the header is X-API-Key: {os.environ['API_KEY']}")
+        scratch = stack.enter_context(tempfile.TemporaryDirectory())
+        os.chdir(scratch)  # where beat keeps its schedule
+        api = stack.enter_context(subprocess.Popen(API))
+        stack.callback(api.terminate)
+        watchfiles.run_process(ROOT / "src", target=WORKER, target_type="command")
+
+
+if __name__ == "__main__":
+    main()
