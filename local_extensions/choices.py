@@ -468,10 +468,11 @@ class Unsupported:
     instead: str
 
 
-UNSUPPORTED: tuple[Unsupported, ...] = (
+UNSUPPORTED: tuple[Unsupported, ...] = tuple(
     Unsupported(
-        {"beat_scheduler": "database", "framework": "none"},
+        {"beat_scheduler": "database", "framework": framework},
         "keeps the schedule where Django's admin edits it, and needs framework 'django'",
         "file",
-    ),
+    )
+    for framework in ("none", "fastapi")
 )
