@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -68,16 +69,14 @@ def effective(project: BakedProject, shared: Path, tmp_path: Path) -> dict[str, 
 
 
 def their_own(answers: dict[str, Any]) -> set[str]:
-    """The settings in which frameworks differ: each has a text of its own for results where it has a backend of its own."""
+    """What the settings begin with in which a framework differs that has a result backend of its own."""
     name = str(answers["result_backend"])
     own = [framework.result_backends[name] for framework in FRAMEWORKS if name in framework.result_backends]
     return {"result_", "database_"} if own else set()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "answers", same_answers(), ids=lambda answers: "-".join(label(*each) for each in answers.items())
-)
+@pytest.mark.parametrize("answers", same_answers(), ids=lambda answers: "-".join(starmap(label, answers.items())))
 def test_the_settings_are_the_same_in_all_frameworks(
     answers: dict[str, Any], bake: Bakery, shared: Path, tmp_path: Path
 ) -> None:
