@@ -80,8 +80,12 @@ class Variable:
     @property
     def checks(self) -> str:
         """The lines of its field in settings.py that say what it may be."""
-        default = "" if self.default is None else f"        default={string(self.default)},\n"
-        return default + (f"        min_length={self.at_least},\n" if self.at_least else "")
+        lines = [] if self.default is None else [f"default={string(self.default)}"]
+        if self.at_least:
+            lines.append(f"min_length={self.at_least}")
+        if len(lines) > 1:
+            lines.append("validate_default=False")
+        return "".join(f"        {line},\n" for line in lines)
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,8 @@ class Broker(Choice):
         queue_import: where the class or function comes from that declares a queue.
         queue_code: the code that declares the queue `name`.
         waits: for the README: what the broker does after a limit, that attribute of `Limits`, where it is set.
+        imports: the code of the modules that a worker imports.
+        dead_letters: for the README: where tasks are kept that failed for good, "" for nowhere.
         impatience: its transport options in a process that answers HTTP requests, where nobody waits for long.
     """
 
@@ -183,6 +189,8 @@ class Broker(Choice):
     queue_import: str = "from kombu import Queue"
     queue_code: str = "Queue(name.value, routing_key=name.value)"
     waits: tuple[tuple[str, str, str], ...] = ()
+    imports: str = "TASK_MODULES"
+    dead_letters: str = ""
     impatience: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -383,6 +391,8 @@ BROKERS = (
         ),
         packages=(HIREDIS,),
         waits=(("Redis hands out a lost worker's task again after", "visibility_timeout", "celeryconfig.py"),),
+        imports='("{slug}.dead_letter_store", *TASK_MODULES)',
+        dead_letters="the worker writes it down in the broker's database",
         impatience={"connect_retries_timeout": 1, "socket_timeout": 1, "socket_connect_timeout": 1},
     ),
     Broker(
@@ -405,6 +415,7 @@ BROKERS = (
         waits=(
             ("RabbitMQ closes a stuck worker's channel after", "consumer_timeout", "deploy/rabbitmq/rabbitmq.conf"),
         ),
+        dead_letters="RabbitMQ moves it to the queue `dead_letters`",
         impatience={"connect_retries_timeout": 1, "read_timeout": 1, "write_timeout": 1},
     ),
 )
@@ -472,11 +483,21 @@ class Unsupported:
     instead: str
 
 
-UNSUPPORTED: tuple[Unsupported, ...] = tuple(
-    Unsupported(
-        {"beat_scheduler": "database", "framework": framework},
-        "keeps the schedule where Django's admin edits it, and needs framework 'django'",
-        "file",
-    )
-    for framework in ("none", "fastapi")
+UNSUPPORTED: tuple[Unsupported, ...] = (
+    *(
+        Unsupported(
+            {"beat_scheduler": "database", "framework": framework},
+            "keeps the schedule where Django's admin edits it, and needs framework 'django'",
+            "file",
+        )
+        for framework in ("none", "fastapi")
+    ),
+    *(
+        Unsupported(
+            {"result_backend": "database", "framework": framework},
+            "keeps results in Django's database, and needs framework 'django'",
+            "redis",
+        )
+        for framework in ("none", "fastapi")
+    ),
 )

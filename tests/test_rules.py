@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import re
 import sys
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.answers import plan_of
 from tests.support.lint import lint
-from tests.support.variants import ROOT, choices, questions
+from tests.support.variants import ROOT, choices, core_answers, questions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,10 +103,13 @@ def option_folders() -> list[Path]:
 
 
 def test_every_option_folder_names_a_question_and_answers_that_exist() -> None:
-    # What the plan works out from the answers.
-    known = {"beat": {"true", "false"}, "results": {"true", "false"}}
+    known: dict[str, set[str]] = {}
     for question, offered in choices().items():
         known[question] = {str(answer).lower() if isinstance(answer, bool) else answer for answer in offered}
+    # What the plan works out from the answers, such as whether there is a beat.
+    for answers, jobs in itertools.product(core_answers(), ("", "tidy = @daily")):
+        for question, answer in plan_of(**answers, beat_jobs=jobs).options.items():
+            known.setdefault(question, set()).add(answer)
     assert option_folders()
     for folder in option_folders():
         question = folder.parent.name

@@ -148,9 +148,9 @@ def test_markdown_leaves_plain_text_plain(line: str) -> None:
 
 
 def test_django_spells_celerys_settings_in_capitals_with_a_prefix() -> None:
-    code = 'task_acks_late = True  # a = b\nbroker_transport_options = {\n    "timeout": env.timeout,\n}\nBEAT = 1\n'
+    code = 'task_acks_late = True  # a = b\nbroker_transport_options = {\n    "timeout": 1,\n}\nBEAT = 1\n'
     assert text.django_settings(code) == (
-        'CELERY_TASK_ACKS_LATE = True  # a = b\nCELERY_BROKER_TRANSPORT_OPTIONS = {\n    "timeout": env.timeout,\n}\nBEAT = 1\n'
+        'CELERY_TASK_ACKS_LATE = True  # a = b\nCELERY_BROKER_TRANSPORT_OPTIONS = {\n    "timeout": 1,\n}\nBEAT = 1\n'
     )
 
 

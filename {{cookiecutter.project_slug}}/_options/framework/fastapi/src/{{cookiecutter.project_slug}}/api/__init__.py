@@ -38,7 +38,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def beat() -> None:
     """Show that the event loop is alive: to systemd's watchdog, and by `HEARTBEAT_FILE`."""
     while True:
-        liveness.beat()
+        liveness.show_life()
         await asyncio.sleep(10)
 
 
@@ -71,6 +71,8 @@ def create_app() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        # A redirect would go to whatever host the caller has named.
+        redirect_slashes=False,
     )
     app.add_middleware(RequestContext)
     problems.install(app)
