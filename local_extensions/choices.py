@@ -341,8 +341,8 @@ FRAMEWORKS = (
         image_run="ENV DJANGO_SETTINGS_MODULE={slug}.settings.production\n",
         release=(
             "  # The style sheets and scripts of the admin, for WhiteNoise to serve.\n"
-            '  run "$release/bin/python" -m django collectstatic --no-input --verbosity 0'
-            " --settings {slug}.settings.development\n"
+            '  run "$release/bin/python" -m django collectstatic --no-input --verbosity 0 \\\n'
+            "    --settings {slug}.settings.development\n"
         ),
         result_backends={
             "database": ResultBackend(
@@ -367,8 +367,10 @@ FRAMEWORKS = (
         mypy_plugins=("mypy_django_plugin.main",),
         mypy='\nuntyped_calls_exclude = ["factory"]',
         ruff='\nextend-exclude = ["migrations"] # Django writes them',
-        ruff_ignores='\n"src/*/settings/*" = ["F403", "F405"] # each begins with all of another'
-        '\n"src/*/management/*" = ["D104"]',
+        ruff_ignores=(
+            '\n"src/*/management/*" = ["D104"] # Django wants these packages'
+            '\n"src/*/settings/*" = ["F403", "F405"] # each begins with all of another'
+        ),
         git_ignores="\n# the database of development\ndb.sqlite3*\n",
         tools='\n\n[tool.django-stubs]\ndjango_settings_module = "{slug}.settings.development"',
     ),
