@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cookiecutter.exceptions import FailedHookException
@@ -12,7 +14,7 @@ from jinja2.ext import Extension
 
 from local_extensions import text
 from local_extensions.errors import Refused
-from local_extensions.literals import python
+from local_extensions.literals import python, string
 from local_extensions.names import slug
 from local_extensions.plan import Plan, make_plan
 from local_extensions.queues import last_queue
@@ -23,12 +25,9 @@ if TYPE_CHECKING:
 
 FILTERS = {
     "code": text.code,
-    "compose": text.compose,
-    "dockerfile": text.dockerfile,
     "django_settings": text.django_settings,
     "docstring": text.docstring,
     "last_queue": last_queue,
-    "makefile": text.makefile,
     "markdown": text.markdown,
     "python": python,
     "slug": slug,
@@ -73,6 +72,16 @@ def rendered(context: Context, *names: str, folder: str = "") -> str:
     return "\n".join(texts).rstrip("\n")
 
 
+@lru_cache(maxsize=1)
+def _own_templates() -> frozenset[str]:
+    """What Cookiecutter renders without a name, beside answers: our computed defaults, our hook, the root folder."""
+    root = Path(__file__).parents[1]
+    questions = json.loads((root / "cookiecutter.json").read_text(encoding="utf-8"))
+    defaults = [default for default in questions.values() if isinstance(default, str)]
+    hook = (root / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
+    return frozenset([*defaults, hook, "{{cookiecutter.project_slug}}"])
+
+
 class PlanExtension(Extension):
     """What cookiecutter.json, the template's files and the hook use."""
 
@@ -80,3 +89,11 @@ class PlanExtension(Extension):
         super().__init__(environment)
         environment.globals.update(plan=plan, check=check, text=rendered)
         environment.filters.update(FILTERS)
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
+        """Let an answer be text, as it is for who types it in: with --no-input, Cookiecutter would run its `{{ }}`."""
+        # Files have a name, and when the paths in the project are rendered there is a loader.
+        is_answer = name is None and self.environment.loader is None
+        if is_answer and any(mark in source for mark in ("{{", "{%", "{#")) and source not in _own_templates():
+            return "{{ " + string(source) + " }}"
+        return source

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from local_extensions.errors import shown
 from local_extensions.names import parameter_problem
 
 LARGEST_INTEGER = 2**63 - 1
@@ -50,14 +51,14 @@ def parse_arguments(text: str) -> tuple[Argument, ...]:
             warnings.simplefilter("error")  # an escape that means nothing ("\d") is a mistake
             call = ast.parse(f"f{text}", mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise ArgumentError("has arguments that are not Python literals") from None
+        raise ArgumentError("has arguments that Python cannot read") from None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
         raise ArgumentError("has arguments that are not Python literals")
     values = [_value(node) for node in call.args]
     keywords = {item.arg or "**": _value(item.value) for item in call.keywords}
     for name in keywords:
         if problem := "write each by name" if name == "**" else parameter_problem(name):
-            raise ArgumentError(f"has the argument {name!r}: {problem}")
+            raise ArgumentError(f"has the argument {shown(name)}: {problem}")
     if len(keywords) < len(call.keywords):
         raise ArgumentError("has the same argument twice")
     positional = zip(_names(values, set(keywords)), values, strict=True)
@@ -89,7 +90,7 @@ def _value(node: ast.expr, depth: int = 0) -> Any:
         case ast.Tuple() | ast.Set():
             raise ArgumentError("has a tuple or a set, which a message cannot carry: write a list")
         case ast.Name():
-            raise ArgumentError(f"has {node.id!r}, which is a name and not a literal: a text needs quotes")
+            raise ArgumentError(f"has {shown(node.id)}, which is a name and not a literal: a text needs quotes")
     raise ArgumentError("has arguments that are not Python literals")
 
 

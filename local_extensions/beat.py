@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from local_extensions.arguments import Argument, ArgumentError, parse_arguments
 from local_extensions.cron import CronError
+from local_extensions.errors import shown
 from local_extensions.literals import one_line_call
 from local_extensions.names import identifier, job_problem
 from local_extensions.schedules import Schedule, parse_schedule
@@ -111,7 +112,7 @@ def _parse_job(piece: Piece, queues: Mapping[str, QueueAnswer], mistakes: Mistak
 
 
 def _some(queues: Mapping[str, QueueAnswer]) -> str:
-    names = [queue.name for queue in queues.values()]
+    names = [shown(queue.name) for queue in queues.values()]
     return ", ".join(names if len(names) <= 5 else [*names[:5], "…"])
 
 

@@ -75,7 +75,7 @@ class Broker(Choice):
         service: its server.
         url: its environment variable.
         packages: requirements that it adds.
-        events: whether workers send events, which Flower and the exporters read.
+        event_pools: the pools whose workers send events of tasks, which Flower and the exporters read.
         queue_import: where the class or function comes from that declares a queue.
         queue_code: the code that declares the queue `name`.
         waits: for the README: what the broker does after a limit, that attribute of `Limits`, where it is set.
@@ -85,7 +85,7 @@ class Broker(Choice):
     service: Service
     url: Url
     packages: tuple[str, ...] = ()
-    events: bool = True
+    event_pools: tuple[str, ...] = ("prefork", "threads", "gevent")
     queue_import: str = "from kombu import Queue"
     queue_code: str = "Queue(name.value, routing_key=name.value)"
     waits: tuple[tuple[str, str, str], ...] = ()
@@ -162,6 +162,8 @@ BROKERS = (
             demo="/0",
             test="memory://",
         ),
+        # Greenlets that send events while they wait for the broker to confirm them wait for each other for ever.
+        event_pools=("prefork", "threads"),
         queue_import="from {slug}.quorum import task_queue",
         queue_code="task_queue(name.value)",
         waits=(

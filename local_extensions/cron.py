@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 
+from local_extensions.errors import shown
+
 MINUTE, HOUR, DAY, MONTH, WEEKDAY = range(5)
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -124,7 +126,9 @@ def parse_field(field: Field, text: str) -> tuple[str, frozenset[int]]:
     except ValueError:
         span = f"{field.least}-{field.most}"
         named = f", {field.names[0]}-{field.names[-1]}" if field.names else ""
-        raise CronError(f"has {text!r} for the {field.label}, which takes {span}{named}, *, */2 and lists") from None
+        raise CronError(
+            f"has {shown(text)} for the {field.label}, which takes {span}{named}, *, */2 and lists"
+        ) from None
     return ",".join(part for part, _ in parts), frozenset().union(*(values for _, values in parts))
 
 

@@ -10,7 +10,7 @@ LINE_LENGTH = 120
 
 def width(code: str) -> int:
     """The columns that code takes, or more: what is not ASCII counts double, since it may be wide."""
-    return sum(1 if character.isascii() else 2 for character in code)
+    return len(code) if code.isascii() else sum(1 if character.isascii() else 2 for character in code)
 
 
 def string(text: str) -> str:

@@ -78,6 +78,7 @@ class Queue:
         module: of its tasks.
         concurrency: how many tasks its worker runs at a time, or "auto": one for each processor.
         pool: how it runs them: "prefork", "threads" or "gevent".
+        options: further options of its worker, "" for none.
         jobs: the beat jobs that run there.
         tasks: the functions of its module.
     """
@@ -86,6 +87,7 @@ class Queue:
     module: str
     concurrency: str
     pool: str
+    options: str
     jobs: tuple[BeatJob, ...]
     tasks: tuple[Task, ...]
 
@@ -148,7 +150,7 @@ class Plan:
         return (
             f"broker-{self.broker.name}.py",
             *("queues.py", "messages.py", "publishing.py", "tasks.py", "worker.py"),
-            *(["events.py"] if self.broker.events else []),
+            *(["events.py"] if self.broker.event_pools else []),
             f"results-{self.result_backend.name}.py",
             *(["examples.py"] if self.examples else []),
             *([f"beat-{self.scheduler.name}.py"] if self.jobs else []),
@@ -304,7 +306,9 @@ def beat_job(slug: str, job: JobAnswer) -> BeatJob:
     )
 
 
-def with_jobs(queues: tuple[QueueAnswer, ...], jobs: tuple[BeatJob, ...], *, results: bool) -> tuple[Queue, ...]:
+def with_jobs(
+    queues: tuple[QueueAnswer, ...], jobs: tuple[BeatJob, ...], broker: Broker, *, results: bool
+) -> tuple[Queue, ...]:
     """The queues with what runs there: their jobs, and on the first of them a `ping`."""
     jobs_of: dict[str, list[BeatJob]] = {queue.name: [] for queue in queues}
     for job in jobs:
@@ -317,6 +321,7 @@ def with_jobs(queues: tuple[QueueAnswer, ...], jobs: tuple[BeatJob, ...], *, res
             module=queue.module,
             concurrency=queue.concurrency,
             pool=queue.pool,
+            options="-E" if queue.pool in broker.event_pools else "",
             jobs=tuple(jobs_of[queue.name]),
             tasks=tuple(tasks[queue.name]),
         )

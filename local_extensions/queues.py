@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local_extensions.choices import POOLS
+from local_extensions.errors import shown
 from local_extensions.names import identifier, queue_problem
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def parse_queues(text: str, mistakes: Mistakes) -> dict[str, QueueAnswer]:
 
 
 def _twice(name: str, first: str) -> str:
-    return "is there twice" if name == first else f"is there twice: '-' and '_' are one, so it is {first!r} again"
+    return "is there twice" if name == first else f"is there twice: '-' and '_' are one, so it is {shown(first)} again"
 
 
 def _parse_queue(piece: str, mistakes: Mistakes) -> QueueAnswer:

@@ -30,9 +30,8 @@ SOLAR_EVENTS = {
     "dusk_astronomical": "astronomical dusk",
 }
 SOLAR_GAP = 12 * 3600
-"""Seconds: an event of the sun comes once a day, but far from the equator it may come hours earlier than the day before.
-
-Within ten degrees of a pole it may come at any time."""
+"""Seconds: an event of the sun comes once a day, but far from the equator it may come hours earlier than the day
+before, and within ten degrees of a pole at any time."""
 
 MONTH_NAMES = (
     *("January", "February", "March", "April", "May", "June", "July"),

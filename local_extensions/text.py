@@ -35,27 +35,13 @@ yaml = quoted
 """A double-quoted YAML scalar."""
 
 
-def compose(text: str) -> str:
-    """A double-quoted YAML scalar for a Compose file, where a single `$` names a variable."""
-    return quoted(text.replace("$", "$$"))
-
-
-def dockerfile(text: str) -> str:
-    """A double-quoted word for a LABEL or ENV of a Dockerfile, where `$` names a variable."""
-    return '"' + re.sub(r'([\\"$])', r"\\\1", text) + '"'
-
-
-def makefile(text: str) -> str:
-    """Text for a recipe or a variable of a Makefile, where `$` names a variable and `#` starts a comment."""
-    return text.replace("$", "$$").replace("#", "\\#")
-
-
 def docstring(text: str) -> str:
     """The inside of a docstring in triple double quotes, as `ruff format` leaves it."""
-    inside = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    # A quote next to the docstring's own quotes would end it too early.
-    inside = re.sub(r'^"', r"\"", inside)
-    return re.sub(r'(?<!\\)"$', r"\"", inside)
+    # A quote next to the docstring's own quotes would make them end elsewhere.
+    first, text = (r"\"", text[1:]) if text.startswith('"') else ("", text)
+    text, last = (text[:-1], r"\"") if text.endswith('"') else (text, "")
+    inside = text.replace("\\", "\\\\").replace('"""', r"\"\"\"")
+    return f"{first}{inside}{last}"
 
 
 def systemd(text: str) -> str:
@@ -68,10 +54,10 @@ def systemd(text: str) -> str:
 
 def markdown(text: str) -> str:
     """Text that Markdown shows as it is, in a paragraph, a heading or a table."""
-    # A `_` between letters or digits is no emphasis: names keep their looks.
-    inline = re.sub(r"([\\`*\[\]<>|~&$]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", text)
-    # At the start of a line these make a heading, a list, a rule or a quotation.
-    return re.sub(r"^(\d{1,9}(?=[.)])|(?=[#+=:-]))", r"\1\\", inline)
+    # Only what Markdown would take for its own: `a < b`, `R&D`, `C#` and names_like_this keep their looks.
+    inline = re.sub(r"[\\`*\[|~$]|<(?=[\w/!?])|&(?=#?\w+;)|(?<!\S)#|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
+    # At the start of a line these make a list, a quotation, a rule or the line above a heading.
+    return re.sub(r"^(\d{1,9}(?=[.)])|(?=[+=>-]))", r"\1\\", inline)
 
 
 def code(text: str) -> str:

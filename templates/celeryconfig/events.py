@@ -1,3 +1,2 @@
-# --- Events
-worker_send_task_events = True  # what Flower and the exporters read; costs a message a state change
-task_send_sent_event = True  # lets them measure how long a task waited in its queue
+# --- Events (a worker sends its own with -E)
+task_send_sent_event = True  # lets Flower and the exporters measure how long a task waited in its queue

@@ -1,6 +1,8 @@
 """Every task has a queue, every queue has a worker, and a misspelt queue is an error."""
 
 import pkgutil
+import subprocess
+import sys
 
 import pytest
 
@@ -9,7 +11,7 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
-from .conftest import Ran
+from .conftest import ENVIRONMENT, Ran
 
 
 def own_tasks() -> list[str]:
@@ -38,6 +40,12 @@ def test_a_module_of_tasks_belongs_to_a_queue() -> None:
 
 def test_a_task_without_a_route_goes_to_the_first_queue() -> None:
     assert queue_of("somewhere.else") == next(iter(QueueName))
+
+
+def test_who_imports_a_task_has_its_application() -> None:
+    script = "from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping; print(ping.app.main)"
+    caller = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    assert caller.stdout == "{{ cookiecutter.project_slug }}\n"
 
 
 def test_a_misspelt_queue_is_an_error() -> None:

@@ -51,19 +51,21 @@ services() {
   [ ! -e "$here/$slug-beat.service" ] || echo "$slug-beat.service"
 }
 
-# Makes a release of its own, so that running workers keep theirs until they are restarted.
+# Makes a release in a folder of its own, so that running workers keep theirs until they are restarted.
 install_release() {
+  python=$(python3 -c 'import sys; print(sys.executable)')
   uv=$(command -v uv || true)
   if [ -z "$uv" ]; then
     uv=$opt/uv/bin/uv
-    run python3 -m venv "$opt/uv"
+    run "$python" -m venv "$opt/uv"
     run "$opt/uv/bin/pip" install --quiet --disable-pip-version-check \
       "uv==$(sed -n 's/^ARG UV_VERSION=//p' "$root/Dockerfile")"
   fi
   release=$opt/releases/$(date -u +%Y%m%dT%H%M%SZ)
+  # Reinstalled, or uv would take the same version from its cache although the source has changed.
   run env UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT="$release" UV_PYTHON_DOWNLOADS=never \
-    "$uv" sync --quiet --project "$root" --python "$(command -v python3)" --locked --no-dev --no-editable
-  run runuser -u "$user" -- "$release/bin/celery" --version ||
+    "$uv" sync --quiet --project "$root" --python "$python" --locked --no-dev --no-editable --reinstall-package "$slug"
+  [ "$dry_run" ] || runuser -u "$user" -- "$release/bin/celery" --version >/dev/null ||
     fail "the user $user cannot run $release/bin/celery: is its Python in a place that only root may read?"
   activate "$release"
   # Keep this release and the two before it.
@@ -111,8 +113,8 @@ install_units() {
 }
 
 restart() {
-  if grep -qs CHANGE_ME "$etc/environment"; then
-    echo "Now write the broker's address and password into $etc/environment, then: systemctl start $target"
+  if [ ! -e "$etc/environment" ] || grep -q CHANGE_ME "$etc/environment"; then
+    echo "Now write the addresses and passwords of the servers into $etc/environment, then: systemctl start $target"
   else
     run systemctl restart "$target"
     run systemctl --no-pager list-dependencies "$target"
@@ -142,7 +144,7 @@ uninstall() {
 case $action in
   install)
     [ -e "$root/uv.lock" ] || fail "there is no uv.lock: run make lock first"
-    run install -m 644 "$here/$slug.sysusers.conf" "/etc/sysusers.d/$slug.conf"
+    run install -D -m 644 "$here/$slug.sysusers.conf" "/etc/sysusers.d/$slug.conf"
     run systemd-sysusers "/etc/sysusers.d/$slug.conf"
     install_release
     install_settings

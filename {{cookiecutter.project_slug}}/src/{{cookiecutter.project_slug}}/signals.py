@@ -3,9 +3,7 @@
 https://docs.celeryq.dev/en/stable/userguide/signals.html
 """
 
-import os
 import signal
-import threading
 from collections.abc import Mapping
 from contextvars import Token
 from typing import Any
@@ -100,6 +98,6 @@ def bound_warm_shutdown(how: str, **_: Any) -> None:
     """
     health.notify_systemd("STOPPING=1")
     if how == "Warm":
-        timer = threading.Timer(WARM_SHUTDOWN, os.kill, (os.getpid(), signal.SIGQUIT))
-        timer.daemon = True
-        timer.start()
+        # An alarm, since gevent can start no thread inside a signal handler.
+        signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGQUIT))
+        signal.alarm(WARM_SHUTDOWN)

@@ -30,15 +30,20 @@ QUEUE_ARGUMENTS = {
 class TaskQueue(Queue):
     """A queue that brings along what it needs, so that it does not matter who starts first."""
 
-    def declare(self, nowait: bool = False, channel: Any = None) -> str | None:
-        """Declare the queue, and before it where its dead letters and its delayed messages go.
+    def queue_declare(self, *args: Any, channel: Any = None, **kwargs: Any) -> Any:
+        """Declare the dead letters' queue first: RabbitMQ drops a dead letter that has nowhere to go."""
+        DEAD_LETTERS(channel or self.channel).queue_declare()
+        return super().queue_declare(*args, channel=channel, **kwargs)
 
-        RabbitMQ drops a dead letter that has nowhere to go, and refuses a delayed message while no worker
-        has ever been there to declare the exchanges for it.
-        """
+    def bind_to(self, *args: Any, **kwargs: Any) -> Any:
+        """Declare the queue first: each worker binds all queues for delayed messages, its own or not."""
+        self.queue_declare(channel=kwargs.get("channel"))
+        return super().bind_to(*args, **kwargs)
+
+    def declare(self, nowait: bool = False, channel: Any = None) -> str | None:
+        """Declare the exchanges for delayed messages, too: without them RabbitMQ refuses a countdown."""
         channel = channel or self.channel
         client = channel.connection.client
-        DEAD_LETTERS(channel).declare()
         name = super().declare(nowait=nowait, channel=channel)
         if client.transport.driver_type == "amqp":  # not in tests and demonstrations on other brokers
             declare_native_delayed_delivery_exchanges_and_queues(client, "quorum")

@@ -3,3 +3,5 @@
 Its tasks have no route, so they run on the first queue. When you have seen enough, delete this folder,
 `tests/examples/`, and their mention in `celeryconfig.py`.
 """
+
+from {{ cookiecutter.project_slug }}.celery_app import app as app  # as in tasks/
