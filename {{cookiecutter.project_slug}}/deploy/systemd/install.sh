@@ -84,7 +84,7 @@ install_settings() {
   run install -d -m 750 "$etc"
   if [ ! -e "$etc/environment" ]; then
     # What .env.example says, without Compose's passwords and for servers on this machine.
-    environment=$(sed -e '1,/^$/d' -e 's/\${[A-Z]*_PASSWORD}@[a-z]*:/CHANGE_ME@localhost:/' "$root/.env.example")
+    environment=$(sed -e '/^# The passwords/,/^$/d' -e 's/\${[A-Z]*_PASSWORD}@[a-z]*:/CHANGE_ME@localhost:/' "$root/.env.example")
     if [ "$dry_run" ]; then
       echo "+ write $etc/environment"
     else
