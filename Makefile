@@ -3,12 +3,14 @@
 PYTHON ?= python3
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.uv/bin/uv)
 RUN = $(UV) run --frozen
+# In the order of tests/conftest.py, so that nothing long is left for the end.
+PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
 
 # uv takes the Python that you have: it finds none through pyenv's shims, and downloads nothing.
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(shell $(PYTHON) -c 'import sys; print(sys.executable)' 2>/dev/null)
 # The projects that the tests make bootstrap with the same uv.
-export PATH := $(dir $(UV)):$(PATH)
+export PATH := $(patsubst %/,%,$(dir $(UV))):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help test test-quick lint fix bench demo lock brokers clean
@@ -17,10 +19,10 @@ help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(firstword $(MAKEFILE_LIST)) | awk -F': ' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 test: .venv brokers ## install what is missing and run every test
-	$(RUN) pytest -n 2 --dist loadgroup
+	$(RUN) pytest $(PARALLEL)
 
 test-quick: .venv ## the tests that need no broker, on a few variants
-	$(RUN) pytest -n 2 --dist loadgroup --quick -m "not slow"
+	$(RUN) pytest $(PARALLEL) --quick -m "not slow"
 
 lint: .venv ## check style and types; changes nothing
 	$(RUN) ruff check
@@ -32,10 +34,10 @@ fix: .venv ## let ruff repair what it can
 	$(RUN) ruff format
 
 bench: .venv ## print how long a bake takes, against an empty template
-	$(RUN) python -m benchmarks.bake
+	@$(RUN) python -m benchmarks.bake
 
 demo: .venv ## generate a project in a temporary folder and run its demo
-	$(RUN) python -m tests.support.demo
+	@$(RUN) python -m tests.support.demo
 
 lock: $(UV) ## bring uv.lock up to date
 	$(UV) lock --upgrade

@@ -45,4 +45,4 @@ def main(project: Path, options: dict[str, str], summary: str) -> None:
 
 if __name__ == "__main__":
     # Cookiecutter renders this file first: the answers come as literals, never inside quotes.
-    main(Path.cwd(), {{plan().options | tojson}}, {{plan().summary | tojson}})  # type: ignore[arg-type, name-defined] # noqa: F821
+    main(Path.cwd(), {{plan().options | python}}, {{plan().summary | python}})  # type: ignore[arg-type, name-defined] # noqa: F821

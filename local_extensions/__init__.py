@@ -72,14 +72,28 @@ def rendered(context: Context, *names: str, folder: str = "") -> str:
     return "\n\n".join(text.strip("\n") for text in texts)
 
 
+ROOT_FOLDER = "{{cookiecutter.project_slug}}"
+
+
+@pass_context
+def root_folder(context: Context) -> str:
+    """The name of the project's folder, which Cookiecutter renders before it creates anything.
+
+    Raises:
+        FailedHookException: the answers have mistakes. They come from a replay file, for which `__check` is not asked.
+    """
+    all_answered = "_template" in context["cookiecutter"]
+    return plan(context).slug if all_answered else ROOT_FOLDER  # else it is an answer of just this text
+
+
 @lru_cache(maxsize=1)
 def _own_templates() -> frozenset[str]:
-    """What Cookiecutter renders without a name, beside answers: our computed defaults, our hook, the root folder."""
+    """What Cookiecutter renders without a name, beside answers: our computed defaults and our hook."""
     root = Path(__file__).parents[1]
     questions = json.loads((root / "cookiecutter.json").read_text(encoding="utf-8"))
     defaults = [default for default in questions.values() if isinstance(default, str)]
     hook = (root / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
-    return frozenset([*defaults, hook, "{{cookiecutter.project_slug}}"])
+    return frozenset([*defaults, hook])
 
 
 class PlanExtension(Extension):
@@ -87,13 +101,16 @@ class PlanExtension(Extension):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        environment.globals.update(plan=plan, check=check, text=rendered)
+        environment.globals.update(plan=plan, check=check, root_folder=root_folder, text=rendered)
         environment.filters.update(FILTERS)
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
         """Let an answer be text, as it is for who types it in: with --no-input, Cookiecutter would run its `{{ }}`."""
         # Files have a name, and when the paths in the project are rendered there is a loader.
-        is_answer = name is None and self.environment.loader is None
-        if is_answer and any(mark in source for mark in ("{{", "{%", "{#")) and source not in _own_templates():
+        if name is not None or self.environment.loader is not None:
+            return source
+        if source == ROOT_FOLDER:
+            return "{{ root_folder() }}"
+        if any(mark in source for mark in ("{{", "{%", "{#")) and source not in _own_templates():
             return "{{ " + string(source) + " }}"
         return source

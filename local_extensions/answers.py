@@ -55,8 +55,8 @@ def read_text(answers: Mapping[str, object], question: str, mistakes: Mistakes) 
 
 
 def read_slug(answers: Mapping[str, object], mistakes: Mistakes) -> str:
-    """The name of the project's package."""
-    word = read(answers, "project_slug")
+    """The name of the project's package, to the letter, since it is in the template's paths."""
+    word = str(answers.get("project_slug", ""))
     if problem := slug_problem(word):
         mistakes.add("project_slug", word, problem, slug(word))
     return word

@@ -15,6 +15,8 @@ from local_extensions.names import parameter_problem
 LARGEST_INTEGER = 2**63 - 1
 """Beyond it, not every reader of JSON keeps a number as it is."""
 
+NO_LITERALS = "has arguments that are not Python literals"
+
 DEEPEST = 20
 """Lists and dicts within each other."""
 
@@ -53,7 +55,7 @@ def parse_arguments(text: str) -> tuple[Argument, ...]:
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ArgumentError("has arguments that Python cannot read") from None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-        raise ArgumentError("has arguments that are not Python literals")
+        raise ArgumentError(NO_LITERALS)
     values = [_value(node) for node in call.args]
     keywords = {item.arg or "**": _value(item.value) for item in call.keywords}
     for name in keywords:
@@ -81,17 +83,21 @@ def _value(node: ast.expr, depth: int = 0) -> Any:
             return [_value(item, depth + 1) for item in node.elts]
         case ast.Dict():
             return _dict(node, depth + 1)
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)) if number is not True:
-            return _scalar(-number)
-        case ast.UnaryOp(op=ast.UAdd(), operand=ast.Constant(value=int() | float() as number)) if number is not True:
-            return _scalar(+number)
+        case ast.UnaryOp(op=sign, operand=ast.Constant(value=number)):
+            return _signed(sign, number)
         case ast.Constant():
             return _scalar(node.value)
         case ast.Tuple() | ast.Set():
             raise ArgumentError("has a tuple or a set, which a message cannot carry: write a list")
         case ast.Name():
             raise ArgumentError(f"has {shown(node.id)}, which is a name and not a literal: a text needs quotes")
-    raise ArgumentError("has arguments that are not Python literals")
+    raise ArgumentError(NO_LITERALS)
+
+
+def _signed(sign: ast.unaryop, number: object) -> Any:
+    if isinstance(number, bool) or not isinstance(number, int | float) or not isinstance(sign, ast.USub | ast.UAdd):
+        raise ArgumentError(NO_LITERALS)
+    return _scalar(-number if isinstance(sign, ast.USub) else number)
 
 
 def _dict(node: ast.Dict, depth: int) -> dict[str, Any]:

@@ -23,8 +23,10 @@ MOST_JOBS = 5000
 LONGEST_JOB = 2000
 """Characters."""
 
+NO_SCHEDULE = "has no '=' and schedule after its name"
+NO_END = "has no '=' after its arguments, or in them a bracket or a quote that is not closed"
+
 SEPARATOR = re.compile(r"[;\r\n]")
-LINE = re.compile(r"[\r\n]")
 BEFORE_SCHEDULE = re.compile(r"[;\r\n=(]")
 IN_ARGUMENTS = re.compile(r"""["'()\[\]{}]""")
 STRING = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")
@@ -73,30 +75,28 @@ def parse_jobs(text: str, queues: Mapping[str, QueueAnswer], mistakes: Mistakes)
         if count == MOST_JOBS:
             mistakes.add("beat_jobs", piece.text, f"is one too many: {MOST_JOBS} jobs are the most")
             break
-        if len(piece.text) > LONGEST_JOB:
-            mistakes.add("beat_jobs", piece.text, f"is longer than {LONGEST_JOB} characters")
-            continue
         function = identifier(piece.name)
         if function in jobs:
             mistakes.add("beat_jobs", piece.text, "has a name that is there twice ('-' and '_' are one)")
-        job = _parse_job(piece, queues, mistakes)
-        jobs.setdefault(function, job)
+        jobs[function] = _parse_job(piece, queues, mistakes)
     return tuple(job for job in jobs.values() if job)
 
 
 def _parse_job(piece: Piece, queues: Mapping[str, QueueAnswer], mistakes: Mistakes) -> JobAnswer | None:
     """The job of a piece, or None if it has a mistake; as many of its mistakes as can be told are noted."""
     problems = [problem] if (problem := job_problem(piece.name)) else []
-    arguments: tuple[Argument, ...] | None = None
+    arguments: tuple[Argument, ...] = ()
     schedule = queue = None
-    try:
-        arguments = parse_arguments(piece.arguments) if piece.arguments else ()
-    except ArgumentError as error:
-        problems.append(str(error))
-    if piece.schedule is None and arguments is not None:  # else the `=` is behind a bracket that is not closed
-        problems.append("has no '=' and schedule after its name")
-    elif piece.schedule is not None:
+    if piece.schedule is None:
+        problems.append(NO_SCHEDULE if piece.arguments is None else NO_END)
+    elif len(piece.text) > LONGEST_JOB:
+        problems.append(f"is longer than {LONGEST_JOB} characters")
+    else:
         when, arrow, where = piece.schedule.partition("->")
+        try:
+            arguments = parse_arguments(piece.arguments) if piece.arguments else ()
+        except ArgumentError as error:
+            problems.append(str(error))
         try:
             schedule = parse_schedule(when)
         except CronError as error:
@@ -106,7 +106,7 @@ def _parse_job(piece: Piece, queues: Mapping[str, QueueAnswer], mistakes: Mistak
             problems.append(f"names a queue after '->' that is not among the queues ({_some(queues)})")
     for problem in problems:
         mistakes.add("beat_jobs", piece.text, problem)
-    if problems or arguments is None or schedule is None or queue is None:
+    if problems or schedule is None or queue is None:
         return None
     return JobAnswer(piece.name, identifier(piece.name), arguments, schedule, queue)
 
@@ -150,19 +150,13 @@ def _scan(text: str, start: int) -> tuple[int | None, int | None, int]:
 
 
 def _closed(text: str, position: int) -> int:
-    """Where the bracket is closed that opens before `position`; the end of the line if it, or a string, is not."""
-    limit = position + LONGEST_JOB  # or many that are not closed would take long
+    """Where the bracket is closed that opens before `position`; the end of the text if it, or a string, is not."""
     depth = 1
-    while match := IN_ARGUMENTS.search(text, position, limit):
+    while depth and (match := IN_ARGUMENTS.search(text, position)):
         position = match.end()
         if match[0] in "\"'":
-            string = STRING.match(text, match.start(), limit)
-            if not string:
-                break
-            position = string.end()
+            string = STRING.match(text, match.start())
+            position = string.end() if string else len(text)
         else:
             depth += 1 if match[0] in "([{" else -1
-            if not depth:
-                return position
-    line = LINE.search(text, position)
-    return line.start() if line else len(text)
+    return len(text) if depth else position

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from local_extensions.literals import string
 
@@ -35,7 +35,7 @@ class Url:
         description: a sentence for its reader.
         schemes: the schemes that it may have; the in-memory one of the tests included.
         example: what somebody with a server on this machine writes.
-        demo: the path of the database in the demonstration's embedded Valkey.
+        demo: the path of the database in the demonstration's embedded Valkey; "" if it is not there.
         test: what the tests use where no server is named; `{folder}` is a temporary folder of theirs.
         sample: what .env.example says, where `{slug}` is the project's.
     """
@@ -57,22 +57,30 @@ class Variable:
         name: the variable's name.
         description: a sentence for its reader.
         example: what somebody might write.
-        sample: what .env.example says, where `{prefix}` is that of the queues' names on SQS.
+        sample: what .env.example says, where `{prefix}` is that of the queues' names on SQS; where it is "" and the
+            name ends in `_KEY`, `make up` writes a random one.
         local: what development and the tests use.
+        default: what it is where it is not set; without one it is required.
+        at_least: characters that it must have.
         pattern: a regular expression that it must match.
     """
 
     name: str
     description: str
     example: str
-    sample: str
-    local: str
-    pattern: str
+    sample: str = ""
+    local: str = ""
+    default: str | None = None
+    at_least: int = 0
+    pattern: str = ""
 
     @property
     def checks(self) -> str:
         """The lines of its field in settings.py that say what it may be."""
-        return f"        pattern={string(self.pattern)},\n"
+        default = "" if self.default is None else f"        default={string(self.default)},\n"
+        at_least = f"        min_length={self.at_least},\n" if self.at_least else ""
+        pattern = f"        pattern={string(self.pattern)},\n" if self.pattern else ""
+        return default + at_least + pattern
 
 
 @dataclass(frozen=True)
@@ -91,11 +99,45 @@ class Framework(Choice):
         task_module: the module of the class that tasks derive from.
         task_class: that class.
         packages: requirements that it adds.
+        dev_packages: requirements that working on it adds.
+        web: whether it serves HTTP, so that tasks come in that way.
+        services: its services in Compose, by their names in templates/compose/.
+        sections: its sections of README.md, by their names in templates/readme/.
+        places: for AGENTS.md: what is where, `{slug}` being the project's.
+        service: its database's server.
+        url: its database's environment variable.
+        variables: its environment variables, beside the URL.
+        result_backends: what it has in place of the result backends of these names.
+        test_settings: variables that say where the tests' settings are, where `{slug}` is the project's.
+        mypy_plugins: plugins of mypy that it adds.
+        untyped: modules without types that it adds.
+        mypy: lines that it adds to mypy's settings, each after a line break.
+        ruff: likewise to ruff's settings.
+        ruff_ignores: likewise to what ruff ignores in some files.
+        git_ignores: lines that it adds to .gitignore, the first and the last of them empty.
+        tools: lines that it adds to the end of pyproject.toml, where `{slug}` is the project's.
     """
 
     task_module: str
     task_class: str
     packages: tuple[str, ...] = ()
+    dev_packages: tuple[str, ...] = ()
+    web: bool = False
+    services: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    places: tuple[tuple[str, str], ...] = ()
+    service: Service | None = None
+    url: Url | None = None
+    variables: tuple[Variable, ...] = ()
+    result_backends: Mapping[str, ResultBackend] = field(default_factory=dict)
+    test_settings: Mapping[str, str] = field(default_factory=dict)
+    mypy_plugins: tuple[str, ...] = ()
+    untyped: tuple[str, ...] = ()
+    mypy: str = ""
+    ruff: str = ""
+    ruff_ignores: str = ""
+    git_ignores: str = ""
+    tools: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,26 +149,32 @@ class Broker(Choice):
         service: its server.
         url: its environment variable.
         packages: requirements that it adds.
-        event_pools: the pools whose workers send events of tasks, which Flower and the exporters read.
+        events: whether it can broadcast, which events, remote control and so Flower need.
+        worker_options: options of the workers of a pool, in place of -E (send events, for Flower and the exporters).
         queue_import: where the class or function comes from that declares a queue.
         queue_code: the code that declares the queue `name`.
         waits: for the README: what the broker does after a limit, that attribute of `Limits`, where it is set.
+        impatience: its transport options in a process that answers HTTP requests, where nobody waits for long.
         variables: its environment variables, beside the URL.
         config_imports: what celeryconfig.py imports for it.
-        sections: the README's sections about it, by their names in templates/readme/.
+        sections: its sections of README.md, by their names in templates/readme/.
+        most_queues: how many queues it takes.
     """
 
     extra: str
     service: Service | None
     url: Url
     packages: tuple[str, ...] = ()
-    event_pools: tuple[str, ...] = ("prefork", "threads", "gevent")
+    events: bool = True
+    worker_options: Mapping[str, str] = field(default_factory=dict)
     queue_import: str = "from kombu import Queue"
     queue_code: str = "Queue(name.value, routing_key=name.value)"
     waits: tuple[tuple[str, str, str], ...] = ()
+    impatience: Mapping[str, Any] = field(default_factory=dict)
     variables: tuple[Variable, ...] = ()
     config_imports: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
+    most_queues: int | None = None
 
 
 @dataclass(frozen=True)
@@ -138,14 +186,20 @@ class ResultBackend(Choice):
         service: its server.
         url: its environment variable.
         packages: requirements that it adds.
-        cleaned: whether beat sends a job of Celery's own that deletes expired results; a server may do so by itself.
+        apps: Django's apps that it adds.
+        settings: the text of its settings in templates/celeryconfig/, if that is not its own name.
+        impatience: Celery settings for it in a process that answers HTTP requests, where nobody waits for long.
+        sections: its sections of README.md, by their names in templates/readme/.
     """
 
     extra: str = ""
     service: Service | None = None
     url: Url | None = None
     packages: tuple[str, ...] = ()
-    cleaned: bool = False
+    apps: tuple[str, ...] = ()
+    settings: str = ""
+    impatience: Mapping[str, Any] = field(default_factory=dict)
+    sections: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,11 +210,12 @@ class Scheduler(Choice):
         beats: how many beats may run, as a sentence.
         extra: Celery's extra for it, "" for none.
         options: of beat's command, with a blank before them, where `{folder}` is a folder of its own.
-        keeps: what beat keeps in that folder, as a sentence.
+        keeps: what beat keeps in that folder, as a sentence; "" for nothing.
         service: its server.
         url: its environment variable.
         packages: requirements that it adds.
-        untyped: modules of these packages that have no types.
+        apps: Django's apps that it adds, where `{slug}` is the project's.
+        untyped: modules without types that it adds.
     """
 
     beats: str
@@ -170,6 +225,7 @@ class Scheduler(Choice):
     service: Service | None = None
     url: Url | None = None
     packages: tuple[str, ...] = ()
+    apps: tuple[str, ...] = ()
     untyped: tuple[str, ...] = ()
 
     @property
@@ -200,7 +256,106 @@ class License(Choice):
 
 HIREDIS = "hiredis>=3.5"
 
-FRAMEWORKS = (Framework("none", "no framework", task_module="celery", task_class="Task"),)
+FRAMEWORKS = (
+    Framework("none", "no framework", task_module="celery", task_class="Task"),
+    Framework(
+        "fastapi",
+        "FastAPI",
+        task_module="celery",
+        task_class="Task",
+        packages=("fastapi>=0.165", "uvicorn>=0.54"),
+        dev_packages=("httpx2>=2.16",),
+        variables=(
+            Variable(
+                "API_KEY",
+                "What callers of the API send as X-API-Key: random, and of at least 16 characters.",
+                example="at-least-16-random-characters",
+                local="for development and tests only",
+                default="",
+                at_least=16,
+            ),
+        ),
+        web=True,
+        services=("api",),
+        sections=("api.md",),
+        places=(
+            ("the endpoints of the HTTP API", "`src/{slug}/api/`"),
+            ("which tasks it takes", "`SUBMITTABLE` in `src/{slug}/submissions.py`"),
+        ),
+    ),
+    Framework(
+        "django",
+        "Django",
+        task_module="celery.contrib.django.task",
+        task_class="DjangoTask",
+        packages=(
+            "dj-database-url>=3.1",
+            "django>=5.2,<6.1",  # django-celery-beat 2.9 takes none above; 5.2 is the last for Python 3.11
+            "gunicorn>=26.0",
+            "psycopg[binary]>=3.3",
+            "whitenoise>=6.12",
+        ),
+        dev_packages=("django-stubs>=6.0", "factory-boy>=3.3", "pytest-django>=4.14", "types-gunicorn>=23"),
+        service=POSTGRES,
+        url=Url(
+            "DATABASE_URL",
+            "The database: a PostgreSQL, or a file of SQLite.",
+            schemes=("postgres", "postgresql", "sqlite"),
+            example="postgresql://user:password@localhost:5432/name",
+            demo="",
+            test="sqlite://:memory:",
+            sample="postgresql://{slug}:${{POSTGRES_PASSWORD}}@postgres:5432/{slug}",
+        ),
+        variables=(
+            Variable(
+                "SECRET_KEY",
+                "What Django signs sessions with: random, and the same in every process.",
+                example="at least 50 random characters",
+                local="no secret: for development and tests only, where nobody is kept out",
+                at_least=50,
+            ),
+            Variable(
+                "ALLOWED_HOSTS",
+                "The names that the site is known by, separated by commas.",
+                example="www.example.com,example.com",
+                sample="localhost,127.0.0.1",
+                local="localhost,127.0.0.1",
+            ),
+            Variable(
+                "CSRF_TRUSTED_ORIGINS",
+                "Origins beside the site's own that may send forms to it, separated by commas.",
+                example="https://www.example.com",
+                default="",
+            ),
+        ),
+        result_backends={
+            "database": ResultBackend(
+                "database",
+                "Django's database",
+                packages=("django-celery-results>=2.6",),
+                apps=("django_celery_results",),
+                settings="django",
+                impatience={"result_backend_max_retries": 0},
+            )
+        },
+        web=True,
+        services=("migrate", "web"),
+        sections=("django.md",),
+        places=(
+            ("the settings, a module for each environment", "`src/{slug}/settings/`"),
+            ("the views, and who may use them", "`src/{slug}/web/`"),
+            ("which tasks they take", "`SUBMITTABLE` in `src/{slug}/submissions.py`"),
+            ("a row whose task is sent when it is committed", "`src/{slug}/reports/`"),
+        ),
+        test_settings={"DJANGO_SETTINGS_MODULE": "{slug}.settings.test"},
+        mypy_plugins=("mypy_django_plugin.main",),
+        mypy='\nuntyped_calls_exclude = ["factory"]',
+        ruff='\nextend-exclude = ["migrations"] # Django writes them',
+        ruff_ignores='\n"src/*/settings/*" = ["F403", "F405"] # each begins with all of another\n"src/*/management/*" = ["D104"]',
+        git_ignores="\n# the database of development\ndb.sqlite3*\n",
+        tools='\n\n[tool.django-stubs]\ndjango_settings_module = "{slug}.settings.development"',
+    ),
+)
 
 BROKERS = (
     Broker(
@@ -219,6 +374,7 @@ BROKERS = (
         ),
         packages=(HIREDIS,),
         waits=(("Redis hands out a lost worker's task again after", "visibility_timeout", "celeryconfig.py"),),
+        impatience={"connect_retries_timeout": 1, "socket_timeout": 1, "socket_connect_timeout": 1},
     ),
     Broker(
         "rabbitmq",
@@ -234,13 +390,14 @@ BROKERS = (
             test="memory://",
             sample="amqp://{slug}:${{RABBITMQ_PASSWORD}}@rabbitmq:5672//",
         ),
-        # Greenlets that send events while they wait for the broker to confirm them wait for each other for ever.
-        event_pools=("prefork", "threads"),
+        # Greenlets that send events, and wait for the broker to confirm them, wait for each other for ever.
+        worker_options={"gevent": "--without-heartbeat"},
         queue_import="from {slug}.quorum import task_queue",
         queue_code="task_queue(name.value)",
         waits=(
             ("RabbitMQ closes a stuck worker's channel after", "consumer_timeout", "deploy/rabbitmq/rabbitmq.conf"),
         ),
+        impatience={"connect_retries_timeout": 1, "read_timeout": 1, "write_timeout": 1},
     ),
     Broker(
         "sqs",
@@ -256,8 +413,13 @@ BROKERS = (
             test="memory://",
             sample="sqs://",
         ),
-        event_pools=(),  # SQS has no broadcast: no events, no remote control
+        events=False,
+        worker_options={"prefork": "", "threads": "", "gevent": ""},
         waits=(("SQS hands out a lost worker's task again after", "visibility_timeout", "deploy/aws/queues.yaml"),),
+        impatience={
+            "connect_retries_timeout": 1,
+            "client-config": {"connect_timeout": 1, "read_timeout": 1, "retries": {"total_max_attempts": 1}},
+        },
         variables=(
             Variable(
                 "AWS_REGION",
@@ -278,6 +440,7 @@ BROKERS = (
         ),
         config_imports=("from {slug}.sqs import predefined_queues",),
         sections=("sqs.md",),
+        most_queues=45,  # a policy names them all, and takes 6144 characters
     ),
 )
 
@@ -297,6 +460,11 @@ RESULT_BACKENDS = (
             sample="redis://:${{REDIS_PASSWORD}}@redis:6379/1",
         ),
         packages=(HIREDIS,),
+        impatience={
+            "redis_socket_timeout": 1,
+            "redis_socket_connect_timeout": 1,
+            "result_backend_transport_options": {"retry_policy": {"timeout": 1}},
+        },
     ),
     ResultBackend(
         "database",
@@ -313,7 +481,8 @@ RESULT_BACKENDS = (
             sample="db+postgresql+psycopg://{slug}:${{POSTGRES_PASSWORD}}@postgres:5432/{slug}?connect_timeout=5",
         ),
         packages=("psycopg[binary]>=3.3",),
-        cleaned=True,
+        impatience={"result_backend_max_retries": 0},
+        sections=("results-database.md",),
     ),
     ResultBackend("none", "none"),
 )
@@ -343,6 +512,15 @@ SCHEDULERS = (
         ),
         packages=("celery-redbeat>=2.4.2,<2.5", HIREDIS),
         untyped=("redbeat.*",),
+    ),
+    Scheduler(
+        "database",
+        "Django's database",
+        beats="Exactly one beat must run, on all machines together: two would send every job twice.",
+        extra="solar",  # the admin offers events of the sun
+        packages=("django-celery-beat>=2.9",),
+        apps=("django_celery_beat", "{slug}.periodic"),
+        untyped=("django_celery_beat.*",),
     ),
 )
 
@@ -383,7 +561,7 @@ class Unsupported:
         """Whether it is about these answers."""
         if any(answers.get(question) != answer for question, answer in self.answers.items()):
             return False
-        return self.longest_task is None or int(str(answers["task_time_limit"])) > self.longest_task
+        return self.longest_task is None or int(str(answers.get("task_time_limit", 0))) > self.longest_task
 
     @property
     def example(self) -> dict[str, str]:
@@ -393,6 +571,14 @@ class Unsupported:
 
 
 UNSUPPORTED: tuple[Unsupported, ...] = (
+    *(
+        Unsupported(
+            {"beat_scheduler": "database", "framework": framework},
+            "keeps the schedule where Django's admin edits it, and needs framework 'django'",
+            "redbeat",
+        )
+        for framework in ("none", "fastapi")
+    ),
     Unsupported(
         {"broker": "sqs"},
         "hides a message from other workers for 12 hours at most, so that task_time_limit is at most 42240 with it",

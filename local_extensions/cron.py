@@ -81,9 +81,9 @@ def _shortest_days(days: frozenset[int], months: frozenset[int], weekdays: froze
     common = _days_of_year(days, months, february=28)
     if not common:
         return 4 * 365 + 1  # 29 February
-    steps = [later - earlier for year in (common, leap) for earlier, later in pairwise(year)]
-    steps += [common[0] + 365 - common[-1], common[0] + 366 - leap[-1], leap[0] + 365 - common[-1]]
-    return min(steps)
+    years = ((0, common), (365, common), (730, leap), (1096, common))
+    run_days = [before + day for before, days_of_year in years for day in days_of_year]
+    return min(later - earlier for earlier, later in pairwise(run_days))
 
 
 def _days_of_year(days: frozenset[int], months: frozenset[int], february: int) -> list[int]:

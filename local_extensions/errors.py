@@ -36,8 +36,7 @@ class Mistakes:
 
     def add(self, question: str, piece: str, why: str, example: str = "") -> None:
         """Note that `piece`, in the answer to `question`, is wrong: `why` completes the sentence "'piece' ..."."""
-        right = example or EXAMPLES[question]
-        self._lines[f"{question}: {shown(piece)} {printable(why)}. Write for example: {right}"] = None
+        self._lines[f"{question}: {shown(piece)} {why}. Write for example: {example or EXAMPLES[question]}"] = None
 
     def refuse(self) -> None:
         """Do nothing if there are no mistakes.
@@ -49,11 +48,8 @@ class Mistakes:
             raise Refused(tuple(self._lines))
 
 
-def printable(text: str) -> str:
-    """Text with an escape for all that does not print: line breaks, controls, text direction, half characters."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
-
-
 def shown(piece: str) -> str:
     """A piece of an answer, in quotes, on one line and not too long, for an error."""
-    return "'" + printable(piece if len(piece) <= LONGEST_PIECE else piece[: LONGEST_PIECE - 1] + "…") + "'"
+    cut = piece if len(piece) <= LONGEST_PIECE else piece[: LONGEST_PIECE - 1] + "…"
+    # What does not print (line breaks, controls, text direction, half characters) is written as an escape.
+    return "'" + "".join(c if c.isprintable() else repr(c)[1:-1] for c in cut) + "'"

@@ -11,7 +11,8 @@ import unicodedata
 LONGEST_NAME = 64
 """Characters of a queue's or a job's name: SQS takes 80, and a dead-letter queue adds a suffix."""
 
-LONGEST_SLUG = 40
+LONGEST_SLUG = 32
+"""Characters: with the longest queue, `from <slug>.tasks.<queue> import ping` then fits on a line of 120."""
 
 STDLIB = frozenset(sys.stdlib_module_names) | {
     # Gone since Python 3.11, or new since: a project may run on either.
@@ -71,6 +72,8 @@ def slug_problem(word: str) -> str | None:
         return "is empty"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", word):
         return f"is not a Python package name: {_characters(word, 'a-z, 0-9 and _')}"
+    if word.endswith("_"):
+        return "ends with _, which the name of a distribution or an image may not"
     if len(word) > LONGEST_SLUG:
         return f"has {len(word)} characters, and {LONGEST_SLUG} are the most"
     return _taken(word)

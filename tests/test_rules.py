@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import re
 import sys
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.variants import ROOT, choices, questions
+from tests.support.answers import plan_of
+from tests.support.lint import lint
+from tests.support.variants import ROOT, choices, core_answers, questions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,10 +103,13 @@ def option_folders() -> list[Path]:
 
 
 def test_every_option_folder_names_a_question_and_answers_that_exist() -> None:
-    # What the plan works out from the answers.
-    known = {"beat": {"true", "false"}, "results": {"true", "false"}}
+    known: dict[str, set[str]] = {}
     for question, offered in choices().items():
         known[question] = {str(answer).lower() if isinstance(answer, bool) else answer for answer in offered}
+    # What the plan works out from the answers, such as whether there is a beat.
+    for answers, jobs in itertools.product(core_answers(), ("", "tidy = @daily")):
+        for question, answer in plan_of(**answers, beat_jobs=jobs).options.items():
+            known.setdefault(question, set()).add(answer)
     assert option_folders()
     for folder in option_folders():
         question = folder.parent.name
@@ -151,3 +157,23 @@ def test_the_lock_file_names_only_the_public_registry() -> None:
     lock = (ROOT / "uv.lock").read_text(encoding="utf-8")
 
     assert set(re.findall(r"https?://([^/\"]+)", lock)) == {"pypi.org", "files.pythonhosted.org"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ruff check",
+        "ruff format --check",
+        "mypy",
+        "shellcheck .ci/run tests/support/install-brokers.sh tests/support/install-uv.sh",
+        "shfmt --diff --indent 2 .ci/run tests/support",
+        "yamllint --strict .github .pre-commit-config.yaml .yamllint.yaml",
+        "actionlint",
+        "zizmor --offline --quiet .github",
+        "validate-pyproject pyproject.toml",
+        "pre-commit validate-config",
+    ],
+    ids=lambda command: command.split()[0],
+)
+def test_the_templates_own_files_are_clean(command: str) -> None:
+    lint(*command.split())

@@ -9,4 +9,4 @@ task_default_queue_type = "quorum"  # replicated and written to disk; poison tas
 task_default_exchange_type = "topic"  # what native delayed delivery (countdown, eta, retries) needs
 task_create_missing_queue_type = "quorum"  # in case somebody allows missing queues
 task_create_missing_queue_exchange_type = "topic"  # likewise
-worker_cancel_long_running_tasks_on_connection_loss = True  # the broker hands them out again: do not run them twice
+worker_cancel_long_running_tasks_on_connection_loss = True  # the broker hands them out again: run none twice

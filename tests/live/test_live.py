@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.support.environments import Environment
     from tests.support.project import BakedProject
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("live")]
+pytestmark = pytest.mark.slow
 
 # Prefork and threads, a dash in a name, a job a second on a queue that is not the first.
 QUEUES = {"emails": "prefork", "high-priority": "prefork", "reports": "threads"}
@@ -49,7 +49,13 @@ def live_variants() -> list[Variant]:
     return [variant(answers) for answers in combinations(names) if supported(answers)]
 
 
-@pytest.fixture(scope="module", params=live_variants(), ids=str)
+@pytest.fixture(
+    scope="module",
+    # All tests of a variant share its workers, so they run in one process.
+    params=[
+        pytest.param(each, id=str(each), marks=pytest.mark.xdist_group(f"live-{each}")) for each in live_variants()
+    ],
+)
 def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
     """The variant, in a copy of its own, with a task that tests can hold."""
     baked = bake(**request.param.answers, **ANSWERS, examples=False).copy_to(tmp_path_factory.mktemp("live"))
@@ -61,18 +67,20 @@ def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pyte
 
 
 @pytest.fixture(scope="module")
-def variables(project: BakedProject, request: pytest.FixtureRequest) -> dict[str, str]:
-    """Where this variant's servers are, as its environment variables; each variant has queues of its own."""
+def variables(project: BakedProject, request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
+    """Call it for the variables that name this variant's servers; each call names empty databases and queues."""
     redis: Redis = request.getfixturevalue("redis")
-    found = {"CELERY_BROKER_URL": "", "LOG_LEVEL": "INFO", "LOG_FORMAT": "console"}
-    if project.answers["broker"] == "redis":
-        found["CELERY_BROKER_URL"] = redis.new_database()
-    if project.answers["broker"] == "rabbitmq":
-        rabbitmq: RabbitMQ = request.getfixturevalue("rabbitmq")
-        found["CELERY_BROKER_URL"] = rabbitmq.new_vhost(f"live-{time.monotonic_ns()}")
-    if project.answers["result_backend"] == "redis":
-        found["CELERY_RESULT_BACKEND"] = redis.new_database()
-    return found
+
+    def name_servers() -> dict[str, str]:
+        named = {"LOG_FORMAT": "console", "CELERY_BROKER_URL": redis.new_database()}
+        if project.answers["broker"] == "rabbitmq":
+            rabbitmq: RabbitMQ = request.getfixturevalue("rabbitmq")
+            named["CELERY_BROKER_URL"] = rabbitmq.new_vhost()
+        if project.answers["result_backend"] == "redis":
+            named["CELERY_RESULT_BACKEND"] = redis.new_database()
+        return named
+
+    return name_servers
 
 
 @pytest.fixture(scope="module")
@@ -81,17 +89,21 @@ def environment(project: BakedProject, installed: Callable[..., Environment]) ->
 
 
 @pytest.fixture(scope="module")
-def service(project: BakedProject, environment: Environment, variables: dict[str, str]) -> Iterator[Service]:
+def service(
+    project: BakedProject, environment: Environment, variables: Callable[[], dict[str, str]]
+) -> Iterator[Service]:
     """All workers and beat of this variant, running."""
-    with Service(project, environment, variables) as running:
+    with Service(project, environment, variables()) as running:
         running.start_all()
         yield running
 
 
 @pytest.fixture
-def stopped(project: BakedProject, environment: Environment, variables: dict[str, str]) -> Iterator[Service]:
-    """The same, of which a test starts what it needs."""
-    with Service(project, environment, variables) as waiting:
+def stopped(
+    project: BakedProject, environment: Environment, variables: Callable[[], dict[str, str]]
+) -> Iterator[Service]:
+    """The same on servers of its own, of which a test starts what it needs."""
+    with Service(project, environment, variables()) as waiting:
         yield waiting
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise, product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from celery.schedules import ParseException, crontab
@@ -61,7 +61,7 @@ def we_read(field: Field, text: str) -> set[int] | None:
         return None
 
 
-@settings(max_examples=500)
+@settings(max_examples=400)
 @given(st.sampled_from(FIELDS), st.one_of(scribbles, st.text(max_size=8)))
 @example(FIELDS[WEEKDAY], "7")  # Sunday is 0, and only 0
 @example(FIELDS[WEEKDAY], "fri-mon")
@@ -76,7 +76,7 @@ def test_celery_and_we_take_the_same_fields_and_read_the_same_numbers(field: Fie
     assert we_read(field, text) == celery_reads(field, text)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_right_field_is_taken_by_both(data: st.DataObject) -> None:
     field = data.draw(st.sampled_from(FIELDS))
@@ -85,7 +85,7 @@ def test_a_right_field_is_taken_by_both(data: st.DataObject) -> None:
     assert we_read(field, text) == celery_reads(field, text)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.sampled_from(FIELDS), scribbles)
 def test_a_field_s_normal_text_is_read_as_the_field_was_and_is_its_own_normal_text(field: Field, text: str) -> None:
     try:
@@ -93,12 +93,12 @@ def test_a_field_s_normal_text_is_read_as_the_field_was_and_is_its_own_normal_te
     except CronError:
         return
     assert parse_field(field, normal) == (normal, values)
-    assert celery_reads(field, normal) == values
+    assert celery_reads(field, normal) == set(values)
     assert normal.isascii()
     assert normal.isprintable()
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.tuples(*map(fields, FIELDS)))
 @example(("0", "0", "31", "2", "*"))
 @example(("0", "0", "30-31", "feb", "*"))
@@ -106,7 +106,7 @@ def test_a_field_s_normal_text_is_read_as_the_field_was_and_is_its_own_normal_te
 @example(("*", "*", "*/1", "*", "mon"))
 def test_a_cron_is_refused_if_celery_refuses_it_or_if_it_restricts_both_day_fields(texts: tuple[str, ...]) -> None:
     try:
-        celery = crontab(**dict(zip(ARGUMENTS, texts, strict=True)))
+        celery: Any = crontab(**dict(zip(ARGUMENTS, texts, strict=True)))
     except ValueError as error:
         assert "never occurs" in str(error)
         with pytest.raises(CronError):
@@ -149,7 +149,7 @@ def crons(draw: st.DrawFn) -> Cron:
         return parse_cron(["0", "0", "29", "2", "*"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80)
 @given(crons())
 @example(parse_cron("0 0 29 2 *".split()))
 @example(parse_cron("0 0 31 * *".split()))
@@ -165,14 +165,31 @@ def test_the_gap_is_the_shortest_time_between_two_runs(cron: Cron) -> None:
 
 def test_the_gap_agrees_with_when_celery_says_the_next_run_is() -> None:
     cron = parse_cron("30 22-2/2 1,15 * *".split())
-    schedule = crontab(**dict(zip(ARGUMENTS, cron.texts, strict=True)))
-    schedule.tz = UTC  # type: ignore[misc]
-    now, runs = datetime(2027, 1, 1, tzinfo=UTC), []
+    schedule: Any = crontab(**dict(zip(ARGUMENTS, cron.texts, strict=True)))
+    schedule.tz = UTC
+    now = datetime(2027, 1, 1, tzinfo=UTC)
+    runs: list[datetime] = []
     while len(runs) < 200:
         last, delta, _ = schedule.remaining_delta(now)
-        now = last + delta  # type: ignore[operator]
+        now = last + delta
         runs.append(now)
     assert min(later - earlier for earlier, later in pairwise(runs)).total_seconds() == cron.gap
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "normal"),
+    [
+        (FIELDS[0], "05,*/15", "5,*/15"),
+        (FIELDS[1], "jan", "1"),  # Celery takes it, so we do; what is generated says what it means
+        (FIELDS[3], "January-MAR/2", "jan-mar/2"),
+        (FIELDS[3], "mon", "1"),
+        (FIELDS[4], "sunday,1", "sun,1"),
+        (FIELDS[0], "*/5-30", "*/5"),
+        (FIELDS[0], "*/999", "*/60"),
+    ],
+)
+def test_a_field_s_normal_text_says_what_celery_understands(field: Field, text: str, normal: str) -> None:
+    assert parse_field(field, text)[0] == normal
 
 
 @pytest.mark.parametrize("count", [1, 4, 6, 7])

@@ -90,7 +90,10 @@ def test_the_first_queue_is_the_default_and_blanks_and_line_breaks_around_commas
         ("a,", "queues: 'a,' has an empty piece between, before or after commas."),
         ("e mails", "queues: 'e mails' has a space."),
         ("e\tmails", r"queues: 'e\tmails' has a bad name: it must have only a-z, 0-9, - and _."),
-        ("Emails", "queues: 'Emails' has a bad name: it must begin with a letter a-z, and have only a-z, 0-9, - and _."),
+        (
+            "Emails",
+            "queues: 'Emails' has a bad name: it must begin with a letter a-z, and have only a-z, 0-9, - and _.",
+        ),
         ("amq.x", "queues: 'amq.x' has a bad name: it must have only a-z, 0-9, - and _."),
         ("é", "queues: 'é' has a bad name: it must begin with a letter a-z, and have only a-z, 0-9, - and _."),
         (":8", "queues: ':8' has no name."),

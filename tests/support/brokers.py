@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -111,6 +112,7 @@ class RabbitMQ:
         self._port = port
         self._programs = programs
         self._env = env
+        self._numbers = itertools.count(1)
 
     def ctl(self, *arguments: str) -> str:
         """What rabbitmqctl prints.
@@ -128,8 +130,9 @@ class RabbitMQ:
         )
         return ran.stdout
 
-    def new_vhost(self, name: str) -> str:
+    def new_vhost(self) -> str:
         """The URL of a new virtual host, whose queues no other test sees."""
+        name = f"test-{next(self._numbers)}"
         self.ctl("add_vhost", name)
         self.ctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
         return f"amqp://guest:guest@127.0.0.1:{self._port}/{name}"

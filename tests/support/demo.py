@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="celery-template-demo-") as folder:
         print(f"Generating a project in {folder}", flush=True)
         project = cookiecutter(str(ROOT), no_input=True, extra_context=ANSWERS, output_dir=folder)
-        return subprocess.run(["make", "--no-print-directory", "demo"], cwd=project, check=False).returncode
+        # As its owner would: without this template's own environment.
+        variables = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+        return subprocess.run(
+            ["make", "--no-print-directory", "demo"], cwd=project, env=variables, check=False
+        ).returncode
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.support.locks import locked
+from tests.support.variants import ROOT
 
 if TYPE_CHECKING:
     from tests.support.project import BakedProject
@@ -39,14 +40,15 @@ class Environment:
 
 
 def uv() -> str:
-    """The uv that make put on PATH.
+    """The uv on PATH, or the one that make installed.
 
     Raises:
-        RuntimeError: there is none.
+        RuntimeError: there is neither.
     """
-    found = shutil.which("uv")
+    installed = ROOT / ".uv" / "bin" / "uv"
+    found = shutil.which("uv") or (str(installed) if installed.exists() else None)
     if found is None:
-        raise RuntimeError("uv is not on PATH: run the tests with make")
+        raise RuntimeError("there is no uv: run the tests with make")
     return found
 
 
@@ -74,7 +76,7 @@ def interpreters() -> dict[str, str]:
 
 
 def install(project: BakedProject, shared: Path, python: str = sys.executable) -> Environment:
-    """The project's own environment, as its Makefile makes it; variants with the same dependencies share the lock.
+    """The project's own environment, as its Makefile makes it.
 
     Args:
         project: a copy, which gets a `.venv` and a `uv.lock`.
@@ -84,18 +86,34 @@ def install(project: BakedProject, shared: Path, python: str = sys.executable) -
     Raises:
         AssertionError: the dependencies cannot be resolved or installed; uv's words are in the message.
     """
-    lock = shared / "locks" / f"{dependencies(project)}.lock"
-    with locked(lock.with_suffix(".guard")):
-        if not lock.exists():
-            project.run(uv(), "lock", "--quiet", "--python", python, timeout=300)
-            shutil.copy(project.path / "uv.lock", lock)
-    shutil.copy(lock, project.path / "uv.lock")
+    lock(project, shared, python)
     project.run(uv(), "sync", "--quiet", "--frozen", "--python", python, timeout=600)
     return Environment(project.path / ".venv")
 
 
-def dependencies(project: BakedProject) -> str:
-    """A hash of what a project's lock file follows from."""
+def install_dependencies(project: BakedProject, shared: Path, python: str = sys.executable) -> Environment:
+    """An environment without the project itself, enough to check its types; shared by all with the same dependencies.
+
+    Args and errors are those of `install`.
+    """
+    folder = shared / "environments" / lock(project, shared, python)
+    with locked(folder.with_suffix(".guard")):
+        if not folder.exists():
+            where = {"UV_PROJECT_ENVIRONMENT": str(folder)}
+            command = [uv(), "sync", "--quiet", "--frozen", "--no-install-project", "--python", python]
+            project.run(*command, variables=where, timeout=600)
+    return Environment(folder)
+
+
+def lock(project: BakedProject, shared: Path, python: str) -> str:
+    """Write a project's `uv.lock`, which is resolved once for each set of dependencies; a name for the set."""
     declared = tomllib.loads(project.read("pyproject.toml"))
-    names = (declared["project"][key] for key in ("name", "version", "requires-python", "dependencies"))
-    return hashlib.sha256(json.dumps([*names, declared["dependency-groups"]]).encode()).hexdigest()[:16]
+    facts = [declared["project"][key] for key in ("name", "version", "requires-python", "dependencies")]
+    name = hashlib.sha256(json.dumps([*facts, declared["dependency-groups"]]).encode()).hexdigest()[:16]
+    resolved = shared / "locks" / name
+    with locked(resolved.with_suffix(".guard")):
+        if not resolved.exists():
+            project.run(uv(), "lock", "--quiet", "--python", python, timeout=300)
+            shutil.copy(project.path / "uv.lock", resolved)
+    shutil.copy(resolved, project.path / "uv.lock")
+    return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -75,10 +76,11 @@ class Process:
 
     def _read(self) -> None:
         assert self.popen.stdout is not None
-        for line in self.popen.stdout:
-            with self._arrived:
-                self.lines.append(line.rstrip("\n"))
-                self._arrived.notify_all()
+        with self.popen.stdout as output:
+            for line in output:
+                with self._arrived:
+                    self.lines.append(line.rstrip("\n"))
+                    self._arrived.notify_all()
         with self._arrived:
             self._closed = True
             self._arrived.notify_all()
@@ -128,18 +130,7 @@ class Process:
     def kill(self) -> None:
         """End it and its children now; no error if they have ended."""
         with contextlib.suppress(ProcessLookupError):
-            # A session's id is its first process' id, and stays so while any of its processes lives.
-            signal_group(self.popen.pid)
+            # The group has its first process' id, and no other group gets it while any of its processes lives.
+            os.killpg(self.popen.pid, signal.SIGKILL)
         self.popen.wait(10)
         self._reader.join(10)
-
-
-def signal_group(group: int) -> None:
-    """SIGKILL to a process group that this module started.
-
-    Raises:
-        ProcessLookupError: none of its processes lives.
-    """
-    import os
-
-    os.killpg(group, signal.SIGKILL)

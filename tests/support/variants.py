@@ -6,16 +6,19 @@ import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from local_extensions.choices import UNSUPPORTED
+from local_extensions.names import LONGEST_NAME, LONGEST_SLUG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 
 Answer = str | bool
+First = TypeVar("First")
+Second = TypeVar("Second")
 
 # These change what is in the same files, so every combination of theirs is baked, linted, type-checked and run.
 CROSSED = ("framework", "broker", "result_backend", "beat_scheduler", "examples", "monitoring", "kubernetes")
@@ -48,7 +51,7 @@ SHAPES: dict[str, dict[str, str]] = {
             "monthly = @monthly\nquarter-past = 15 */2 * * *\nsome-months = 0 0 1 jan,jul * -> slow\n"
             "office-hours = 0 9-17 * * mon-fri\ndawn = solar dawn_civil -33.87 151.21"
         ),
-        "task_time_limit": "43200",
+        "task_time_limit": "42240",  # the longest that every broker takes
     },
     "shortest": {"task_time_limit": "1", "timezone": "Asia/Kathmandu"},
     "many": {
@@ -57,10 +60,12 @@ SHAPES: dict[str, dict[str, str]] = {
         "task_time_limit": "3600",
     },
     "long-names": {
-        "project_slug": "a_project_whose_name_goes_on_for_long",
-        "project_name": "A project whose name goes on for long",
-        "queues": f"{'q' * 60}:1, {'r' * 60}:1@threads",
-        "beat_jobs": f"{'j' * 50} = every 5m -> {'r' * 60}; {'k' * 50}(1, 'two', three=3.0) = @daily",
+        "project_slug": "s" * LONGEST_SLUG,
+        "queues": f"{'q' * LONGEST_NAME}:1, {'r' * LONGEST_NAME}:1@threads",
+        "beat_jobs": (
+            f"{'j' * LONGEST_NAME} = every 5m -> {'r' * LONGEST_NAME}; "
+            f"{'k' * LONGEST_NAME}(1, 'two', three=3.0) = @daily"
+        ),
     },
 }
 
@@ -103,7 +108,8 @@ def combinations(names: list[str]) -> Iterator[dict[str, Answer]]:
 
 def supported(answers: Mapping[str, Answer]) -> bool:
     """Whether these answers work together; local_extensions lists those that do not."""
-    return not any(refused.refuses({**questions(), **answers}) for refused in UNSUPPORTED)
+    texts = {name: str(answer).lower() if isinstance(answer, bool) else answer for name, answer in answers.items()}
+    return not any(refused.refuses(texts) for refused in UNSUPPORTED)
 
 
 def label(name: str, answer: Answer) -> str:
@@ -127,47 +133,55 @@ def crossed() -> list[str]:
     return [name for name in CROSSED if name in choices()]
 
 
-def core_variants() -> list[Variant]:
-    """Every combination of the questions that meet in the same files."""
-    return [variant(answers) for answers in combinations(crossed()) if supported(answers)]
-
-
-def shaped_variants() -> list[Variant]:
-    """Every combination of the crossed questions with every shape: all the Python there is."""
+def pairs(firsts: Sequence[First], seconds: Sequence[Second], most: int) -> list[tuple[First, Second]]:
+    """Every pair, if they are at most `most`; else about that many, in which each of both occurs as often as others."""
+    if len(firsts) * len(seconds) <= most:
+        return list(itertools.product(firsts, seconds))
+    longest = max(len(firsts), len(seconds))
+    rounds = max(1, most // longest)
     return [
-        variant(answers, shape)
-        for answers, shape in itertools.product(combinations(crossed()), SHAPES)
-        if supported(answers)
+        (firsts[turn % len(firsts)], seconds[(turn + shift) % len(seconds)])
+        for shift in range(rounds)
+        for turn in range(longest)
     ]
 
 
+def core_answers() -> list[dict[str, Answer]]:
+    """Every combination of the questions that meet in the same files."""
+    return [answers for answers in combinations(crossed()) if supported(answers)]
+
+
+def shaped_variants() -> list[Variant]:
+    """The crossed combinations, each in the default shape, and with all others: all the Python there is."""
+    others = [shape for shape in SHAPES if shape != "default"]
+    plain = [variant(answers) for answers in core_answers()]
+    return plain + [variant(*pair) for pair in pairs(core_answers(), others, most=160)]
+
+
 def all_variants() -> list[Variant]:
-    """Every combination of every choice, and every combination of the crossed ones with every shape."""
-    every = [variant(answers) for answers in combinations(list(choices())) if supported(answers)]
+    """The crossed combinations with those of all other choices, and with every shape."""
+    others = list(combinations([name for name in choices() if name not in crossed()]))
+    every = [variant({**core, **other}) for core, other in pairs(core_answers(), others, most=600)]
     return every + [each for each in shaped_variants() if each.shape != "default"]
 
 
 def suite_variants() -> list[Variant]:
-    """Whose own tests are run: every combination of the crossed questions with and without beat, and every shape."""
-    combined = [answers for answers in combinations(crossed()) if supported(answers)]
-    both = [variant(answers, shape) for answers in combined for shape in ("default", "no-beat")]
-    others = [shape for shape in SHAPES if shape not in {"default", "no-beat"}]
-    return both + [variant(answers, shape) for answers, shape in zip(itertools.cycle(combined), others, strict=False)]
+    """Whose own tests are run: the crossed combinations with and without beat, and every other shape."""
+    beat, others = ["default", "no-beat"], [shape for shape in SHAPES if shape not in {"default", "no-beat"}]
+    chosen = pairs(core_answers(), beat, most=64) + list(zip(itertools.cycle(core_answers()), others, strict=False))
+    return [variant(*pair) for pair in chosen]
 
 
 def few_variants() -> list[Variant]:
     """So few that every answer and every shape occurs at least once."""
     candidates = [each for each in all_variants() if each.shape == "default"]
     missing = {(name, answer) for name, answers in choices().items() for answer in answers}
-    few: list[Variant] = []
+    few: list[dict[str, Answer]] = []
     while missing:
         best = max(candidates, key=lambda each: len(missing & each.answers.items()))
         missing -= best.answers.items()
-        few.append(best)
+        few.append(dict(best.answers))
     # Shapes that are left over take the crossed combinations in turn.
     turns = range(max(len(few), len(SHAPES)))
-    answers = itertools.chain((each.answers for each in few), itertools.cycle(each.answers for each in core_variants()))
-    return [
-        variant({name: chosen[name] for name in choices() if name in chosen}, shape)
-        for _, chosen, shape in zip(turns, answers, itertools.cycle(SHAPES), strict=False)
-    ]
+    answers = itertools.chain(few, itertools.cycle(core_answers()))
+    return [variant(chosen, shape) for _, chosen, shape in zip(turns, answers, itertools.cycle(SHAPES), strict=False)]

@@ -19,13 +19,13 @@ def heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_fresh_heartbeat_is_healthy(heartbeat: Path) -> None:
-    health.beat()
+    health.show_life()
     assert heartbeat.exists()
     assert health.main() == 0
 
 
 def test_an_old_heartbeat_is_not(heartbeat: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    health.beat()
+    health.show_life()
     long_ago = time.time() - health.MAX_AGE - 5
     os.utime(heartbeat, (long_ago, long_ago))
     assert health.main() == 1
@@ -41,15 +41,31 @@ def test_without_a_file_there_is_nothing_to_probe(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("HEARTBEAT_FILE", raising=False)
-    health.beat()
+    health.show_life()
     assert health.main() == 1
     assert "HEARTBEAT_FILE is not set" in capsys.readouterr().err
 
 
-def test_systemd_hears_of_each_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_systemd_hears_of_each_sign_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(5)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        health.beat()
+        health.show_life()
         assert systemd.recv(64) == b"WATCHDOG=1"
+
+
+def test_a_worker_is_alive_while_its_main_loop_beats() -> None:
+    heart = health.Heart()
+    assert heart.alive
+    heart.last_beat -= health.HANGS_AFTER
+    assert not heart.alive
+    heart.beat()
+    assert heart.alive
+
+
+def test_a_worker_that_waits_for_its_broker_or_stops_is_excused() -> None:
+    heart = health.Heart()
+    heart.last_beat -= health.HANGS_AFTER
+    heart.excused = lambda: True
+    assert heart.alive

@@ -3,6 +3,7 @@
 import pkgutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -46,6 +47,11 @@ def test_who_imports_a_task_has_its_application() -> None:
     script = "from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping; print(ping.app.main)"
     caller = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=True)
     assert caller.stdout == "{{ cookiecutter.project_slug }}\n"
+
+
+def test_a_task_has_its_application_in_every_thread() -> None:
+    with ThreadPoolExecutor() as threads:
+        assert threads.submit(lambda: ping.app).result() is app
 
 
 def test_a_misspelt_queue_is_an_error() -> None:

@@ -42,13 +42,15 @@ run() {
   if [ "$dry_run" ]; then echo "+ $*"; else "$@"; fi
 }
 
-# Prints the units that this project consists of: a worker for each queue and, if there are jobs, beat.
+# Prints the units that this project consists of: a worker for each queue, and what else has a unit here.
 services() {
   for file in "$here"/worker-*.env; do
     queue=${file##*/worker-}
     echo "$slug-worker@${queue%.env}.service"
   done
-  [ ! -e "$here/$slug-beat.service" ] || echo "$slug-beat.service"
+  for file in "$here/$slug"-*.service; do
+    case $file in *@.service) ;; *) echo "${file##*/}" ;; esac
+  done
 }
 
 # Makes a release in a folder of its own, so that running workers keep theirs until they are restarted.
@@ -84,21 +86,22 @@ install_settings() {
   run install -d -m 750 "$etc"
   if [ ! -e "$etc/environment" ]; then
     # What .env.example says, without Compose's passwords and for servers on this machine.
-    environment=$(sed -e '/^# The passwords/,/^$/d' -e 's/\${[A-Z]*_PASSWORD}@[a-z]*:/CHANGE_ME@localhost:/' "$root/.env.example")
+    random=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+    environment=$(sed -e '/^# The passwords/,/^$/d' -e 's/\${[A-Z]*_PASSWORD}@[a-z]*:/CHANGE_ME@localhost:/' \
+      -e "s/_KEY=\$/_KEY=$random/" "$root/.env.example")
     if [ "$dry_run" ]; then
       echo "+ write $etc/environment"
     else
       (umask 077 && echo "$environment" >"$etc/environment")
     fi
   fi
-  for file in "$here"/worker-*.env; do
+  for file in "$here"/*.env; do
     [ -e "$etc/${file##*/}" ] || run install -m 640 "$file" "$etc"
   done
 }
 
 install_units() {
-  run install -m 644 "$here/$slug-worker@.service" "$here/$target" "$units"
-  [ ! -e "$here/$slug-beat.service" ] || run install -m 644 "$here/$slug-beat.service" "$units"
+  run install -m 644 "$here/$slug"-*.service "$here/$target" "$units"
   for file in "$here"/worker-*.conf; do
     queue=${file##*/worker-}
     run install -D -m 644 "$file" "$units/$slug-worker@${queue%.conf}.service.d/10-queue.conf"
@@ -133,8 +136,10 @@ uninstall() {
   run systemctl stop "$target" "$slug-*.service"
   # shellcheck disable=SC2046 # names of units have no spaces
   run systemctl disable --quiet "$target" $(services)
-  run rm -rf "$opt" "$units/$target" "$units/$target.wants" "$units/$slug-worker@.service" "$units/$slug-beat.service" \
-    "$units/$slug-worker@"*.service.d "/etc/sysusers.d/$slug.conf"
+  for file in "$here/$slug"-*.service; do
+    run rm -f "$units/${file##*/}"
+  done
+  run rm -rf "$opt" "$units/$target" "$units/$target.wants" "$units/$slug-worker@"*.service.d "/etc/sysusers.d/$slug.conf"
   run systemctl daemon-reload
   echo "Left: $etc, /var/lib/$slug and the user $user."
 }

@@ -1,24 +1,60 @@
 """Liveness, without asking the broker: the age of a heartbeat file, and systemd's watchdog.
 
-A worker's main process beats every two seconds and beat at each of its ticks (see `signals.py`); both
-keep beating while tasks are busy and stop when the process hangs. As a probe: `python -m {{ cookiecutter.project_slug }}.health`.
+As a probe: `python -m {{ cookiecutter.project_slug }}.health`.
 """
 
 import os
 import socket
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+INTERVAL = 3.0
+"""Seconds between two signs of life of a worker."""
+
+HANGS_AFTER = 60.0
+"""Seconds without a heartbeat until a worker's main loop counts as stuck."""
+
 MAX_AGE = 120.0
-"""Seconds without a heartbeat until a process counts as dead; a short outage of the broker is none."""
+"""Seconds without a sign of life until a process counts as dead."""
 
 
-def beat() -> None:
-    """Show that this process is alive."""
+def show_life() -> None:
+    """Tell the supervisor that this process is alive."""
     if file := os.environ.get("HEARTBEAT_FILE"):
         Path(file).touch()
     notify_systemd("WATCHDOG=1")
+
+
+class Heart(threading.Thread):
+    """Shows life as long as a worker's main loop beats, or has a reason not to.
+
+    Celery sends no heartbeat while it waits for a broker that is away, nor while it stops. Neither is a
+    reason for a supervisor to kill the worker, and its running tasks with it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="heart", daemon=True)
+        self.last_beat = time.monotonic()
+        self.excused: Callable[[], bool] = lambda: False
+
+    def beat(self) -> None:
+        """Note that the main loop has turned."""
+        self.last_beat = time.monotonic()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the main loop has turned of late, or is excused."""
+        return self.excused() or time.monotonic() - self.last_beat < HANGS_AFTER
+
+    def run(self) -> None:
+        """Show life until the process ends."""
+        while True:
+            if self.alive:
+                show_life()
+            time.sleep(INTERVAL)
 
 
 def notify_systemd(state: str) -> None:

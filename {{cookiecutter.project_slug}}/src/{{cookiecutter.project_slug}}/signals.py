@@ -20,6 +20,8 @@ from {{ cookiecutter.project_slug }}.settings import env
 WARM_SHUTDOWN = {{ plan().limits.warm_shutdown }}
 """Seconds that a stopping worker lets its tasks finish; its supervisor kills it 20 s later."""
 
+_heart = health.Heart()
+_stopping = False
 _log_contexts: dict[str, Mapping[str, Token[Any]]] = {}
 
 
@@ -61,17 +63,19 @@ def reset_log_context(task_id: str, **_: Any) -> None:
         reset_contextvars(**tokens)
 
 
-@signals.worker_ready.connect
-def report_ready(**_: Any) -> None:
-    """Tell the supervisor that this worker takes tasks."""
-    health.beat()
-    health.notify_systemd("READY=1")
-
-
 @signals.heartbeat_sent.connect
-def report_worker_alive(**_: Any) -> None:
-    """Beat with Celery's own heartbeat, which the worker's main process sends every two seconds."""
-    health.beat()
+def beat(**_: Any) -> None:
+    """Celery's own heartbeat comes from the worker's main loop, every two seconds, however busy its pool is."""
+    _heart.beat()
+
+
+@signals.worker_ready.connect
+def report_worker_alive(sender: Any, **_: Any) -> None:
+    """Tell the supervisor that this worker takes tasks, and from now on that it is alive."""
+    _heart.excused = lambda: sender.heart is None or _stopping  # Celery has no heart while it is not connected
+    _heart.beat()
+    _heart.start()
+    health.notify_systemd("READY=1")
 
 
 @signals.beat_init.connect
@@ -81,7 +85,7 @@ def report_beat_alive(sender: Service, **_: Any) -> None:
 
     def tick_and_report(*args: Any, **kwargs: Any) -> float:
         interval = tick(*args, **kwargs)
-        health.beat()
+        health.show_life()
         return interval
 
     sender.scheduler.tick = tick_and_report  # type: ignore[method-assign]
@@ -96,6 +100,8 @@ def bound_warm_shutdown(how: str, **_: Any) -> None:
     supervisor waits would be killed with the worker, and on Redis come back only when its visibility
     timeout has passed. SIGQUIT is a cold shutdown, which gives running tasks back to the broker at once.
     """
+    global _stopping
+    _stopping = True
     health.notify_systemd("STOPPING=1")
     if how == "Warm":
         # An alarm, since gevent can start no thread inside a signal handler.

@@ -30,10 +30,10 @@ QUEUE_ARGUMENTS = {
 class TaskQueue(Queue):
     """A queue that brings along what it needs, so that it does not matter who starts first."""
 
-    def queue_declare(self, *args: Any, channel: Any = None, **kwargs: Any) -> Any:
+    def queue_declare(self, nowait: bool = False, passive: bool = False, channel: Any = None) -> Any:
         """Declare the dead letters' queue first: RabbitMQ drops a dead letter that has nowhere to go."""
         DEAD_LETTERS(channel or self.channel).queue_declare()
-        return super().queue_declare(*args, channel=channel, **kwargs)
+        return super().queue_declare(nowait=nowait, passive=passive, channel=channel)
 
     def bind_to(self, *args: Any, **kwargs: Any) -> Any:
         """Declare the queue first: each worker binds all queues for delayed messages, its own or not."""

@@ -5,5 +5,9 @@ from celery import Celery
 from {{ cookiecutter.project_slug }} import celeryconfig
 from {{ cookiecutter.project_slug }} import signals as signals  # connects the receivers
 
-app = Celery("{{ cookiecutter.project_slug }}", task_cls="{{ cookiecutter.project_slug }}.base_task:BaseTask")
+app = Celery(
+    "{{ cookiecutter.project_slug }}",
+    task_cls="{{ plan().task_class }}",
+)
+app.set_default()  # in every thread: a task sent from one would else belong to Celery's own default application
 app.config_from_object(celeryconfig)

@@ -1,0 +1,96 @@
+"""The questions with a list of answers: what cookiecutter.json offers is what we know, and each has a label."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local_extensions import answers as reading
+from local_extensions import choices
+from local_extensions.choices import UNSUPPORTED, Unsupported
+from tests.support.answers import DEFAULTS, QUESTIONS, mistakes_in, plan_of
+
+if TYPE_CHECKING:
+    from local_extensions.choices import Choice
+
+KNOWN: dict[str, tuple[Choice, ...]] = {
+    "framework": choices.FRAMEWORKS,
+    "broker": choices.BROKERS,
+    "result_backend": choices.RESULT_BACKENDS,
+    "beat_scheduler": choices.SCHEDULERS,
+    "ci": choices.CIS,
+    "license": choices.LICENSES,
+    "python_version": choices.PYTHONS,
+}
+
+
+def test_every_list_of_answers_is_known_in_its_order() -> None:
+    offered = {name: answer for name, answer in QUESTIONS.items() if isinstance(answer, list) and name[0] != "_"}
+    assert offered == {question: [choice.name for choice in known] for question, known in KNOWN.items()}
+
+
+def test_the_questions_come_in_the_order_of_the_design_and_the_check_comes_last() -> None:
+    assert list(DEFAULTS) == [
+        *("project_name", "project_slug", "description", "author_name", "author_email"),
+        *("framework", "broker", "result_backend", "queues", "beat_jobs", "beat_scheduler"),
+        *("timezone", "task_time_limit", "examples", "ci", "license", "python_version"),
+    ]
+    assert list(QUESTIONS)[-1] == "__check"
+
+
+def test_every_question_and_every_answer_has_a_label_that_rich_shows_as_it_is() -> None:
+    prompts = QUESTIONS["__prompts__"]
+    assert list(prompts) == list(DEFAULTS)
+    for question, known in KNOWN.items():
+        assert list(prompts[question]) == ["__prompt__", *(choice.name for choice in known)]
+        assert all(label.startswith(name) for name, label in prompts[question].items() if name != "__prompt__")
+    # Rich would take what stands in square brackets for markup.
+    for prompt in prompts.values():
+        labels = [prompt] if isinstance(prompt, str) else prompt.values()
+        assert not any("[" in label for label in labels)  # Rich takes what is in square brackets for markup
+
+
+def test_the_labels_of_answers_are_aligned() -> None:
+    for question in ("framework", "broker", "result_backend", "beat_scheduler", "ci", "license"):
+        labels = [label for name, label in QUESTIONS["__prompts__"][question].items() if name != "__prompt__"]
+        assert {label.index(" - ") for label in labels} == {11}
+
+
+@pytest.mark.parametrize("question", KNOWN)
+def test_an_answer_that_is_not_offered_is_refused_with_those_that_are(question: str) -> None:
+    names = [choice.name for choice in KNOWN[question]]
+    expected = f"{question}: 'x' is not offered, but {', '.join(names)}. Write for example: {names[0]}"
+    assert mistakes_in(**{question: "x"}) == (expected,)
+
+
+def test_the_plan_holds_every_answer_and_what_follows_for_the_option_folders() -> None:
+    plan = plan_of(broker="rabbitmq", result_backend="none", beat_jobs="a = @daily", examples=False, ci="gitlab")
+    assert plan.options == {
+        "framework": "none",
+        "broker": "rabbitmq",
+        "result_backend": "none",
+        "beat_scheduler": "file",
+        "ci": "gitlab",
+        "license": "MIT",
+        "python_version": "3.13",
+        "examples": "false",
+        "beat": "true",
+        "results": "false",
+    }
+    assert (plan.framework.name, plan.broker.label, plan.result_backend.url) == ("none", "RabbitMQ", None)
+
+
+def test_answers_that_do_not_work_together_are_refused() -> None:
+    for refused in UNSUPPORTED:
+        assert any(refused.why in line and line.endswith(refused.instead) for line in mistakes_in(**refused.answers))
+
+
+def test_a_combination_is_refused_in_one_line_that_says_what_to_choose_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = MappingProxyType({"result_backend": "none", "broker": "rabbitmq"})
+    refused = Unsupported(answers, "does not go with broker 'rabbitmq'", "redis")
+    monkeypatch.setattr(reading, "UNSUPPORTED", (refused,))
+    expected = "result_backend: 'none' does not go with broker 'rabbitmq'. Write for example: redis"
+    assert mistakes_in(result_backend="none", broker="rabbitmq") == (expected,)
+    assert mistakes_in(result_backend="none", broker="redis") == ()

@@ -1,0 +1,268 @@
+"""The answers that are texts, numbers and names."""
+
+from __future__ import annotations
+
+import importlib.util
+import zoneinfo
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from local_extensions import answers as reading
+from local_extensions.errors import EXAMPLES
+from local_extensions.names import LONGEST_SLUG, slug, slug_problem
+from tests.support.answers import mistakes_in, plan_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TEXTS = ("project_name", "description", "author_name")
+
+
+@given(st.one_of(st.text(), st.from_regex(r"[ \w-]{0,50}", fullmatch=True)))
+@example("")
+@example("日本語")
+@example("42")
+@example("Celery")
+@example("Email!")
+@example("Class")
+@example("x" * 200)
+@example("e" * 39 + "_mail")
+def test_every_name_gives_a_slug_that_is_taken(name: str) -> None:
+    assert slug_problem(slug(name)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("Background Jobs", "background_jobs"),
+        ("  Été -- 2027! ", "ete_2027"),
+        ("42 things", "project_42_things"),
+        ("日本語", "project"),
+        ("Email", "email_app"),
+        ("My-Service.v2", "my_service_v2"),
+    ],
+)
+def test_the_slug_is_the_name_in_a_package_s_letters(name: str, word: str) -> None:
+    assert slug(name) == word
+
+
+@settings(max_examples=300)
+@given(st.one_of(st.text(max_size=45), st.from_regex(r"[a-z_0-9]{1,10}", fullmatch=True)))
+def test_a_slug_that_is_taken_is_an_importable_name(word: str) -> None:
+    if mistakes_in(project_slug=word):
+        return
+    assert word.isidentifier()
+    assert plan_of(project_slug=word).slug == word
+
+
+def test_a_slug_hides_no_module_of_the_standard_library() -> None:
+    for word in ("email", "logging", "queue", "this", "cgi", "imp", "distutils"):
+        assert slug_problem(word) == "is a module of Python's standard library"
+
+
+def test_a_slug_hides_no_dependency() -> None:
+    # The packages of this environment are some of those that the projects install.
+    for word in ("celery", "kombu", "redis", "pydantic", "structlog", "sentry_sdk", "django", "fastapi", "click"):
+        assert slug_problem(word) == "is a package that the project depends on"
+    assert importlib.util.find_spec("celery")
+
+
+@pytest.mark.parametrize(
+    ("word", "why", "suggestion"),
+    [
+        ("", "is empty", "project"),
+        ("class", "is a Python keyword", "class_app"),
+        ("match", "is a Python keyword", "match_app"),
+        ("email", "is a module of Python's standard library", "email_app"),
+        ("celery", "is a package that the project depends on", "celery_app"),
+        ("redis", "is a package that the project depends on", "redis_app"),
+        ("tests", "is a folder of the project", "tests_app"),
+        ("deploy", "is a folder of the project", "deploy_app"),
+        (
+            "1st",
+            "is not a Python package name: it must begin with a letter a-z, and have only a-z, 0-9 and _",
+            "project_1st",
+        ),
+        (
+            " shop",
+            "is not a Python package name: it must begin with a letter a-z, and have only a-z, 0-9 and _",
+            "shop",
+        ),
+        ("shop ", "is not a Python package name: it must have only a-z, 0-9 and _", "shop"),
+        ("my-app", "is not a Python package name: it must have only a-z, 0-9 and _", "my_app"),
+        ("my.app", "is not a Python package name: it must have only a-z, 0-9 and _", "my_app"),
+        ("a/b", "is not a Python package name: it must have only a-z, 0-9 and _", "a_b"),
+        (
+            "..",
+            "is not a Python package name: it must begin with a letter a-z, and have only a-z, 0-9 and _",
+            "project",
+        ),
+        (
+            "/etc",
+            "is not a Python package name: it must begin with a letter a-z, and have only a-z, 0-9 and _",
+            "etc",
+        ),
+        (
+            "MyApp",
+            "is not a Python package name: it must begin with a letter a-z, and have only a-z, 0-9 and _",
+            "myapp",
+        ),
+        ("x" * 33, "has 33 characters, and 32 are the most", "x" * 32),
+    ],
+)
+def test_a_wrong_slug_is_refused_with_one_that_is_right(word: str, why: str, suggestion: str) -> None:
+    assert mistakes_in(project_slug=word) == (f"project_slug: '{word}' {why}. Write for example: {suggestion}",)
+
+
+def test_a_slug_may_have_32_characters() -> None:
+    assert plan_of(project_slug="x" * LONGEST_SLUG).slug
+
+
+@pytest.mark.parametrize("question", [*TEXTS, "author_email"])
+@pytest.mark.parametrize("answer", ["", "   ", "\n"])
+def test_an_empty_text_is_refused(question: str, answer: str) -> None:
+    expected = f"{question}: '' is empty. Write for example: {EXAMPLES[question]}"
+    assert mistakes_in(**{question: answer}) == (expected,)
+
+
+@pytest.mark.parametrize("question", TEXTS)
+@pytest.mark.parametrize(
+    ("answer", "piece"),
+    [
+        ("a\nb", r"a\nb"),
+        ("a\rb", r"a\rb"),
+        ("a\tb", r"a\tb"),
+        ("a\x00b", r"a\x00b"),
+        ("a\x1b[31mb", r"a\x1b[31mb"),
+        ("a\x85b", r"a\x85b"),
+        ("a\u2028b", r"a\u2028b"),
+        ("a\u202eb", r"a\u202eb"),
+        ("a\u2067b", r"a\u2067b"),
+        ("a\ud800b", r"a\ud800b"),
+    ],
+)
+def test_what_breaks_or_turns_a_line_is_refused_and_shown_as_an_escape(question: str, answer: str, piece: str) -> None:
+    why = "has a line break, a control character or one that turns text around"
+    expected = f"{question}: '{piece}' {why}. Write for example: {EXAMPLES[question]}"
+    assert mistakes_in(**{question: answer}) == (expected,)
+
+
+@pytest.mark.parametrize("question", [*TEXTS, "author_email"])
+def test_a_text_has_a_greatest_length(question: str) -> None:
+    longest = reading.LONGEST_TEXTS[question]
+    email = "@example.com" if question == "author_email" else ""
+    assert mistakes_in(**{question: "x" * (longest - len(email)) + email}) == ()
+    (line,) = mistakes_in(**{question: "x" * 2000})
+    assert line.startswith(f"{question}: '{'x' * 59}…' has 2000 characters, and {longest} are the most. Write")
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Cf", "Zl", "Zp"]), min_size=1, max_size=80))
+@example("\"'\\ # % $ {{ }} {% %} `x` é 日本 עברית 🎉")
+def test_any_other_text_is_taken_as_it_is_without_blanks_around(text: str) -> None:
+    if not text.strip():
+        return
+    plan = plan_of(project_name=text, description=text, author_name=f"  {text}  ")
+    assert plan.name == plan.description == plan.author_name == text.strip()
+
+
+@pytest.mark.parametrize("email", ["a@b.co", "first.last+tag@sub.example.com", "o'neill@example.museum", "a@b-c.x1"])
+def test_an_e_mail_address_is_taken(email: str) -> None:
+    assert plan_of(author_email=email).author_email == email
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "me",
+        "@b.co",
+        "a@",
+        "a@b",
+        "a b@c.de",
+        "a@b..co",
+        ".a@b.co",
+        "a.@b.co",
+        "a@-b.co",
+        "a@b.co>",
+        '"a"@b.co',
+        "a@b.1",
+    ],
+)
+def test_what_is_no_e_mail_address_is_refused(email: str) -> None:
+    expected = f"author_email: '{email}' is not an e-mail address. Write for example: team@example.com"
+    assert mistakes_in(author_email=email) == (expected,)
+
+
+@pytest.mark.parametrize("answer", ["1", 1, "300", " 43200 ", 43200, "0300"])
+def test_a_time_limit_is_a_number_of_seconds(answer: object) -> None:
+    assert plan_of(task_time_limit=answer).limits.task_time_limit == int(str(answer))
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "0", 0, "-1", -5, "abc", "1.5", 2.5, "3_0", "1e3", "43201", "9" * 5000, "٣", "None", True]
+)
+def test_another_time_limit_is_refused(answer: object) -> None:
+    (line,) = mistakes_in(task_time_limit=answer)
+    assert line.startswith("task_time_limit: '")
+    assert line.endswith("' is not a whole number of seconds from 1 to 43200 (12 hours). Write for example: 300")
+
+
+@pytest.fixture
+def no_timezones(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A container without a database of time zones."""
+    monkeypatch.setattr(zoneinfo, "available_timezones", set)
+    reading.known_timezones.cache_clear()
+    yield
+    reading.known_timezones.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Europe/Paris", "America/Argentina/Buenos_Aires", "Etc/GMT+8", "Asia/Kathmandu"]
+)
+def test_a_timezone_has_an_iana_name(zone: str) -> None:
+    assert plan_of(timezone=zone).timezone == zone
+
+
+@pytest.mark.parametrize(
+    ("zone", "line"),
+    [
+        ("", "timezone: '' is empty. Write for example: Europe/Paris"),
+        (
+            "Mars/Olympus",
+            "timezone: 'Mars/Olympus' is not the name of an IANA time zone. Write for example: Europe/Paris",
+        ),
+        ("utc", "timezone: 'utc' is not the name of an IANA time zone. Write for example: UTC"),
+        ("new york", "timezone: 'new york' is not the name of an IANA time zone. Write for example: Europe/Paris"),
+        (
+            "europe/berlin",
+            "timezone: 'europe/berlin' is not the name of an IANA time zone. Write for example: Europe/Berlin",
+        ),
+        ("localtime", "timezone: 'localtime' is not the name of an IANA time zone. Write for example: Europe/Paris"),
+        ("../UTC", "timezone: '../UTC' is not the name of an IANA time zone. Write for example: Europe/Paris"),
+    ],
+)
+def test_another_timezone_is_refused(zone: str, line: str) -> None:
+    assert mistakes_in(timezone=zone) == (line,)
+
+
+def test_every_iana_name_could_be_one_without_the_database_too() -> None:
+    assert not [zone for zone in zoneinfo.available_timezones() if not reading.TIMEZONE.fullmatch(zone)]
+
+
+@pytest.mark.usefixtures("no_timezones")
+def test_without_a_database_of_timezones_what_cannot_be_a_name_is_still_refused() -> None:
+    assert plan_of(timezone="Europe/Paris").timezone == "Europe/Paris"
+    assert plan_of(timezone="Mars/Olympus").timezone == "Mars/Olympus"
+    for zone in ("../UTC", 'a"b', "a b", "/UTC", "x/", ""):
+        assert len(mistakes_in(timezone=zone)) == 1
+
+
+@pytest.mark.parametrize("answer", [True, "true", "Yes", "y", "1", "on", False, "false", "NO", "n", "0", "off"])
+def test_examples_is_yes_or_no_however_it_is_written(answer: object) -> None:
+    assert plan_of(examples=answer).examples == (str(answer).lower() in {"true", "yes", "y", "1", "on"})
+
+
+def test_examples_is_nothing_else() -> None:
+    assert mistakes_in(examples="maybe") == ("examples: 'maybe' is neither yes nor no. Write for example: true",)

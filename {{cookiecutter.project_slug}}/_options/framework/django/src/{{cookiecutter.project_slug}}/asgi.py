@@ -1,0 +1,16 @@
+"""What an ASGI server runs: `uvicorn {{ cookiecutter.project_slug }}.asgi:application`."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ cookiecutter.project_slug }}.settings.production")
+
+from {{ cookiecutter.project_slug }} import signals  # reads the environment
+
+signals.start_sentry()
+application = get_asgi_application()
+
+from {{ cookiecutter.project_slug }} import submissions  # noqa: E402  # imports tasks, and they models
+
+submissions.prepare()

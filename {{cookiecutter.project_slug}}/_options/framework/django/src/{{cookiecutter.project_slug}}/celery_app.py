@@ -1,0 +1,16 @@
+"""The Celery application: `celery -A {{ cookiecutter.project_slug }}.celery_app worker`."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ cookiecutter.project_slug }}.settings.production")
+
+from {{ cookiecutter.project_slug }} import signals as signals  # connects the receivers
+
+app = Celery(
+    "{{ cookiecutter.project_slug }}",
+    task_cls="{{ plan().task_class }}",
+)
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()  # tasks.py of each installed app; they have no route, so they run on the first queue

@@ -1,0 +1,40 @@
+"""The environment of the tests, Django in it, and one worker for all of them.
+
+By default everything runs in this process, on an in-memory broker and SQLite. To run the integration tests on a real
+broker, name it: `TEST_BROKER_URL={{ plan().broker.url.example }} make test`. Its queues should be empty. In the database
+that `DATABASE_URL` names, if it does, the tests make one of their own.
+"""
+
+import os
+
+URLS = {{ plan().test_urls }}
+VARIABLES = {{ plan().test_variables | python(used=12) }}
+ENVIRONMENT = VARIABLES | {name: os.environ.get(name.replace("CELERY_", "TEST_"), url) for name, url in URLS.items()}
+os.environ.update(ENVIRONMENT)  # before the import of the settings
+
+import django  # noqa: E402
+
+django.setup()  # before the import of models
+
+from collections.abc import Callable, Iterator  # noqa: E402
+from queue import Queue  # noqa: E402
+from typing import Any  # noqa: E402
+
+import pytest  # noqa: E402
+from celery import signals  # noqa: E402
+from celery.contrib.testing.worker import start_worker  # noqa: E402
+from django.db import connection  # noqa: E402
+
+from {{ cookiecutter.project_slug }}.celery_app import app  # noqa: E402
+
+Ran = Callable[[str], str]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A file for SQLite: in memory, the worker's threads and the test would lock each other out."""
+    if connection.vendor == "sqlite":
+        connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+{{ text("tests/worker.py") }}

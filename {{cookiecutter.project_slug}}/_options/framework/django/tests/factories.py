@@ -1,0 +1,36 @@
+"""Rows for tests: `UserFactory.create()`.
+
+https://factoryboy.readthedocs.io
+"""
+
+import datetime
+
+from django.contrib.auth.models import User
+from factory.declarations import Sequence, SubFactory
+from factory.django import DjangoModelFactory
+
+from {{ cookiecutter.project_slug }}.reports.models import Report
+
+
+class UserFactory(DjangoModelFactory[User]):
+    """Somebody without any permission."""
+
+    class Meta:
+        """Of the user model."""
+
+        model = User
+
+    username = Sequence(lambda number: f"user-{number}")
+
+
+class ReportFactory(DjangoModelFactory[Report]):
+    """A report on January that nobody has built yet."""
+
+    class Meta:
+        """Of reports."""
+
+        model = Report
+
+    since = datetime.date(2027, 1, 1)
+    until = datetime.date(2027, 1, 31)
+    requested_by = SubFactory(UserFactory)

@@ -1,0 +1,112 @@
+"""A report is built once the transaction that asks for it is committed, and not before."""
+
+import datetime
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from {{ cookiecutter.project_slug }}.reports.models import Report
+from {{ cookiecutter.project_slug }}.reports.tasks import build
+
+from ..conftest import Ran
+from ..factories import ReportFactory, UserFactory
+
+CaptureOnCommit = Callable[..., AbstractContextManager[list[Callable[[], Any]]]]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The reports whose task is sent."""
+    sent: list[int] = []
+    monkeypatch.setattr(build, "delay", sent.append)
+    return sent
+
+
+@pytest.mark.django_db
+def test_its_task_is_sent_when_it_is_committed(
+    sent: list[int], django_capture_on_commit_callbacks: CaptureOnCommit
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        report = ReportFactory.create()
+        assert sent == []
+    assert sent == [report.pk]
+
+
+@pytest.mark.django_db
+def test_saving_it_again_sends_nothing(sent: list[int], django_capture_on_commit_callbacks: CaptureOnCommit) -> None:
+    report = ReportFactory.create()
+    with django_capture_on_commit_callbacks(execute=True):
+        report.save()
+    assert sent == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_is_rolled_back_is_never_built(sent: list[int]) -> None:
+    with transaction.atomic():
+        ReportFactory.create()
+        transaction.set_rollback(True)
+    assert sent == []
+
+
+@pytest.mark.django_db
+def test_it_counts_the_accounts_of_its_days() -> None:
+    for day in (31, 1, 31, 32):
+        joined = datetime.datetime(2026, 12, 31, 12, tzinfo=datetime.UTC) + datetime.timedelta(days=day)
+        UserFactory.create(date_joined=joined)
+    report = ReportFactory.create()
+    build(report.pk)
+    report.refresh_from_db()
+    assert report.accounts == 3
+    assert report.built_at is not None
+
+
+@pytest.mark.django_db
+def test_a_second_delivery_of_its_task_changes_nothing() -> None:
+    report = ReportFactory.create(accounts=7, built_at=timezone.now())
+    build(report.pk)
+    report.refresh_from_db()
+    assert report.accounts == 7
+
+
+@pytest.mark.django_db
+def test_a_report_that_was_deleted_is_no_error() -> None:
+    build(0)
+
+
+@pytest.mark.django_db
+def test_a_report_does_not_end_before_it_begins() -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ReportFactory.create(until=datetime.date(2026, 12, 31))
+
+
+def test_the_admin_asks_for_a_report_and_for_another_build(
+    admin_client: Client, sent: list[int], django_capture_on_commit_callbacks: CaptureOnCommit
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        days = {"since": "2027-01-01", "until": "2027-01-31"}
+        response = admin_client.post(reverse("admin:reports_report_add"), days)
+    assert response.status_code == 302
+    report = Report.objects.get()
+    assert (report.requested_by, sent) == (response.wsgi_request.user, [report.pk])
+    with django_capture_on_commit_callbacks(execute=True):
+        action = {"action": "build_again", "_selected_action": [report.pk]}
+        admin_client.post(reverse("admin:reports_report_changelist"), action)
+    assert sent == [report.pk, report.pk]
+
+
+@pytest.mark.integration
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("worker")
+def test_a_worker_builds_it(outcome: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids: list[str] = []
+    monkeypatch.setattr(build, "delay", lambda report_id: ids.append(build.apply_async((report_id,)).id))
+    report = ReportFactory.create()
+    assert outcome(ids[0]) == "SUCCESS"
+    report.refresh_from_db()
+    assert report.built_at is not None

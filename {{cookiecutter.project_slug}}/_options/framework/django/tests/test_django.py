@@ -1,0 +1,66 @@
+"""Django's own checks have nothing to say, and its settings hold together."""
+
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
+from django.test import Client
+
+from .conftest import ENVIRONMENT
+from .factories import UserFactory
+
+MANAGE = Path(__file__).parent.parent / "manage.py"
+
+
+def manage(*arguments: str, **variables: str) -> str:
+    """What a command of manage.py prints, in a process of its own."""
+    environment = {name: value for name, value in ENVIRONMENT.items() if name != "DJANGO_SETTINGS_MODULE"}
+    command = [sys.executable, str(MANAGE), *arguments]
+    ran = subprocess.run(command, env=environment | variables, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_production_passes_every_check_of_a_deployment() -> None:
+    module = "{{ cookiecutter.project_slug }}.settings.production"
+    said = manage("check", "--deploy", "--fail-level", "DEBUG", "--settings", module)
+    assert said == "System check identified no issues (0 silenced).\n"
+
+
+def test_development_needs_no_variable() -> None:
+    environment = {"PATH": str(Path(sys.executable).parent)}
+    ran = subprocess.run([sys.executable, str(MANAGE), "check"], env=environment, capture_output=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.django_db
+def test_every_model_has_its_migration() -> None:
+    call_command("makemigrations", "--check", "--dry-run", stdout=StringIO())
+
+
+@pytest.mark.django_db
+def test_people_can_log_in(client: Client) -> None:
+    user = UserFactory.create()
+    user.set_password("correct")
+    user.save()
+    assert client.get("/accounts/login/").status_code == 200
+    response = client.post("/accounts/login/", {"username": user.username, "password": "correct"})
+    assert response.headers["Location"] == "/admin/"
+
+
+@pytest.mark.django_db
+def test_a_database_that_answers_is_not_waited_for() -> None:
+    call_command("wait_for_database", timeout=0)
+
+
+def test_one_that_does_not_is_given_up_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(connection, "ensure_connection", refuse)
+    with pytest.raises(CommandError, match="did not answer within 0 s: connection refused"):
+        call_command("wait_for_database", timeout=0)

@@ -1,0 +1,96 @@
+"""Whether what is submitted will be done: is the broker there, the result backend, and a worker for each queue?"""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.queues import QueueName
+from {{ cookiecutter.project_slug }}.submissions import UnavailableError, promptly
+
+FRESH = 5.0
+"""Seconds for which an answer is given again: however often somebody asks, the broker is asked rarely."""
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What was there at the last look.
+
+    Attributes:
+        servers: whether each server answered.
+        workers: the workers of each queue, by their names.
+    """
+
+    servers: dict[str, bool]
+    workers: dict[str, list[str]]
+
+    @property
+    def parts(self) -> dict[str, bool]:
+        """Whether each server is there, and a worker for each queue."""
+        return self.servers | {f"worker for {queue}": bool(workers) for queue, workers in self.workers.items()}
+
+    @property
+    def ready(self) -> bool:
+        """Whether all of it is there."""
+        return all(self.parts.values())
+
+
+def waiting() -> dict[str, int]:
+    """How many tasks wait in each queue, without those that a worker has taken; asks the broker."""
+    found = {}
+    # A connection of its own shows that a new one can be made.
+    with app.connection_for_read() as connection:
+        for name in QueueName:
+            # A channel for each: asking for a queue that does not exist yet may close it.
+            channel: Any = connection.channel()
+            try:
+                found[name.value] = int(channel.queue_declare(queue=name.value, passive=True).message_count)
+            except connection.channel_errors:
+                found[name.value] = 0
+            finally:
+                connection.maybe_close_channel(channel)
+    return found
+
+
+CHECKS: dict[str, Callable[[], object]] = {{ plan().server_checks }}
+"""What asks each server."""
+
+_lock = threading.Lock()
+_last: tuple[float, Readiness] | None = None
+
+
+def check() -> Readiness:
+    """What is there now, or was at most `FRESH` seconds ago; takes two seconds at most."""
+    global _last
+    with _lock:
+        if _last is None or time.monotonic() - _last[0] > FRESH:
+            with ThreadPoolExecutor(len(CHECKS) + 1) as pool:
+                workers = pool.submit(find_workers)
+                servers = dict(zip(CHECKS, pool.map(_answers, CHECKS.values()), strict=True))
+            _last = time.monotonic(), Readiness(servers, workers.result())
+        return _last[1]
+
+
+def find_workers() -> dict[str, list[str]]:
+    """The workers that answered in time, by the queue that they take from."""
+    found: dict[str, list[str]] = {name.value: [] for name in QueueName}
+
+    def note(reply: dict[str, Any]) -> None:
+        for worker, queues in reply.items():
+            for queue in queues:
+                found.setdefault(queue["name"], []).append(worker)
+
+    # Nobody knows how many will answer, so it ends when no more have done so for a second, or at the deadline.
+    _answers(lambda: app.control.broadcast("active_queues", reply=True, timeout=1, callback=note))
+    return found
+
+
+def _answers(ask: Callable[[], object]) -> bool:
+    try:
+        promptly(ask)
+    except UnavailableError:
+        return False
+    return True

@@ -1,0 +1,53 @@
+"""Ready is where the servers answer and every queue has a worker."""
+
+from unittest.mock import Mock
+
+import pytest
+
+from {{ cookiecutter.project_slug }} import readiness
+from {{ cookiecutter.project_slug }}.queues import QueueName
+
+
+@pytest.fixture(autouse=True)
+def afresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has asked yet."""
+    monkeypatch.setattr(readiness, "_last", None)
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("worker")
+def test_with_servers_and_workers_it_is_ready() -> None:
+    found = readiness.check()
+    assert found.ready, found.parts
+    assert set(found.workers) == set(QueueName)
+
+
+def test_a_queue_without_a_worker_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "find_workers", lambda: {"default": []})
+    found = readiness.check()
+    assert not found.ready
+    assert found.parts["broker"]
+    assert not found.parts["worker for default"]
+
+
+def test_a_server_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise ConnectionError
+
+    monkeypatch.setitem(readiness.CHECKS, "broker", away)
+    monkeypatch.setattr(readiness, "find_workers", lambda: {"default": ["somebody"]})
+    found = readiness.check()
+    assert not found.ready
+    assert not found.parts["broker"]
+
+
+def test_the_servers_are_not_asked_at_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    find_workers = Mock(return_value={"default": []})
+    monkeypatch.setattr(readiness, "find_workers", find_workers)
+    readiness.check()
+    readiness.check()
+    find_workers.assert_called_once()
+
+
+def test_the_length_of_every_queue_is_known() -> None:
+    assert set(readiness.waiting()) == set(QueueName)

@@ -1,0 +1,196 @@
+"""What holds for every endpoint: who may ask, what goes wrong in which form, and that nobody waits for a broker."""
+
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from {{ cookiecutter.project_slug }} import readiness, submissions
+from {{ cookiecutter.project_slug }}.api import create_app
+from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.queues import QueueName
+from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
+
+from ..conftest import ENVIRONMENT, Ran
+
+SCHEMA: dict[str, Any] = create_app().openapi()
+ENDPOINTS = [(method.upper(), path) for path, methods in SCHEMA["paths"].items() for method in methods]
+GUARDED = [endpoint for endpoint in ENDPOINTS if endpoint != ("GET", "/health/live")]
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.mark.parametrize(("method", "path"), [*GUARDED, ("GET", "/openapi.json")])
+@pytest.mark.parametrize("key", [None, "", "wrong", "ü" * 16])
+def test_without_the_key_there_is_nothing_to_see(anybody: TestClient, method: str, path: str, key: str | None) -> None:
+    headers = [] if key is None else [(b"X-API-Key", key.encode())]
+    response = anybody.request(method, path.replace("{task_id}", NOBODY), headers=headers)
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == "APIKey"
+    assert response.json()["title"] == "Unauthorized"
+
+
+def test_liveness_needs_no_key(anybody: TestClient) -> None:
+    assert anybody.get("/health/live").json() == {"live": True}
+
+
+@pytest.mark.parametrize("key", ["", "too short"])
+def test_the_api_does_not_start_without_a_long_key(key: str) -> None:
+    command = "from {{ cookiecutter.project_slug }}.api import create_app; create_app()"
+    started = subprocess.run(
+        [sys.executable, "-c", command],
+        env=ENVIRONMENT | {"API_KEY": key},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert started.returncode == 1
+    assert started.stderr.startswith("API_KEY: ")
+    assert started.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("method", "path"), ENDPOINTS)
+def test_every_endpoint_says_what_can_go_wrong(method: str, path: str) -> None:
+    responses = SCHEMA["paths"][path][method.lower()]["responses"]
+    assert "description" in next(iter(responses.values()))
+    assert (method, path) not in GUARDED or "401" in responses
+    for status, response in responses.items():
+        if status >= "400" and path != "/health/ready":
+            assert list(response["content"]) == ["application/problem+json"]
+
+
+def test_what_may_be_submitted_is_described(client: TestClient) -> None:
+    assert client.get("/openapi.json").json() == SCHEMA
+    bodies = SCHEMA["paths"]["/tasks"]["post"]["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
+    assert [body["properties"]["task"]["const"] for body in bodies] == list(submissions.SUBMITTABLE)
+    listed = client.get("/tasks").json()
+    assert [task["name"] for task in listed] == list(submissions.SUBMITTABLE)
+    assert "text" in listed[0]["arguments"]["properties"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "allowed"),
+    [("GET", "/nowhere", 404, None), ("PATCH", "/tasks", 405, "GET, POST"), ("TRACE", "/queues", 405, "GET")],
+)
+def test_a_wrong_address_is_a_problem(
+    client: TestClient, method: str, path: str, status: int, allowed: str | None
+) -> None:
+    response = client.request(method, path)
+    assert (response.status_code, response.headers.get("Allow")) == (status, allowed)
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json()["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b'{"task": "celery.backend_cleanup"}', "application/json", 422),
+        (b"{}", "text/plain", 415),
+        (b"{}", "", 415),
+        (b"{}", "application/json; charset", 422),
+        (b" " * 70_000, "application/json", 413),
+    ],
+)
+def test_a_bad_body_is_a_problem(client: TestClient, body: bytes, kind: str, status: int) -> None:
+    response = client.post("/tasks", content=body, headers={"Content-Type": kind})
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json()["request_id"] == response.headers["X-Request-ID"]
+
+
+def test_a_bug_is_a_problem_that_tells_nothing(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submissions, "read", lambda body: 1 / 0)
+    response = client.post("/tasks", json={})
+    assert response.status_code == 500
+    assert response.json() == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+
+
+@pytest.mark.parametrize("given", ["", "a\tb", "x" * 65, "ü", "{}", "a b"])
+def test_an_odd_request_id_is_replaced(client: TestClient, given: str) -> None:
+    response = client.get("/health/live", headers=[(b"X-Request-ID", given.encode())])
+    assert len(response.headers["X-Request-ID"]) == 36
+
+
+@pytest.mark.integration
+def test_the_request_id_reaches_the_task(client: TestClient, outcome: Ran, caplog: pytest.LogCaptureFixture) -> None:
+    seen = {}
+
+    def note(headers: dict[str, Any], **_: Any) -> None:
+        seen[headers["id"]] = headers["request_id"]
+
+    from celery.signals import after_task_publish
+
+    after_task_publish.connect(note)
+    response = client.post("/tasks", json={"task": ping.name}, headers={"X-Request-ID": "from-caller_1.2"})
+    assert response.headers["X-Request-ID"] == "from-caller_1.2"
+    task_id = response.json()["id"]
+    assert outcome(task_id) == "SUCCESS"
+    assert seen[task_id] == "from-caller_1.2"
+
+
+def test_a_broker_that_hangs_is_503_in_time_and_blocks_nobody_else(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+    hanging = threading.Event()
+
+    def hang(*_: Any, **__: Any) -> None:
+        hanging.set()
+        released.wait(10)
+
+    monkeypatch.setattr(app.amqp, "send_task_message", hang)
+    answers: list[tuple[int, float, str]] = []
+
+    def submit() -> None:
+        started = time.monotonic()
+        response = client.post("/tasks", json={"task": ping.name})
+        answers.append((response.status_code, time.monotonic() - started, response.headers["Retry-After"]))
+
+    callers = [threading.Thread(target=submit) for _ in range(20)]
+    for caller in callers:
+        caller.start()
+    assert hanging.wait(10)
+    started = time.monotonic()
+    assert client.get("/health/live").status_code == 200
+    assert time.monotonic() - started < 1
+    for caller in callers:
+        caller.join()
+    released.set()
+    assert {status for status, _, _ in answers} == {503}
+    assert max(took for _, took, _ in answers) < 2
+    assert {after for _, _, after in answers} == {"5"}
+
+
+def test_a_broker_that_is_away_is_503(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(app.amqp, "send_task_message", refuse)
+    response = client.post("/tasks", json={"task": ping.name})
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+
+
+@pytest.mark.usefixtures("no_worker_answers")
+def test_readiness_says_what_is_missing(client: TestClient) -> None:
+    response = client.get("/health/ready")
+    assert response.status_code == 503
+    assert not response.json()["ready"]
+    assert response.json()["parts"]["broker"]
+
+
+@pytest.mark.usefixtures("no_worker_answers")
+def test_the_queues_are_listed(client: TestClient) -> None:
+    assert [queue["name"] for queue in client.get("/queues").json()] == list(QueueName)
+
+
+def test_the_length_of_the_queues_is_503_without_a_broker(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(readiness, "waiting", refuse)
+    assert client.get("/queues").status_code == 503
