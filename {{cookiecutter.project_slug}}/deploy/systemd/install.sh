@@ -88,7 +88,7 @@ install_settings() {
   if [ ! -e "$etc/environment" ]; then
     # What .env.example says, without Compose's passwords and for servers on this machine.
     random=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
-    environment=$(sed -e '1,/^$/d' -e 's/\${[A-Z]*_PASSWORD}@[a-z]*:/CHANGE_ME@localhost:/' \
+    environment=$(sed -e '/^# The passwords/,/^$/d' -e 's/\${[A-Z]*_PASSWORD}@[a-z]*:/CHANGE_ME@localhost:/' \
       -e "s/_KEY=\$/_KEY=$random/" "$root/.env.example")
     if [ "$dry_run" ]; then
       echo "+ write $etc/environment"
