@@ -62,6 +62,7 @@ class Variable:
         local: what development and the tests use.
         default: what it is where it is not set; without one it is required.
         at_least: characters that it must have.
+        optional: whether nothing has to be said, and "" is right.
         pattern: a regular expression that it must match.
     """
 
@@ -72,15 +73,25 @@ class Variable:
     local: str = ""
     default: str | None = None
     at_least: int = 0
+    optional: bool = False
     pattern: str = ""
+
+    @property
+    def needed(self) -> str:
+        """For the README: its default, or that it is required."""
+        return "" if self.optional else self.default or "required"
 
     @property
     def checks(self) -> str:
         """The lines of its field in settings.py that say what it may be."""
-        default = "" if self.default is None else f"        default={string(self.default)},\n"
-        at_least = f"        min_length={self.at_least},\n" if self.at_least else ""
-        pattern = f"        pattern={string(self.pattern)},\n" if self.pattern else ""
-        return default + at_least + pattern
+        lines = [] if self.default is None else [f"default={string(self.default)}"]
+        if self.at_least:
+            lines.append(f"min_length={self.at_least}")
+        if len(lines) > 1:
+            lines.append("validate_default=False")
+        if self.pattern:
+            lines.append(f"pattern={string(self.pattern)}")
+        return "".join(f"        {line},\n" for line in lines)
 
 
 @dataclass(frozen=True)
@@ -98,6 +109,10 @@ class Framework(Choice):
     Attributes:
         task_module: the module of the class that tasks derive from.
         task_class: that class.
+        celery_settings: where Celery's settings are, in the project's package.
+        environment: where the environment is read.
+        develops: what `make dev` runs.
+        namespace: what the names of Celery's settings begin with, in capitals; "" if they are as Celery has them.
         packages: requirements that it adds.
         dev_packages: requirements that working on it adds.
         web: whether it serves HTTP, so that tasks come in that way.
@@ -107,6 +122,9 @@ class Framework(Choice):
         service: its database's server.
         url: its database's environment variable.
         variables: its environment variables, beside the URL.
+        image_build: lines of the Dockerfile that finish the build, where `{slug}` is the project's.
+        image_run: likewise for the image itself.
+        release: likewise of install.sh, that finish a release.
         result_backends: what it has in place of the result backends of these names.
         test_settings: variables that say where the tests' settings are, where `{slug}` is the project's.
         mypy_plugins: plugins of mypy that it adds.
@@ -120,6 +138,10 @@ class Framework(Choice):
 
     task_module: str
     task_class: str
+    celery_settings: str = "celeryconfig.py"
+    environment: str = "settings.py"
+    develops: str = "one worker that restarts when a file changes"
+    namespace: str = ""
     packages: tuple[str, ...] = ()
     dev_packages: tuple[str, ...] = ()
     web: bool = False
@@ -129,6 +151,9 @@ class Framework(Choice):
     service: Service | None = None
     url: Url | None = None
     variables: tuple[Variable, ...] = ()
+    image_build: str = ""
+    image_run: str = ""
+    release: str = ""
     result_backends: Mapping[str, ResultBackend] = field(default_factory=dict)
     test_settings: Mapping[str, str] = field(default_factory=dict)
     mypy_plugins: tuple[str, ...] = ()
@@ -138,6 +163,10 @@ class Framework(Choice):
     ruff_ignores: str = ""
     git_ignores: str = ""
     tools: str = ""
+
+    def setting(self, name: str) -> str:
+        """What a setting of Celery is called there."""
+        return f"{self.namespace}{name.upper()}" if self.namespace else name
 
 
 @dataclass(frozen=True)
@@ -154,6 +183,8 @@ class Broker(Choice):
         queue_import: where the class or function comes from that declares a queue.
         queue_code: the code that declares the queue `name`.
         waits: for the README: what the broker does after a limit, that attribute of `Limits`, where it is set.
+        imports: the code of the modules that a worker imports.
+        dead_letters: for the README: where tasks are kept that failed for good, "" for nowhere.
         impatience: its transport options in a process that answers HTTP requests, where nobody waits for long.
         variables: its environment variables, beside the URL.
         config_imports: what celeryconfig.py imports for it.
@@ -170,6 +201,8 @@ class Broker(Choice):
     queue_import: str = "from kombu import Queue"
     queue_code: str = "Queue(name.value, routing_key=name.value)"
     waits: tuple[tuple[str, str, str], ...] = ()
+    imports: str = "TASK_MODULES"
+    dead_letters: str = ""
     impatience: Mapping[str, Any] = field(default_factory=dict)
     variables: tuple[Variable, ...] = ()
     config_imports: tuple[str, ...] = ()
@@ -288,6 +321,10 @@ FRAMEWORKS = (
         "Django",
         task_module="celery.contrib.django.task",
         task_class="DjangoTask",
+        celery_settings="settings/celery.py",
+        environment="settings/environment.py",
+        develops="the site and one worker, which restart when a file changes",
+        namespace="CELERY_",
         packages=(
             "dj-database-url>=3.1",
             "django>=5.2,<6.1",  # django-celery-beat 2.9 takes none above; 5.2 is the last for Python 3.11
@@ -326,7 +363,18 @@ FRAMEWORKS = (
                 "Origins beside the site's own that may send forms to it, separated by commas.",
                 example="https://www.example.com",
                 default="",
+                optional=True,
             ),
+        ),
+        image_build=(
+            "# The style sheets and scripts of the admin, for WhiteNoise to serve.\n"
+            "RUN /opt/venv/bin/python -m django collectstatic --no-input --settings {slug}.settings.development\n"
+        ),
+        image_run="ENV DJANGO_SETTINGS_MODULE={slug}.settings.production\n",
+        release=(
+            "  # The style sheets and scripts of the admin, for WhiteNoise to serve.\n"
+            '  run "$release/bin/python" -m django collectstatic --no-input --verbosity 0 \\\n'
+            "    --settings {slug}.settings.development\n"
         ),
         result_backends={
             "database": ResultBackend(
@@ -351,7 +399,10 @@ FRAMEWORKS = (
         mypy_plugins=("mypy_django_plugin.main",),
         mypy='\nuntyped_calls_exclude = ["factory"]',
         ruff='\nextend-exclude = ["migrations"] # Django writes them',
-        ruff_ignores='\n"src/*/settings/*" = ["F403", "F405"] # each begins with all of another\n"src/*/management/*" = ["D104"]',
+        ruff_ignores=(
+            '\n"src/*/management/*" = ["D104"] # Django wants these packages'
+            '\n"src/*/settings/*" = ["F403", "F405"] # each begins with all of another'
+        ),
         git_ignores="\n# the database of development\ndb.sqlite3*\n",
         tools='\n\n[tool.django-stubs]\ndjango_settings_module = "{slug}.settings.development"',
     ),
@@ -374,6 +425,8 @@ BROKERS = (
         ),
         packages=(HIREDIS,),
         waits=(("Redis hands out a lost worker's task again after", "visibility_timeout", "celeryconfig.py"),),
+        imports='("{slug}.dead_letter_store", *TASK_MODULES)',
+        dead_letters="the worker writes it down in the broker's database",
         impatience={"connect_retries_timeout": 1, "socket_timeout": 1, "socket_connect_timeout": 1},
     ),
     Broker(
@@ -397,6 +450,7 @@ BROKERS = (
         waits=(
             ("RabbitMQ closes a stuck worker's channel after", "consumer_timeout", "deploy/rabbitmq/rabbitmq.conf"),
         ),
+        dead_letters="RabbitMQ moves it to the queue `dead_letters`",
         impatience={"connect_retries_timeout": 1, "read_timeout": 1, "write_timeout": 1},
     ),
     Broker(

@@ -14,6 +14,7 @@ from local_extensions.choices import (
     LICENSES,
     POOLS,
     PYTHONS,
+    REDIS,
     RESULT_BACKENDS,
     SCHEDULERS,
 )
@@ -193,12 +194,31 @@ class Plan:
     @property
     def example_modules(self) -> tuple[str, ...]:
         """The modules of the examples' tasks."""
-        modules = ["retries"]
-        if self.results:
-            modules += ["progress", "workflows"]
-        if self.results and self.framework.web:
-            modules.append("stopping")
+        modules = ["payments", "rates", "retries"]
+        modules += ["progress", "workflows"] if self.results else []
+        modules += ["stopping"] if self.results and self.framework.web else []
+        modules += ["idempotency", "unique"] if self.redis_url else []
         return tuple(f"{self.slug}.examples.{module}" for module in sorted(modules)) if self.examples else ()
+
+    @property
+    def routes(self) -> str:
+        """The code of Celery's setting `task_routes`."""
+        return f'["{self.slug}.examples.routing.route_urgent", TASK_ROUTES]' if self.examples else "[TASK_ROUTES]"
+
+    @property
+    def urgent_queue(self) -> Queue:
+        """The queue whose name says that what is there does not wait; else the first."""
+        words = ("urgent", "critical", "high")
+        return next((queue for word in words for queue in self.queues if word in queue.module), self.default_queue)
+
+    @property
+    def redis_url(self) -> str:
+        """The variable with the URL of a Redis that is there anyway, rather not the broker's; "" for none."""
+        servers = {
+            self.broker.url.name: self.broker.service,
+            **({self.result_backend.url.name: self.result_backend.service} if self.result_backend.url else {}),
+        }
+        return next((name for name, service in reversed(servers.items()) if service == REDIS), "")
 
     @property
     def task_class(self) -> str:
@@ -208,12 +228,11 @@ class Plan:
 
     @property
     def submittable(self) -> tuple[str, ...]:
-        """The tasks that may be submitted by HTTP: those of the queues, and the example that reports its progress."""
-        tasks = tuple(
-            f"{self.slug}.tasks.{queue.module}.{task.function}" for queue in self.queues for task in queue.tasks
-        )
-        examples = ("progress.add_up", "stopping.count_down") if self.examples and self.results else ()
-        return (*tasks, *(f"{self.slug}.examples.{example}" for example in examples))
+        """The tasks that may be submitted by HTTP: those of the queues, and the examples that report their progress."""
+        tasks = [f"tasks.{queue.module}.{task.function}" for queue in self.queues for task in queue.tasks]
+        if self.examples and self.results:
+            tasks += ["examples.progress.add_up", "examples.stopping.count_down"]
+        return tuple(f"{self.slug}.{task}" for task in tasks)
 
     @property
     def server_checks(self) -> str:
@@ -339,6 +358,12 @@ class Plan:
         return [app.format(slug=self.slug) for app in sorted(apps, key=lambda app: app.startswith("{"))]
 
     @property
+    def migrated_units(self) -> tuple[str, ...]:
+        """The systemd units that start when Django's database is up to date."""
+        workers = (f"{self.slug}-worker@{queue.name}.service" for queue in self.queues)
+        return (*workers, *([f"{self.slug}-beat.service"] if self.jobs else []), f"{self.slug}-web.service")
+
+    @property
     def view_modules(self) -> tuple[str, ...]:
         """The modules of Django's app `web` that have views."""
         return ("overview", *(["schedule"] if self.jobs else []), "tasks")
@@ -397,13 +422,14 @@ class Plan:
         """What serves FastAPI's application."""
         return (
             f"uvicorn --factory {self.slug}.api:create_app --no-access-log --no-proxy-headers --no-server-header"
-            " --timeout-graceful-shutdown 10"
+            " --timeout-graceful-shutdown 5"
         )
 
     @property
     def readme_sections(self) -> tuple[str, ...]:
         """The sections of README.md, by their names in templates/readme/."""
         beat, change = (["beat.md"], "change-beat.md") if self.jobs else ([], "change-no-beat.md")
+        failures = ["failures.md"] if self.broker.dead_letters else []
         return (
             "start.md",
             "queues.md",
@@ -415,6 +441,7 @@ class Plan:
             change,
             "configure.md",
             "operate.md",
+            *failures,
         )
 
     @property
@@ -484,7 +511,8 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     extras = {broker.extra, result_backend.extra, *(pool.extra for pool in POOLS if pool.name in pools)}
     extras |= {"solar" for job in jobs if job.schedule.kind == "solar"} | ({scheduler.extra} if jobs else set())
     packages = (*framework.packages, *broker.packages, *result_backend.packages, *(scheduler.packages if jobs else ()))
-    derived = {"examples": examples, "beat": bool(jobs), "results": results}
+    redis = REDIS in (broker.service, result_backend.service)
+    derived = {"examples": examples, "beat": bool(jobs), "results": results, "redis": redis}
     return Plan(
         slug=slug,
         name=texts["project_name"],

@@ -49,9 +49,11 @@ FILES = {
     "scripts/dev.py",
     "scripts/embedded.py",
     "src/{slug}/__init__.py",
+    "src/{slug}/alerts.py",
     "src/{slug}/base_task.py",
     "src/{slug}/celery_app.py",
     "src/{slug}/celeryconfig.py",
+    "src/{slug}/errors.py",
     "src/{slug}/health.py",
     "src/{slug}/logs.py",
     "src/{slug}/py.typed",
@@ -62,6 +64,7 @@ FILES = {
     "tests/__init__.py",
     "tests/conftest.py",
     "tests/tasks/__init__.py",
+    "tests/test_alerts.py",
     "tests/test_base_task.py",
     "tests/test_deploy.py",
     "tests/test_health.py",
@@ -79,18 +82,37 @@ FILES_OF_A_QUEUE = {
 # A queue that has tasks: the first, which has `ping`, and those with beat jobs.
 FILES_OF_A_QUEUE_WITH_TASKS = {"tests/tasks/test_{module}.py"}
 
+DEAD_LETTERS = {"src/{slug}/dead_letter_store.py", "src/{slug}/dead_letters.py", "tests/test_dead_letters.py"}
+# Examples that need a Redis, be it the broker or the result backend.
+EXAMPLES_ON_REDIS = {
+    "src/{slug}/examples/idempotency.py",
+    "src/{slug}/examples/store.py",
+    "src/{slug}/examples/unique.py",
+    "tests/examples/conftest.py",
+    "tests/examples/test_idempotency.py",
+    "tests/examples/test_unique.py",
+}
+
 # What an answer adds, or several together.
 FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
-    ({"broker": "redis"}, {"tests/test_visibility.py"}),
-    ({"broker": "rabbitmq"}, {"deploy/rabbitmq/rabbitmq.conf", "src/{slug}/quorum.py"}),
+    ({"broker": "redis"}, {"tests/test_visibility.py"} | DEAD_LETTERS),
+    ({"broker": "rabbitmq"}, {"deploy/rabbitmq/rabbitmq.conf", "src/{slug}/quorum.py"} | DEAD_LETTERS),
+    ({"examples": True, "broker": "redis"}, EXAMPLES_ON_REDIS),
+    ({"examples": True, "result_backend": "redis"}, EXAMPLES_ON_REDIS),
     ({"result_backend": "redis"}, {"tests/test_results.py"}),
     (
         {"examples": True},
         {
             "src/{slug}/examples/__init__.py",
+            "src/{slug}/examples/payments.py",
+            "src/{slug}/examples/rates.py",
             "src/{slug}/examples/retries.py",
+            "src/{slug}/examples/routing.py",
             "tests/examples/__init__.py",
+            "tests/examples/test_payments.py",
+            "tests/examples/test_rates.py",
             "tests/examples/test_retries.py",
+            "tests/examples/test_routing.py",
         },
     ),
     (
@@ -102,9 +124,48 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "tests/examples/test_workflows.py",
         },
     ),
+    (
+        {"framework": "fastapi"},
+        {
+            "deploy/systemd/api.env",
+            "deploy/systemd/{slug}-api.service",
+            "src/{slug}/api/__init__.py",
+            "src/{slug}/api/bodies.py",
+            "src/{slug}/api/health.py",
+            "src/{slug}/api/middleware.py",
+            "src/{slug}/api/openapi.py",
+            "src/{slug}/api/overview.py",
+            "src/{slug}/api/problems.py",
+            "src/{slug}/api/security.py",
+            "src/{slug}/api/tasks.py",
+            "src/{slug}/probe.py",
+            "src/{slug}/readiness.py",
+            "src/{slug}/submissions.py",
+            "tests/api/__init__.py",
+            "tests/api/conftest.py",
+            "tests/api/test_api.py",
+            "tests/test_readiness.py",
+            "tests/test_submissions.py",
+        },
+    ),
+    (
+        {"framework": "fastapi", "result_backend": "redis"},
+        {
+            "src/{slug}/stoppable_task.py",
+            "src/{slug}/tracking.py",
+            "tests/api/test_tasks.py",
+            "tests/test_tracking.py",
+        },
+    ),
+    (
+        {"framework": "fastapi", "result_backend": "redis", "examples": True},
+        {"src/{slug}/examples/stopping.py", "tests/examples/test_stopping.py"},
+    ),
     ({"ci": "github"}, {".github/workflows/ci.yml"}),
     ({"ci": "gitlab"}, {".gitlab-ci.yml"}),
 ]
+# What beat jobs add, to all or to those with an answer.
+FILES_OF_BEAT_AND_FASTAPI = {"src/{slug}/api/schedule.py", "tests/api/test_schedule.py"}
 FILES_OF_BEAT = {"deploy/systemd/{slug}-beat.service", "src/{slug}/schedule.py", "tests/test_schedule.py"}
 
 RESIDUE = {
@@ -166,6 +227,8 @@ def expected_files(project: BakedProject) -> set[str]:
             names |= files
     if answer(project, "beat_jobs"):
         names |= FILES_OF_BEAT
+        if answer(project, "framework") == "fastapi":
+            names |= FILES_OF_BEAT_AND_FASTAPI
     with_tasks = {queues_of(project)[0], *re.findall(r"-> *([\w-]+)", str(project.answers.get("beat_jobs", "")))}
     if "beat_jobs" not in project.answers:
         with_tasks.add(queues_of(project)[-1])

@@ -10,3 +10,4 @@ task_default_exchange_type = "topic"  # what native delayed delivery (countdown,
 task_create_missing_queue_type = "quorum"  # in case somebody allows missing queues
 task_create_missing_queue_exchange_type = "topic"  # likewise
 worker_cancel_long_running_tasks_on_connection_loss = True  # the broker hands them out again: run none twice
+task_acks_on_failure = False  # what failed for good is rejected, and becomes a dead letter (dead_letters.py)

@@ -1,6 +1,2 @@
-# --- Examples
-include = (  # their tasks have no route, so they run on the first queue
-{% for module in plan().example_modules %}
-    "{{ module }}",
-{% endfor %}
-)
+# --- Examples: their tasks have no route, so they run on the first queue
+include = {{ plan().example_modules | list | python(used=10) }}

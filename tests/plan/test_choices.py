@@ -78,6 +78,7 @@ def test_the_plan_holds_every_answer_and_what_follows_for_the_option_folders() -
         "examples": "false",
         "beat": "true",
         "results": "false",
+        "redis": "false",
     }
     assert (plan.framework.name, plan.broker.label, plan.result_backend.url) == ("none", "RabbitMQ", None)
 

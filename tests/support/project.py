@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from tests.support.environments import Environment
 
 # What a developer's shell may hold and a test must not see.
-PRIVATE_VARIABLES = ("CELERY_", "DATABASE_", "DJANGO_", "HEARTBEAT_", "LOG_", "MAKE", "PYTEST_", "SENTRY_", "VIRTUAL")
+PRIVATE_VARIABLES = (
+    *("API_", "CELERY_", "DATABASE_", "DJANGO_", "HEARTBEAT_", "LOG_", "MAKE", "PYTEST_"),
+    *("SENTRY_", "UV_PROJECT", "VIRTUAL"),
+)
 
 
 def clean_environment() -> dict[str, str]:

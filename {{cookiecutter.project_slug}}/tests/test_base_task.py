@@ -1,12 +1,15 @@
 """What holds for every task."""
 
 from datetime import timedelta
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
+from {{ cookiecutter.project_slug }} import base_task
 from {{ cookiecutter.project_slug }}.base_task import BaseTask
 from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.errors import PermanentError, RetryableError
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
 
@@ -44,3 +47,60 @@ def test_a_longer_delay_is_refused_because_the_task_would_run_twice(sent: Mock) 
     with pytest.raises(ValueError, match="is due in 36"):
         ping.apply_async(eta=app.now() + timedelta(seconds=3610))
     sent.assert_not_called()
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """What is logged of tasks."""
+    lines: list[tuple[str, dict[str, Any]]] = []
+
+    def note(event: str, **values: Any) -> None:
+        lines.append((event, values))
+
+    monkeypatch.setattr(base_task, "log", Mock(info=note, warning=note, error=note))
+    return lines
+
+
+def run_that_raises(*errors: Exception | None) -> str:
+    """The state of a task that raises these, one a run, and then succeeds at the first None."""
+    outcomes = iter(errors)
+
+    def body() -> None:
+        if error := next(outcomes):
+            raise error
+
+    task = app.task(name="raises", shared=False)(body)
+    state = task.apply().state
+    app.tasks.unregister("raises")
+    return str(state)
+
+
+def test_start_and_success_are_logged_with_the_duration(said: list[tuple[str, dict[str, Any]]]) -> None:
+    assert run_that_raises(None) == "SUCCESS"
+    started, succeeded = said
+    assert started == ("task started", {"retries": 0})
+    assert succeeded[0] == "task succeeded"
+    assert 0 <= succeeded[1]["seconds"] < 5
+
+
+def test_what_passes_by_itself_is_retried_until_it_has(said: list[tuple[str, dict[str, Any]]]) -> None:
+    assert run_that_raises(RetryableError("busy"), RetryableError("busy"), None) == "SUCCESS"
+    assert [event for event, _ in said].count("task is retried") == 2
+
+
+def test_retries_run_out(said: list[tuple[str, dict[str, Any]]]) -> None:
+    assert run_that_raises(*[RetryableError("busy")] * 4) == "FAILURE"
+    assert [event for event, _ in said].count("task is retried") == 3
+    assert said[-1][1]["error"] == "RetryableError('busy')"
+
+
+def test_what_is_permanent_fails_at_once_and_without_a_traceback(said: list[tuple[str, dict[str, Any]]]) -> None:
+    assert run_that_raises(PermanentError("no such order")) == "FAILURE"
+    event, values = said[-1]
+    assert (event, values["task_name"], values["exc_info"]) == ("task failed", "raises", None)
+
+
+def test_a_mistake_fails_at_once_and_shows_where(said: list[tuple[str, dict[str, Any]]]) -> None:
+    assert run_that_raises(ZeroDivisionError()) == "FAILURE"
+    assert isinstance(said[-1][1]["exc_info"], ZeroDivisionError)
+    assert [event for event, _ in said] == ["task started", "task failed"]

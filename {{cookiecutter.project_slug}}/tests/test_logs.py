@@ -42,12 +42,14 @@ def test_our_lines_and_those_of_libraries_have_one_form(lines: io.StringIO) -> N
 
 
 def test_an_exception_is_data_on_the_same_line(lines: io.StringIO) -> None:
+    password = "".join(["sec", "ret"])
     try:
-        raise ValueError("bad")
+        raise ValueError("bad", len(password))
     except ValueError:
         logging.getLogger("theirs").exception("failed")
     (line,) = lines.getvalue().splitlines()
     assert json.loads(line)["exception"][0]["exc_type"] == "ValueError"
+    assert password not in line
 
 
 def test_a_task_binds_its_ids_and_leaves_the_context_as_it_was() -> None:

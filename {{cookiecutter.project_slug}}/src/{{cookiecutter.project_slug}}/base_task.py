@@ -1,16 +1,31 @@
-"""The class of every task of this project."""
+"""The class of every task of this project: what becomes of its failures, and what is logged of it."""
 
+import time
 from typing import Any
 
+import structlog
 from {{ plan().framework.task_module }} import {{ plan().framework.task_class }}
 from celery.utils.time import maybe_make_aware
 
+from {{ cookiecutter.project_slug }}.errors import PermanentError, RetryableError
+
+log = structlog.get_logger(__name__)
+
 
 class BaseTask({{ plan().framework.task_class }}[Any, Any]):
-    """Defaults that Celery knows as attributes of a task, not as settings."""
+    """Defaults that Celery knows as attributes of a task, not as settings.
 
+    A task that raises `RetryableError` is retried. When its retries have run out, or when it raises anything
+    else, it has failed for good.
+    """
+
+    autoretry_for = (RetryableError,)  # nothing else: to repeat a mistake does not mend it
     max_retries = 3  # holds for a task that kills its process, too
-    default_retry_delay = 5  # seconds; Celery's own default is three minutes
+    retry_backoff = 2  # seconds before the first retry, doubled each time
+    retry_backoff_max = 600  # seconds at most
+    retry_jitter = True  # so that a thousand tasks that failed together do not return together
+    default_retry_delay = 5  # seconds, of a retry without backoff; Celery's own default is three minutes
+    throws = (PermanentError,)  # expected: Celery and Sentry do not report it as a bug
 
     def apply_async(self, *args: Any, **options: Any) -> Any:
         """Send the task, as `celery.Task.apply_async` does.
@@ -30,3 +45,28 @@ class BaseTask({{ plan().framework.task_class }}[Any, Any]):
                 " raise visibility_timeout, or let a beat job look for what is due"
             )
         return super().apply_async(*args, **options)
+
+    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
+        """Log the start; the ids are on every line of a task (see `signals.py`)."""
+        self.request.update(started=time.monotonic())
+        log.info("task started", retries=self.request.retries)
+
+    def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
+        """Log the success."""
+        log.info("task succeeded", seconds=self._seconds())
+
+    def on_retry(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
+        """Log why the task is retried."""
+        log.warning("task is retried", error=repr(exc), retries=self.request.retries, seconds=self._seconds())
+
+    def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
+        """Log a failure for good, with a traceback unless it was expected."""
+        unexpected = None if isinstance(exc, self.throws) else exc
+        # With its ids, since a hard time limit brings us here outside of the task's process.
+        ids = {"task_id": task_id, "task_name": self.name}
+        log.error("task failed", error=repr(exc), seconds=self._seconds(), exc_info=unexpected, **ids)
+
+    def _seconds(self) -> float | None:
+        """How long the task has run, to the millisecond; None where that is not known."""
+        started = self.request.get("started")
+        return round(time.monotonic() - started, 3) if started else None

@@ -67,7 +67,7 @@ def notify_systemd(state: str) -> None:
 
 def main() -> int:
     """Exit status 0 if the process that owns `HEARTBEAT_FILE` is alive, else 1 and one line why."""
-    # Read here, not by settings.py: a probe runs every few seconds and must be quick.
+    # Read here, not by the settings: a probe runs every few seconds and must be quick.
     file = os.environ.get("HEARTBEAT_FILE")
     if not file:
         print("HEARTBEAT_FILE is not set: there is no heartbeat to look at", file=sys.stderr)

@@ -21,8 +21,10 @@ SHARED: list[Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
 ]
+# Without the values of local variables, among which are passwords and what people entrusted to us.
+TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 RENDERERS: dict[str, list[Processor]] = {
-    "json": [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)],
+    "json": [TRACEBACKS, structlog.processors.JSONRenderer(ensure_ascii=False)],
     "console": [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())],
 }
 
@@ -54,6 +56,7 @@ def configure() -> None:
                 }
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+            "loggers": {"celery.app.trace": {"level": "CRITICAL"}},  # base_task.py says the same, with the ids as data
             "root": {"handlers": ["stderr"], "level": env.log_level},
         }
     )

@@ -12,9 +12,10 @@ import sentry_sdk
 from celery import Task, signals
 from celery.beat import Service
 from sentry_sdk.integrations.celery import CeleryIntegration
+from sentry_sdk.integrations.logging import ignore_logger
 from structlog.contextvars import bind_contextvars, get_contextvars, reset_contextvars
 
-from {{ cookiecutter.project_slug }} import health, logs
+from {{ cookiecutter.project_slug }} import alerts, base_task, health, logs
 from {{ cookiecutter.project_slug }}.settings import env
 
 WARM_SHUTDOWN = {{ plan().limits.warm_shutdown }}
@@ -41,6 +42,7 @@ def start_sentry(**_: Any) -> None:
             environment=env.sentry_environment,
             integrations=[CeleryIntegration(monitor_beat_tasks=True)],
         )
+        ignore_logger(base_task.__name__)  # it logs failures, which Celery's integration reports
 
 
 @signals.before_task_publish.connect
@@ -61,6 +63,13 @@ def reset_log_context(task_id: str, **_: Any) -> None:
     """Leave the log context as it was before the task."""
     if tokens := _log_contexts.pop(task_id, None):
         reset_contextvars(**tokens)
+
+
+@signals.task_failure.connect
+def alert_of_critical(sender: Task[Any, Any], task_id: str, exception: BaseException, **_: Any) -> None:
+    """Tell people of a critical task that failed for good."""
+    if alerts.is_critical(sender):
+        alerts.alert(f"{sender.name}[{task_id}] failed: {exception!r}")
 
 
 @signals.heartbeat_sent.connect

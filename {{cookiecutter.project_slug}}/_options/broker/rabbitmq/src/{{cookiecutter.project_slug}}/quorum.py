@@ -14,8 +14,14 @@ from kombu.transport.native_delayed_delivery import (
 EXCHANGE = Exchange("tasks", type="topic")
 """Native delayed delivery (countdown, eta, retries) needs a topic exchange."""
 
-DEAD_LETTERS = Queue("dead_letters", queue_arguments={"x-queue-type": "quorum"})
-"""Where a task ends that was rejected, or that took one worker after the other with it."""
+DEAD_LETTERS = Queue(
+    "dead_letters",
+    queue_arguments={
+        "x-queue-type": "quorum",
+        "x-delivery-limit": 1_000_000,  # to look at them is a delivery; RabbitMQ's default would drop them after 20
+    },
+)
+"""Where a task ends that failed for good, or that took one worker after the other with it; see `dead_letters.py`."""
 
 QUEUE_ARGUMENTS = {
     "x-queue-type": "quorum",  # replicated, and written to disk before a publish is confirmed

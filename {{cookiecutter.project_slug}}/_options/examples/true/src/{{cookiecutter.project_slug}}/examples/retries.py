@@ -6,28 +6,20 @@ from urllib.parse import urlsplit
 import structlog
 from celery import shared_task
 
-log = structlog.get_logger()
+from {{ cookiecutter.project_slug }}.errors import PermanentError, RetryableError
 
-
-class TemporaryError(Exception):
-    """The other side cannot answer now; it may in a while."""
-
-
-class PermanentError(Exception):
-    """Asking again would not help."""
+log = structlog.get_logger(__name__)
 
 
 @shared_task(
-    autoretry_for=(TemporaryError, OSError),  # what passes by itself, and nothing else
-    retry_backoff=2,  # seconds before the first retry, doubled each time
-    retry_backoff_max=600,  # seconds at most
-    retry_jitter=True,  # so that a thousand tasks that failed together do not return together
-    max_retries=5,
+    autoretry_for=(RetryableError, OSError),  # a connection that is refused or lost passes by itself, too
+    max_retries=5,  # the rest of the policy is that of every task (base_task.py)
 )
 def check_page(url: str) -> None:
     """Ask for a page's head, and again when its server is unreachable, busy or broken.
 
     Raises:
+        RetryableError: the server cannot answer now.
         PermanentError: the server says that the request itself is wrong; not retried.
     """
     parts = urlsplit(url)
@@ -39,7 +31,7 @@ def check_page(url: str) -> None:
     finally:
         connection.close()
     if status >= http.client.INTERNAL_SERVER_ERROR or status == http.client.TOO_MANY_REQUESTS:
-        raise TemporaryError(f"{url} answered {status}")
+        raise RetryableError(f"{url} answered {status}")
     if status >= http.client.BAD_REQUEST:
         raise PermanentError(f"{url} answered {status}")
     log.info("page is there", url=url, status=status)

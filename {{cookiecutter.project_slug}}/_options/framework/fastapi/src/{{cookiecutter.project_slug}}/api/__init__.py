@@ -71,6 +71,8 @@ def create_app() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        # A redirect would go to whatever host the caller has named.
+        redirect_slashes=False,
     )
     app.add_middleware(RequestContext)
     problems.install(app)

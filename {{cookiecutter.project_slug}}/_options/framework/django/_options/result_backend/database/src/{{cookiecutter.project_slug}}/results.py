@@ -4,8 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import django
 from celery import current_task
+from django.apps import apps
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
+
+if not apps.ready:
+    django.setup()  # in a script that does nothing but send tasks, and in Celery's commands
+
 from django_celery_results.backends import DatabaseBackend as DjangoCeleryResults
 
 

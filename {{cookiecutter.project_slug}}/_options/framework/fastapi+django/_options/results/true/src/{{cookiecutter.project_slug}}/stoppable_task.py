@@ -44,3 +44,4 @@ class StoppableTask(BaseTask):
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """Celery calls this in the worker, just before the task."""
         stop_if_asked(self)
+        super().before_start(task_id, args, kwargs)

@@ -1,0 +1,130 @@
+"""Where a failed, an unknown and a poisonous task ends on each real broker, and how it comes back."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import count
+from tests.live.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.bakery import Bakery
+    from tests.support.brokers import RabbitMQ, Redis
+    from tests.support.environments import Environment
+    from tests.support.project import BakedProject
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("patterns")]
+
+# It fails until a file exists, kills its process, or says that it ran.
+TASKS = """
+
+@shared_task
+def fragile(path: str, *, note: str) -> None:
+    from pathlib import Path
+
+    if not Path(path).exists():
+        raise LookupError(path)
+    print("repaired", note, flush=True)
+
+
+@shared_task(max_retries=0)
+def poison() -> None:
+    import os
+    import signal
+
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture(scope="module", params=["redis", "rabbitmq"])
+def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
+    """The variant, with tasks that fail."""
+    answers = {"broker": request.param, "result_backend": "none", "queues": "default:2, other:1", "beat_jobs": ""}
+    baked = bake(project_name="Letters", examples=False, **answers).copy_to(tmp_path_factory.mktemp("letters"))
+    with (baked.package / "tasks" / "default.py").open("a", encoding="utf-8") as module:
+        module.write(TASKS)
+    return baked
+
+
+@pytest.fixture(scope="module")
+def environment(project: BakedProject, installed: Callable[..., Environment]) -> Environment:
+    return installed(project)
+
+
+@pytest.fixture
+def service(project: BakedProject, environment: Environment, request: pytest.FixtureRequest) -> Iterator[Service]:
+    """A worker with two processes, on queues that no other test has used."""
+    if project.answers["broker"] == "rabbitmq":
+        rabbitmq: RabbitMQ = request.getfixturevalue("rabbitmq")
+        url = rabbitmq.new_vhost()
+    else:
+        redis: Redis = request.getfixturevalue("redis")
+        url = redis.new_database()
+    with Service(project, environment, {"CELERY_BROKER_URL": url, "LOG_FORMAT": "console"}) as running:
+        running.start_worker("default")
+        yield running
+
+
+def letters(service: Service, *arguments: str, number: int = 0) -> Any:
+    """What a command for dead letters prints; for a list, when there are so many."""
+    until = time.monotonic() + 30
+    while True:
+        ran = service.project.run(
+            *("python", "-m", "letters.dead_letters", *arguments),
+            environment=service.environment,
+            variables=service.variables,
+        )
+        found = json.loads(ran.stdout) if arguments[0] in {"list", "show"} else ran.stdout
+        if arguments[0] != "list" or len(found) == number:
+            return found
+        assert time.monotonic() < until, found
+        time.sleep(0.3)
+
+
+def test_a_failed_task_is_kept_and_runs_when_it_is_sent_again(service: Service, request: pytest.FixtureRequest) -> None:
+    count(request, "live")
+    repaired = service.project.path / "repaired"
+    sent = service.ask(
+        "from letters.tasks.default import fragile\n"
+        f"answer = [fragile.delay({str(repaired)!r}, note='one').id,\n"
+        # A delay brings a message through other queues of RabbitMQ, and an expiry must not end what is sent again.
+        f"          fragile.apply_async(({str(repaired)!r},), {{'note': 'two'}}, countdown=1, expires=5).id]"
+    )
+
+    found = letters(service, "list", "--json", number=2)
+    assert {letter["id"] for letter in found} == set(sent)
+    assert {letter["queue"] for letter in found} == {"default"}
+    assert letters(service, "show", sent[0])["kwargs"] == {"note": "one"}
+    # To look does not take.
+    letters(service, "list", "--json", number=2)
+
+    repaired.touch()
+    time.sleep(5)
+    assert letters(service, "requeue", "--all") == "requeue: 2\n"
+    service.workers["default"].wait_for_line("repaired one")
+    service.workers["default"].wait_for_line("repaired two")
+    letters(service, "list", "--json", number=0)
+
+
+def test_a_task_that_kills_its_process_is_kept(service: Service) -> None:
+    task_id = service.ask("from letters.tasks.default import poison\nanswer = poison.delay().id")
+
+    (letter,) = letters(service, "list", "--json", number=1)
+    assert (letter["id"], letter["task"], letter["queue"]) == (task_id, "letters.tasks.default.poison", "default")
+
+
+def test_a_task_that_no_worker_knows_is_kept_until_it_is_purged(service: Service) -> None:
+    task_id = service.ask(
+        "from letters.celery_app import app\nanswer = app.send_task('letters.tasks.gone', (1,), queue='default').id"
+    )
+
+    (letter,) = letters(service, "list", "--json", number=1)
+    assert (letter["id"], letter["args"]) == (task_id, [1])
+    assert letters(service, "purge", task_id) == "purge: 1\n"
+    letters(service, "list", "--json", number=0)

@@ -1,0 +1,125 @@
+"""The examples on real brokers, each under what it is made for: a task delivered twice, a run on top of another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import count
+from tests.live.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.bakery import Bakery
+    from tests.support.brokers import RabbitMQ, Redis
+    from tests.support.environments import Environment
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("patterns")]
+
+EXAMPLES = "from patterns.examples"
+
+
+@pytest.fixture(scope="module", params=["redis", "rabbitmq"])
+def service(
+    request: pytest.FixtureRequest,
+    bake: Bakery,
+    installed: Callable[..., Environment],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Service]:
+    """A worker with four processes."""
+    redis: Redis = request.getfixturevalue("redis")
+    url = redis.new_database()
+    if request.param == "rabbitmq":
+        rabbitmq: RabbitMQ = request.getfixturevalue("rabbitmq")
+        url = rabbitmq.new_vhost()
+    variables = {"CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": redis.new_database(), "LOG_FORMAT": "console"}
+    project = bake(project_name="Patterns", broker=request.param, queues="default:4", beat_jobs="").copy_to(
+        tmp_path_factory.mktemp("patterns")
+    )
+    with Service(project, installed(project), variables) as running:
+        running.start_worker("default")
+        yield running
+
+
+def lines_with(service: Service, *words: str) -> list[str]:
+    """What the worker said that holds all of these words."""
+    return [line for line in service.workers["default"].output.splitlines() if all(word in line for word in words)]
+
+
+def test_a_task_that_is_delivered_twice_has_its_effect_once(service: Service, request: pytest.FixtureRequest) -> None:
+    count(request, "live")
+    # Twenty orders, the message of each twice, with the same id, as a broker delivers it again.
+    service.ask(
+        f"{EXAMPLES}.idempotency import charge\n"
+        "answer = [charge.apply_async((f'order-{n}', 5), task_id=f'id-{n}').id for n in range(20) for _ in range(2)]",
+    )
+    worker = service.workers["default"]
+    for number in range(20):
+        worker.wait_for_line(
+            lambda line, end=f"order=order-{number} ": "was taken before" in line and end in f"{line} ",  # type: ignore[misc]
+            timeout=60,
+        )
+
+    assert len(lines_with(service, "money is taken")) == 20
+
+
+def test_a_periodic_task_does_not_overlap_itself(service: Service) -> None:
+    service.ask(f"{EXAMPLES}.unique import refresh\nanswer = [refresh.delay(3).id for _ in range(4)]")
+    worker = service.workers["default"]
+    worker.wait_for_line("refresh ends")
+
+    assert len(lines_with(service, "refresh begins")) == 1
+    assert len(lines_with(service, "refresh runs already")) == 3
+
+
+def test_a_task_stops_when_it_is_asked_to(service: Service) -> None:
+    state = service.ask(
+        f"import time\n{EXAMPLES}.progress import add_up, ask_to_stop\n"
+        "sent = add_up.delay(list(range(50_000)))\n"
+        "while sent.state != 'PROGRESS': time.sleep(0.1)\n"
+        "ask_to_stop(sent.id)\n"
+        "sent.get(timeout=30, propagate=False)\n"
+        "answer = sent.state"
+    )
+
+    assert state == "REVOKED"
+
+
+def test_a_payment_that_stays_pending_is_made_good(service: Service) -> None:
+    service.ask(
+        f"{EXAMPLES}.payments import Order, take_order, confirm_payment\n"
+        "take_order.delay(Order(id='paid-1', cents=5))\n"
+        # Its last retry, so that nobody waits a minute for it.
+        "answer = confirm_payment.apply_async(('pending-1',), retries=6).id"
+    )
+    worker = service.workers["default"]
+    worker.wait_for_line(lambda line: "order is cancelled" in line and "pending-1" in line)
+
+    worker.wait_for_line(lambda line: "task failed" in line and "the payment of order pending-1 is pending" in line)
+    assert not lines_with(service, "order is cancelled", "paid-1")
+
+
+def test_every_workflow_gives_its_result(service: Service) -> None:
+    results = service.ask(
+        f"{EXAMPLES}.workflows import *\n"
+        "flows = [one_after_the_other(1, 2), side_by_side([1, 2]), side_by_side_then_total(12, [1, 2, 3]),\n"
+        "         fan_out_and_join(5, 3), in_chunks([1, 2, 3], 2), from_data(4, [{'task': 'add', 'arguments': [2]}])]\n"
+        "answer = [flow.delay().get(timeout=30) for flow in flows]"
+    )
+
+    assert results == [6, [2, 4], 22, 22, [[2, 4], [6]], 6]
+
+
+def test_a_chord_with_a_part_that_fails_calls_its_error_callback_once(service: Service) -> None:
+    state = service.ask(
+        f"{EXAMPLES}.workflows import side_by_side_then_total\n"
+        "sent = side_by_side_then_total(12, [1, 0, 0]).delay()\n"
+        "sent.get(timeout=30, propagate=False)\n"
+        "answer = sent.state"
+    )
+
+    assert state == "FAILURE"
+    service.workers["default"].wait_for_line("workflow failed")
+    assert len(lines_with(service, "workflow failed")) == 1

@@ -1,0 +1,79 @@
+"""A door before a server that a test can shut: behind it, the server accepts connections and never answers."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class Gate:
+    """Passes on what clients and a server say to each other, while it is open. Use it in a `with` block."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._open = threading.Event()
+        self._open.set()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets: list[socket.socket] = [self._listener]
+        self.port: int = self._listener.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.set()
+        for each in self._sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def shut(self) -> None:
+        """From now on, nothing passes; connections stay, and new ones are accepted."""
+        self._open.clear()
+
+    def open(self) -> None:
+        """Let pass again, what waited first."""
+        self._open.set()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._target))
+                self._sockets += [client, server]
+                for source, target in ((client, server), (server, client)):
+                    threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while said := source.recv(65536):
+                self._open.wait()
+                target.sendall(said)
+            target.shutdown(socket.SHUT_WR)
+
+
+def port_of(url: str) -> int:
+    """The port in a URL.
+
+    Raises:
+        ValueError: it names none.
+    """
+    port = urlsplit(url).port
+    if port is None:
+        raise ValueError(f"{url} has no port")
+    return port
+
+
+def through(gate: Gate, url: str) -> str:
+    """The same URL of a server on this machine, by way of the gate."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{gate.port}")))

@@ -1,0 +1,105 @@
+"""Celery's effective settings are the same in all frameworks: the same text is their source."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import starmap
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local_extensions.choices import FRAMEWORKS
+from tests.support.environments import install_dependencies
+from tests.support.variants import choices, combinations, label, supported
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.bakery import Bakery
+    from tests.support.project import BakedProject
+
+OTHERS = ["broker", "result_backend", "beat_scheduler"]
+ANSWERS = {"project_slug": "shop", "queues": "emails:2, reports:2@threads", "timezone": "Europe/Paris"}
+# Some examples are for those who come by HTTP.
+NO_EXAMPLES = {"examples": False}
+
+# Prints what a worker works with: every setting that Celery knows, and those of others that the project makes.
+PROGRAM = """
+import json
+from celery.app.defaults import DEFAULTS
+from shop.celery_app import app
+print(json.dumps({name: repr(app.conf.get(name)) for name in (*DEFAULTS, *NAMES)}))
+"""
+
+
+def same_answers() -> list[dict[str, Any]]:
+    """The other answers that more than one framework can have."""
+
+    def frameworks(answers: dict[str, Any]) -> int:
+        return sum(supported({**answers, "framework": name}) for name in choices()["framework"])
+
+    return [answers for answers in combinations(OTHERS) if frameworks(answers) > 1]
+
+
+def names_of(project: BakedProject) -> list[str]:
+    """The settings that a project makes, as Celery knows them."""
+    made = project.package / "celeryconfig.py"
+    text = (made if made.exists() else project.package / "settings" / "celery.py").read_text(encoding="utf-8")
+    names = re.findall(r"^([A-Za-z]\w*) = ", text, flags=re.MULTILINE)
+    return [name.removeprefix("CELERY_").lower() for name in names]
+
+
+def effective(project: BakedProject, shared: Path, tmp_path: Path) -> dict[str, str]:
+    """What Celery makes of a project's settings."""
+    copy = project.copy_to(tmp_path / str(project.answers["framework"]))
+    variables = {
+        "PYTHONPATH": "src",
+        "CELERY_BROKER_URL": "memory://",
+        "CELERY_RESULT_BACKEND": "cache+memory://",
+        "DATABASE_URL": "sqlite://:memory:",
+        "SECRET_KEY": "x" * 50,
+        "ALLOWED_HOSTS": "localhost",
+        "API_KEY": "x" * 50,
+    }
+    program = PROGRAM.replace("NAMES", repr(names_of(copy)))
+    ran = copy.run("python", "-c", program, environment=install_dependencies(copy, shared), variables=variables)
+    settings: dict[str, str] = json.loads(ran.stdout)
+    return settings
+
+
+def their_own(answers: dict[str, Any]) -> set[str]:
+    """What the settings begin with in which a framework differs that has a result backend of its own."""
+    name = str(answers["result_backend"])
+    own = [framework.result_backends[name] for framework in FRAMEWORKS if name in framework.result_backends]
+    return {"result_", "database_"} if own else set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("answers", same_answers(), ids=lambda answers: "-".join(starmap(label, answers.items())))
+def test_the_settings_are_the_same_in_all_frameworks(
+    answers: dict[str, Any], bake: Bakery, shared: Path, tmp_path: Path
+) -> None:
+    projects = [
+        bake(framework=name, **answers, **ANSWERS, **NO_EXAMPLES)
+        for name in map(str, choices()["framework"])
+        if supported({**answers, "framework": name})
+    ]
+    prefixes = tuple(their_own(answers))
+    found = [
+        {name: value for name, value in effective(project, shared, tmp_path).items() if not name.startswith(prefixes)}
+        for project in projects
+    ]
+
+    assert len(found) > 1
+    assert found[0]["timezone"] == "'Europe/Paris'"
+    for other in found[1:]:
+        assert other == found[0]
+
+
+def test_all_frameworks_make_the_same_settings_from_the_same_text(bake: Bakery) -> None:
+    names = [names_of(bake(framework=str(name), **ANSWERS, **NO_EXAMPLES)) for name in choices()["framework"]]
+
+    assert len(names[0]) > 20
+    for other in names[1:]:
+        assert other == names[0]

@@ -1,0 +1,91 @@
+"""Dead letters on Redis, which has none of its own: a worker writes down what failed for good.
+
+It does so before it acknowledges the task, so that a crash between the two writes it twice, under one key, and
+loses none. A message that takes one whole worker after the other with it is not among them: Redis does not count
+deliveries. A task that kills its process is, after its retries.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from celery import Task, signals
+from kombu import Message
+from kombu.utils.json import dumps, loads
+from redis import Redis
+
+from {{ cookiecutter.project_slug }}.celery_app import app
+
+KEY = "{{ cookiecutter.project_slug }}:dead_letters"
+"""The hash, in the broker's database: a task's id to what it takes to send it again."""
+
+
+@contextmanager
+def broker() -> Iterator[Redis | None]:
+    """The broker's Redis; None where a test has another broker."""
+    with app.connection_for_write() as connection:
+        channel: Any = connection.default_channel
+        yield channel.client if connection.transport.driver_type == "redis" else None
+
+
+@signals.task_failure.connect
+def keep_failed(sender: Task[Any, Any], task_id: str, exception: Any, args: Any, kwargs: Any, **_: Any) -> None:
+    """Write down a task that failed for good."""
+    request = sender.request
+    # After a hard time limit we are outside of the task's process, and there is no request.
+    known = request.id == task_id
+    if known and request.is_eager:
+        return
+    queue = (request.delivery_info or {}).get("routing_key") if known else None
+    queue = queue or app.amqp.router.route({}, sender.name)["queue"].name
+    options = request.as_execution_options() if known else {"task_id": task_id}
+    _keep(task_id, sender.name, queue, args, kwargs, repr(exception), options)
+
+
+@signals.task_unknown.connect
+def keep_unknown(message: Message, name: str, id: str, exc: Any, **_: Any) -> None:
+    """Write down a task that this worker does not know, as after a deployment in the wrong order."""
+    args, kwargs, *_rest = message.payload
+    queue = (message.delivery_info or {})["routing_key"]
+    _keep(id, name, queue, args, kwargs, f"unknown task: {exc!r}", {"task_id": id})
+
+
+def _keep(task_id: str, task: str, queue: str, args: Any, kwargs: Any, reason: str, options: dict[str, Any]) -> None:
+    """Write down what it takes to send a task again."""
+    letter = {
+        "id": task_id,
+        "task": task,
+        "queue": queue,
+        "args": args,
+        "kwargs": kwargs,
+        "reason": reason,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "options": options,
+    }
+    with broker() as redis:
+        if redis is not None:
+            redis.hset(KEY, task_id, dumps(letter))
+
+
+def read() -> list[dict[str, Any]]:
+    """All dead letters, the oldest first."""
+    with broker() as redis:
+        kept: list[Any] = redis.hvals(KEY) if redis is not None else []
+    return sorted((loads(letter) for letter in kept), key=lambda letter: str(letter["at"]))
+
+
+def requeue(ids: Collection[str]) -> int:
+    """Send these to their queues again; how many there were."""
+    letters = [letter for letter in read() if letter["id"] in ids]
+    for letter in letters:
+        again = {"retries": 0, "expires": None, "queue": letter["queue"]}
+        app.send_task(letter["task"], letter["args"], letter["kwargs"], **letter["options"] | again)
+        purge([letter["id"]])
+    return len(letters)
+
+
+def purge(ids: Collection[str]) -> int:
+    """Throw these away; how many there were."""
+    with broker() as redis:
+        return int(redis.hdel(KEY, *ids)) if redis is not None and ids else 0

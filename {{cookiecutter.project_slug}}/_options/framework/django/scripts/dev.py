@@ -1,0 +1,40 @@
+"""Run the web site, and one worker for all queues; both restart when a source file changes.
+
+The broker is the one of `CELERY_BROKER_URL`, else an embedded one; the database is the one of `DATABASE_URL`, else the
+file `db.sqlite3`. To log in, make an account first: `uv run python manage.py createsuperuser`.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import watchfiles
+
+from embedded import MANAGE, embedded_broker, migrate
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKER = "celery -A {{ cookiecutter.project_slug }}.celery_app worker --loglevel INFO --concurrency 2 -E{{ plan().dev_worker_options }}"
+
+
+def main() -> None:
+    """Run until Ctrl+C."""
+    os.environ.setdefault("DATABASE_URL", f"sqlite:///{ROOT / 'db.sqlite3'}")
+    with ExitStack() as stack:
+        if os.environ.get("CELERY_BROKER_URL"):
+            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ cookiecutter.project_slug }}.settings.development")
+            migrate(os.environ)
+        else:
+            os.environ.update(stack.enter_context(embedded_broker(os.environ["DATABASE_URL"])))
+            print(f"An embedded broker listens at {os.environ['CELERY_BROKER_URL']} while this runs.")
+        web = stack.enter_context(subprocess.Popen([sys.executable, MANAGE, "runserver"]))
+        stack.callback(web.terminate)
+        scratch = stack.enter_context(tempfile.TemporaryDirectory())
+        os.chdir(scratch)  # where beat keeps its state
+        watchfiles.run_process(ROOT / "src", target=WORKER, target_type="command")
+
+
+if __name__ == "__main__":
+    main()
