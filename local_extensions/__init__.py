@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cookiecutter.exceptions import FailedHookException
-from jinja2 import pass_context
+from jinja2 import FileSystemBytecodeCache, pass_context
 from jinja2.ext import Extension
 
 from local_extensions import text
@@ -20,6 +20,8 @@ from local_extensions.plan import Plan, make_plan
 from local_extensions.queues import last_queue
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jinja2 import Environment
     from jinja2.runtime import Context
 
@@ -82,8 +84,23 @@ def root_folder(context: Context) -> str:
     Raises:
         FailedHookException: the answers have mistakes. They come from a replay file, for which `__check` is not asked.
     """
-    all_answered = "_template" in context["cookiecutter"]
-    return plan(context).slug if all_answered else ROOT_FOLDER  # else it is an answer of just this text
+    cookiecutter: dict[str, Any] = context["cookiecutter"]
+    if "_template" not in cookiecutter:
+        return ROOT_FOLDER  # not all is answered yet: it is an answer of just this text
+    chosen = plan(context)
+    # The hook deletes these folders. To render them first took as long as all the rest.
+    cookiecutter["_copy_without_render"] = unused_folders(chosen.options)
+    return chosen.slug
+
+
+def unused_folders(options: Mapping[str, str]) -> list[str]:
+    """The option folders of answers that are not chosen, as patterns for Cookiecutter's `_copy_without_render`."""
+    project = Path(__file__).parents[1] / ROOT_FOLDER
+    return [
+        str(folder.relative_to(project))
+        for folder in project.glob("**/_options/*/*")
+        if options[folder.parent.name] not in folder.name.split("+")
+    ]
 
 
 @lru_cache(maxsize=1)
@@ -103,6 +120,8 @@ class PlanExtension(Extension):
         super().__init__(environment)
         environment.globals.update(plan=plan, check=check, root_folder=root_folder, text=rendered)
         environment.filters.update(FILTERS)
+        # Half of a bake would be Jinja compiling the files; it needs to once for each version of a file.
+        environment.bytecode_cache = FileSystemBytecodeCache()
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
         """Let an answer be text, as it is for who types it in: with --no-input, Cookiecutter would run its `{{ }}`."""

@@ -62,8 +62,8 @@ class Variable:
         local: what development and the tests use.
         default: what it is where it is not set; without one it is required.
         at_least: characters that it must have.
-        pattern: a regular expression that it must match.
         optional: whether nothing has to be said, and "" is right.
+        pattern: a regular expression that it must match.
     """
 
     name: str
@@ -73,8 +73,8 @@ class Variable:
     local: str = ""
     default: str | None = None
     at_least: int = 0
-    pattern: str = ""
     optional: bool = False
+    pattern: str = ""
 
     @property
     def needed(self) -> str:
@@ -87,10 +87,10 @@ class Variable:
         lines = [] if self.default is None else [f"default={string(self.default)}"]
         if self.at_least:
             lines.append(f"min_length={self.at_least}")
-        if self.pattern:
-            lines.append(f"pattern={string(self.pattern)}")
         if self.default is not None and len(lines) > 1:
             lines.append("validate_default=False")
+        if self.pattern:
+            lines.append(f"pattern={string(self.pattern)}")
         return "".join(f"        {line},\n" for line in lines)
 
 

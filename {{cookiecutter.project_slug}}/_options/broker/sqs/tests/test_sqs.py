@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 from kombu import Connection
 
-from {{ cookiecutter.project_slug }} import sqs
+from {{ cookiecutter.project_slug }} import sqs, sqs_transport
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.queues import QueueName
 
@@ -49,10 +49,41 @@ def test_what_is_due_now_is_not_delayed() -> None:
 
 
 @pytest.fixture
-def channel() -> Iterator[Any]:
-    """A channel of the transport that production uses; nothing here sends a request."""
-    with Connection("sqs://", transport_options=app.conf.broker_transport_options) as connection:
-        yield connection.channel()
+def length(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Takes the place of the request for the length of a queue; nothing here sends one."""
+    ask = Mock(return_value=0)
+    monkeypatch.setattr(sqs_transport.Channel, "_size", ask)
+    return ask
+
+
+@pytest.fixture
+def connection() -> Iterator[Connection]:
+    """A connection with the transport and the options of production."""
+    with Connection("sqs://", transport_options=app.conf.broker_transport_options) as made:
+        yield made
+
+
+def test_who_publishes_tries_again_until_sqs_answers(connection: Connection, length: Mock) -> None:
+    length.side_effect = [ConnectionError(), ConnectionError(), 0]
+    connection.ensure_connection(max_retries=3, interval_start=0, interval_step=0)
+    assert length.call_count == 3
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_failure_of_sqs_is_an_outage(connection: Connection, status: int) -> None:
+    with pytest.raises(connection.recoverable_connection_errors):
+        sqs_transport.take_for_outage(Mock(status_code=status))
+
+
+@pytest.mark.parametrize("status", [200, 400, 403])
+def test_a_mistake_of_ours_is_none(status: int) -> None:
+    sqs_transport.take_for_outage(Mock(status_code=status))
+
+
+@pytest.fixture
+def channel(connection: Connection, length: Mock) -> Any:
+    """A channel of that connection."""
+    return connection.channel()
 
 
 def test_no_answer_is_no_message_and_the_next_question_waits_a_moment(channel: Any) -> None:
@@ -64,9 +95,7 @@ def test_no_answer_is_no_message_and_the_next_question_waits_a_moment(channel: A
 
 
 def test_a_request_ends_when_its_time_is_over() -> None:
-    from {{ cookiecutter.project_slug }}.sqs_transport import limit_time
-
     curl = Mock()
-    limit_time(curl)
+    sqs_transport.limit_time(curl)
     limits = {call.args[0]: call.args[1] for call in curl.setopt.call_args_list}
     assert limits[curl.TIMEOUT] > app.conf.broker_transport_options["wait_time_seconds"]
