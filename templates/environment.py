@@ -54,7 +54,7 @@ class Environment(BaseSettings):
         examples=["production"],
         description="The environment's name in Sentry.",
     )
-    alert_webhook_url: Annotated[str, AfterValidator(Scheme("http", "https", ""))] = Field(
+    alert_webhook_url: Annotated[str, scheme("http", "https", "")] = Field(
         default="",
         examples=["https://hooks.example.com/services/key"],
         description="Where failures of critical tasks are posted; empty: they are only logged.",
