@@ -67,7 +67,12 @@ def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pyte
 
 
 @pytest.fixture(scope="module")
-def variables(project: BakedProject, request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
+def variables(
+    project: BakedProject,
+    request: pytest.FixtureRequest,
+    environment: Environment,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[], dict[str, str]]:
     """Call it for the variables that name this variant's servers; each call names empty databases and queues."""
     redis: Redis = request.getfixturevalue("redis")
 
@@ -78,6 +83,11 @@ def variables(project: BakedProject, request: pytest.FixtureRequest) -> Callable
             named["CELERY_BROKER_URL"] = rabbitmq.new_vhost()
         if project.answers["result_backend"] == "redis":
             named["CELERY_RESULT_BACKEND"] = redis.new_database()
+        if project.answers["framework"] == "django":
+            database = tmp_path_factory.mktemp("database") / "db.sqlite3"
+            named["DJANGO_SETTINGS_MODULE"] = "live_check.settings.development"
+            named["DATABASE_URL"] = f"sqlite:///{database}"
+            project.run("python", "manage.py", "migrate", "--no-input", environment=environment, variables=named)
         return named
 
     return name_servers

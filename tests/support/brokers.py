@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support.processes import Process, free_port, wait_for_port
+from tests.support.processes import Process, at_the_end, free_port, wait_for_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,13 +84,16 @@ def private_rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
         "ERL_EPMD_ADDRESS": "127.0.0.1",
     }
     env = {name: value for name, value in os.environ.items() if not name.startswith("RABBITMQ_")} | variables
-    try:
-        with Process([str(programs / "rabbitmq-server")], cwd=folder, env=env, name="rabbitmq-server") as server:
-            server.wait_for_line("Server startup complete", 60)
-            yield RabbitMQ(port, programs, env)
-    finally:
-        # Erlang's port mapper leaves the session of the server that started it.
-        subprocess.run(["epmd", "-port", str(mapper_port), "-kill"], env=env, capture_output=True, check=False)
+    # Erlang's port mapper leaves the session of the server that started it, and refuses to end while it knows a server.
+    end_mapper = (
+        f"for _ in 1 2 3 4 5 6 7 8 9; do epmd -port {mapper_port} -kill | grep -q Killed && break; sleep 0.2; done"
+    )
+    with (
+        at_the_end("sh", "-c", end_mapper, env=env),
+        Process([str(programs / "rabbitmq-server")], cwd=folder, env=env, name="rabbitmq-server") as server,
+    ):
+        server.wait_for_line("Server startup complete", 60)
+        yield RabbitMQ(port, programs, env)
 
 
 class Redis:

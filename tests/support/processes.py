@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
@@ -12,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -41,6 +40,26 @@ def wait_for_port(port: int, process: subprocess.Popen[str], timeout: float) -> 
     raise AssertionError(f"nothing listened on {port} within {timeout} s")
 
 
+@contextlib.contextmanager
+def at_the_end(*command: str, env: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Run a command when this block ends, or when this process dies, even by SIGKILL; its exit status is ignored.
+
+    Tests start servers and workers in sessions of their own, which nobody else would end.
+    """
+    # The shell reads until the other side of the pipe is closed, which the kernel does for the dead.
+    program = ["sh", "-c", 'read -r _; "$@"', "at_the_end", *command]
+    with subprocess.Popen(
+        program,
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ):
+        # Popen's own end of the block closes the pipe and waits for the shell.
+        yield
+
+
 class Process:
     """A running program whose output lines can be waited for. Use it in a `with` block, which ends it."""
 
@@ -61,6 +80,9 @@ class Process:
             errors="replace",
             start_new_session=True,
         )
+        # The group has its first process' id, and no other group gets it while any of its processes lives.
+        self._end = contextlib.ExitStack()
+        self._end.enter_context(at_the_end("kill", "-s", "KILL", "--", f"-{self.popen.pid}"))
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -129,8 +151,6 @@ class Process:
 
     def kill(self) -> None:
         """End it and its children now; no error if they have ended."""
-        with contextlib.suppress(ProcessLookupError):
-            # The group has its first process' id, and no other group gets it while any of its processes lives.
-            os.killpg(self.popen.pid, signal.SIGKILL)
+        self._end.close()
         self.popen.wait(10)
         self._reader.join(10)
