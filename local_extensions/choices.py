@@ -186,7 +186,7 @@ class Broker(Choice):
         queue_code: the code that declares the queue `name`.
         waits: for the README: what the broker does after a limit, that attribute of `Limits`, where it is set.
         imports: the code of the modules that a worker imports.
-        dead_letters: for the README: where tasks are kept that failed for good, "" for nowhere.
+        dead_letters: for the README: how tasks are kept that failed for good.
         impatience: its transport options in a process that answers HTTP requests, where nobody waits for long.
         variables: its environment variables, beside the URL.
         config_imports: what celeryconfig.py imports for it.
@@ -473,6 +473,9 @@ BROKERS = (
         events=False,
         worker_options={"prefork": "", "threads": "", "gevent": ""},
         waits=(("SQS hands out a lost worker's task again after", "visibility_timeout", "deploy/aws/queues.yaml"),),
+        imports='("{slug}.dead_letter_store", *TASK_MODULES)',
+        dead_letters="its worker sends it to `<queue>-DLQ`, where SQS also moves what was delivered ten times and never\n"
+        "acknowledged",
         impatience={
             "connect_retries_timeout": 1,
             "client-config": {"connect_timeout": 1, "read_timeout": 1, "retries": {"total_max_attempts": 1}},

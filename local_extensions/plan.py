@@ -430,7 +430,6 @@ class Plan:
     def readme_sections(self) -> tuple[str, ...]:
         """The sections of README.md, by their names in templates/readme/."""
         beat, change = (["beat.md"], "change-beat.md") if self.jobs else ([], "change-no-beat.md")
-        failures = ["failures.md"] if self.broker.dead_letters else []
         return (
             "start.md",
             "queues.md",
@@ -442,7 +441,7 @@ class Plan:
             change,
             "configure.md",
             "operate.md",
-            *failures,
+            "failures.md",
         )
 
     @property
