@@ -390,7 +390,9 @@ class Plan:
     def compose_depends_on(self) -> str:
         """What compose.yaml says of the servers that workers and beat wait for."""
         waits = "".join(f"    {service.name}: {{condition: service_healthy}}\n" for service in self.services)
-        waits += "".join(f"    {name}: {{condition: service_completed_successfully}}\n" for name in self.framework.first)
+        waits += "".join(
+            f"    {name}: {{condition: service_completed_successfully}}\n" for name in self.framework.first
+        )
         return f"  depends_on:\n{waits}\n" if waits else "\n"
 
     @property
