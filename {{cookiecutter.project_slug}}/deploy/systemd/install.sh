@@ -67,8 +67,7 @@ install_release() {
   # Reinstalled, or uv would take the same version from its cache although the source has changed.
   run env UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT="$release" UV_PYTHON_DOWNLOADS=never \
     "$uv" sync --quiet --project "$root" --python "$python" --locked --no-dev --no-editable --reinstall-package "$slug"
-{{ plan().framework.release.format(slug=plan().slug) -}}
-  [ "$dry_run" ] || runuser -u "$user" -- "$release/bin/celery" --version >/dev/null ||
+{{ plan().framework.release.format(slug=plan().slug) }}  [ "$dry_run" ] || runuser -u "$user" -- "$release/bin/celery" --version >/dev/null ||
     fail "the user $user cannot run $release/bin/celery: is its Python in a place that only root may read?"
   activate "$release"
   # Keep this release and the two before it.
