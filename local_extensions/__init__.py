@@ -71,7 +71,7 @@ def rendered(context: Context, *names: str, folder: str = "") -> str:
     """The files of `templates/`, or of a folder in it, with a blank line between two of them."""
     load, answers = context.environment.get_template, context.get_all()
     texts = (load(posixpath.join(folder, name)).render(answers) for name in names)
-    return "\n".join(texts).rstrip("\n")
+    return "\n\n".join(text.strip("\n") for text in texts)
 
 
 ROOT_FOLDER = "{{cookiecutter.project_slug}}"

@@ -115,6 +115,6 @@ def read_timezone(answers: Mapping[str, object], mistakes: Mistakes) -> str:
 def check_combination(answers: Mapping[str, str], mistakes: Mistakes) -> None:
     """Note every combination of answers that does not work."""
     for refused in UNSUPPORTED:
-        if all(answers[question] == answer for question, answer in refused.answers.items()):
+        if refused.refuses(answers):
             question, answer = next(iter(refused.answers.items()))
             mistakes.add(question, answer, refused.why, refused.instead)

@@ -13,16 +13,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Service:
-    """A server that the project talks to: its name in Compose, its image, and its port."""
+    """A server that the project talks to: its name in Compose, its image, its port, and its systemd unit."""
 
     name: str
     image: str
     port: int
+    unit: str
 
 
-REDIS = Service("redis", "redis:8-alpine", 6379)
-RABBITMQ = Service("rabbitmq", "rabbitmq:4-management-alpine", 5672)
-POSTGRES = Service("postgres", "postgres:18-alpine", 5432)
+REDIS = Service("redis", "redis:8-alpine", 6379, "redis-server.service")
+RABBITMQ = Service("rabbitmq", "rabbitmq:4-management-alpine", 5672, "rabbitmq-server.service")
+POSTGRES = Service("postgres", "postgres:18-alpine", 5432, "postgresql.service")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Url:
         schemes: the schemes that it may have; the in-memory one of the tests included.
         example: what somebody with a server on this machine writes.
         demo: the path of the database in the demonstration's embedded Valkey; "" if it is not there.
-        test: what the tests use where no server is named.
+        test: what the tests use where no server is named; `{folder}` is a temporary folder of theirs.
         sample: what .env.example says, where `{slug}` is the project's.
     """
 
@@ -45,7 +46,7 @@ class Url:
     example: str
     demo: str
     test: str
-    sample: str = ""
+    sample: str
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,13 @@ class Variable:
         name: the variable's name.
         description: a sentence for its reader.
         example: what somebody might write.
-        sample: what .env.example says; where it is "" and the name ends in `_KEY`, `make up` writes a random one.
+        sample: what .env.example says, where `{prefix}` is that of the queues' names on SQS; where it is "" and the
+            name ends in `_KEY`, `make up` writes a random one.
         local: what development and the tests use.
         default: what it is where it is not set; without one it is required.
         at_least: characters that it must have.
         optional: whether nothing has to be said, and "" is right.
+        pattern: a regular expression that it must match.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Variable:
     default: str | None = None
     at_least: int = 0
     optional: bool = False
+    pattern: str = ""
 
     @property
     def needed(self) -> str:
@@ -83,8 +87,10 @@ class Variable:
         lines = [] if self.default is None else [f"default={string(self.default)}"]
         if self.at_least:
             lines.append(f"min_length={self.at_least}")
-        if len(lines) > 1:
+        if self.default is not None and len(lines) > 1:
             lines.append("validate_default=False")
+        if self.pattern:
+            lines.append(f"pattern={string(self.pattern)}")
         return "".join(f"        {line},\n" for line in lines)
 
 
@@ -111,6 +117,7 @@ class Framework(Choice):
         dev_packages: requirements that working on it adds.
         web: whether it serves HTTP, so that tasks come in that way.
         services: its services in Compose, by their names in templates/compose/.
+        first: those of them that end before the others start.
         sections: its sections of README.md, by their names in templates/readme/.
         places: for AGENTS.md: what is where, `{slug}` being the project's.
         service: its database's server.
@@ -140,6 +147,7 @@ class Framework(Choice):
     dev_packages: tuple[str, ...] = ()
     web: bool = False
     services: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
     places: tuple[tuple[str, str], ...] = ()
     service: Service | None = None
@@ -172,19 +180,25 @@ class Broker(Choice):
         service: its server.
         url: its environment variable.
         packages: requirements that it adds.
+        events: whether it can broadcast, which events, remote control and so Flower need.
         worker_options: options of the workers of a pool, in place of -E (send events, for Flower and the exporters).
         queue_import: where the class or function comes from that declares a queue.
         queue_code: the code that declares the queue `name`.
         waits: for the README: what the broker does after a limit, that attribute of `Limits`, where it is set.
         imports: the code of the modules that a worker imports.
-        dead_letters: for the README: where tasks are kept that failed for good, "" for nowhere.
+        dead_letters: for the README: how tasks are kept that failed for good.
         impatience: its transport options in a process that answers HTTP requests, where nobody waits for long.
+        variables: its environment variables, beside the URL.
+        config_imports: what celeryconfig.py imports for it.
+        sections: its sections of README.md, by their names in templates/readme/.
+        most_queues: how many queues it takes.
     """
 
     extra: str
-    service: Service
+    service: Service | None
     url: Url
     packages: tuple[str, ...] = ()
+    events: bool = True
     worker_options: Mapping[str, str] = field(default_factory=dict)
     queue_import: str = "from kombu import Queue"
     queue_code: str = "Queue(name.value, routing_key=name.value)"
@@ -192,6 +206,10 @@ class Broker(Choice):
     imports: str = "TASK_MODULES"
     dead_letters: str = ""
     impatience: Mapping[str, Any] = field(default_factory=dict)
+    variables: tuple[Variable, ...] = ()
+    config_imports: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    most_queues: int | None = None
 
 
 @dataclass(frozen=True)
@@ -206,6 +224,7 @@ class ResultBackend(Choice):
         apps: Django's apps that it adds.
         settings: the text of its settings in templates/celeryconfig/, if that is not its own name.
         impatience: Celery settings for it in a process that answers HTTP requests, where nobody waits for long.
+        sections: its sections of README.md, by their names in templates/readme/.
     """
 
     extra: str = ""
@@ -215,6 +234,7 @@ class ResultBackend(Choice):
     apps: tuple[str, ...] = ()
     settings: str = ""
     impatience: Mapping[str, Any] = field(default_factory=dict)
+    sections: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -222,16 +242,31 @@ class Scheduler(Choice):
     """Where beat's schedule is kept.
 
     Attributes:
+        beats: how many beats may run, as a sentence.
         extra: Celery's extra for it, "" for none.
+        options: of beat's command, with a blank before them, where `{folder}` is a folder of its own.
+        keeps: what beat keeps in that folder, as a sentence; "" for nothing.
+        service: its server.
+        url: its environment variable.
         packages: requirements that it adds.
         apps: Django's apps that it adds, where `{slug}` is the project's.
         untyped: modules without types that it adds.
     """
 
+    beats: str
     extra: str = ""
+    options: str = ""
+    keeps: str = ""
+    service: Service | None = None
+    url: Url | None = None
     packages: tuple[str, ...] = ()
     apps: tuple[str, ...] = ()
     untyped: tuple[str, ...] = ()
+
+    @property
+    def state_comment(self) -> str:
+        """A comment on what it keeps, "" if there is nothing."""
+        return f"# {self.keeps}\n" if self.keeps else ""
 
 
 @dataclass(frozen=True)
@@ -356,6 +391,7 @@ FRAMEWORKS = (
         },
         web=True,
         services=("migrate", "web"),
+        first=("migrate",),
         sections=("django.md",),
         places=(
             ("the settings, a module for each environment", "`src/{slug}/settings/`"),
@@ -389,6 +425,7 @@ BROKERS = (
             example="redis://localhost:6379/0",
             demo="/0",
             test="memory://",
+            sample="redis://:${{REDIS_PASSWORD}}@redis:6379/0",
         ),
         packages=(HIREDIS,),
         waits=(("Redis hands out a lost worker's task again after", "visibility_timeout", "celeryconfig.py"),),
@@ -408,6 +445,7 @@ BROKERS = (
             example="amqp://user:password@localhost:5672//",
             demo="/0",
             test="memory://",
+            sample="amqp://{slug}:${{RABBITMQ_PASSWORD}}@rabbitmq:5672//",
         ),
         # Greenlets that send events, and wait for the broker to confirm them, wait for each other for ever.
         worker_options={"gevent": "--without-heartbeat"},
@@ -418,6 +456,52 @@ BROKERS = (
         ),
         dead_letters="RabbitMQ moves it to the queue `dead_letters`",
         impatience={"connect_retries_timeout": 1, "read_timeout": 1, "write_timeout": 1},
+    ),
+    Broker(
+        "sqs",
+        "Amazon SQS",
+        extra="sqs",
+        service=None,
+        url=Url(
+            "CELERY_BROKER_URL",
+            "The broker: Amazon SQS, with the credentials that AWS's own tools would find.",
+            schemes=("sqs", "memory", "redis"),
+            example="sqs://",
+            demo="/0",
+            test="memory://",
+            sample="sqs://",
+        ),
+        events=False,
+        worker_options={"prefork": "", "threads": "", "gevent": ""},
+        waits=(("SQS hands out a lost worker's task again after", "visibility_timeout", "deploy/aws/queues.yaml"),),
+        imports='("{slug}.dead_letter_store", *TASK_MODULES)',
+        dead_letters="its worker sends it to `<queue>-DLQ`, where SQS also moves what was delivered ten times and never\n"
+        "acknowledged",
+        impatience={
+            "connect_retries_timeout": 1,
+            "client-config": {"connect_timeout": 1, "read_timeout": 1, "retries": {"total_max_attempts": 1}},
+        },
+        variables=(
+            Variable(
+                "AWS_REGION",
+                "The region of the queues.",
+                example="eu-west-1",
+                sample="eu-west-1",
+                local="eu-west-1",
+                pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$",
+            ),
+            Variable(
+                "SQS_QUEUE_URL_PREFIX",
+                "What the URLs of all queues begin with; a queue's name follows.",
+                example="https://sqs.eu-west-1.amazonaws.com/123456789012/mail-room-",
+                sample="https://sqs.eu-west-1.amazonaws.com/CHANGE_ME/{prefix}",
+                local="https://sqs.eu-west-1.amazonaws.com/123456789012/local-",
+                pattern=r"^https?://[^/]+/[0-9]{12}/[A-Za-z0-9_-]*$",
+            ),
+        ),
+        config_imports=("from {slug}.sqs import predefined_queues",),
+        sections=("sqs.md",),
+        most_queues=45,  # a policy names them all, and takes 6144 characters
     ),
 )
 
@@ -434,6 +518,7 @@ RESULT_BACKENDS = (
             example="redis://localhost:6379/1",
             demo="/1",
             test="cache+memory://",
+            sample="redis://:${{REDIS_PASSWORD}}@redis:6379/1",
         ),
         packages=(HIREDIS,),
         impatience={
@@ -442,15 +527,57 @@ RESULT_BACKENDS = (
             "result_backend_transport_options": {"retry_policy": {"timeout": 1}},
         },
     ),
-    ResultBackend("database", "PostgreSQL"),
+    ResultBackend(
+        "database",
+        "PostgreSQL",
+        extra="sqlalchemy",
+        service=POSTGRES,
+        url=Url(
+            "CELERY_RESULT_BACKEND",
+            "Where results are kept: a PostgreSQL.",
+            schemes=("db+postgresql+psycopg", "db+sqlite", "redis"),
+            example="db+postgresql+psycopg://user:password@localhost:5432/name?connect_timeout=5",
+            demo="/1",
+            test="db+sqlite:///{folder}/results.sqlite",
+            sample="db+postgresql+psycopg://{slug}:${{POSTGRES_PASSWORD}}@postgres:5432/{slug}?connect_timeout=5",
+        ),
+        packages=("psycopg[binary]>=3.3",),
+        impatience={"result_backend_max_retries": 0},
+        sections=("results-database.md",),
+    ),
     ResultBackend("none", "none"),
 )
 
 SCHEDULERS = (
-    Scheduler("file", "a file"),
+    Scheduler(
+        "file",
+        "a file",
+        beats="Exactly one beat must run, on all machines together: two would send every job twice.",
+        options=" -s {folder}/celerybeat-schedule",
+        keeps="When each job ran last, so that a restart neither skips nor repeats one.",
+    ),
+    Scheduler(
+        "redbeat",
+        "Redis, by RedBeat",
+        beats="Two or more beats may run, on one machine or on several: one sends, the others wait to take over.",
+        extra="redis",
+        service=REDIS,
+        url=Url(
+            "REDBEAT_REDIS_URL",
+            "Where beat keeps its schedule and its lock: a Redis or a Valkey.",
+            schemes=("redis", "rediss"),
+            example="redis://localhost:6379/2",
+            demo="/2",
+            test="redis://localhost:6379/2",
+            sample="redis://:${{REDIS_PASSWORD}}@redis:6379/2",
+        ),
+        packages=("celery-redbeat>=2.4.2,<2.5", HIREDIS),
+        untyped=("redbeat.*",),
+    ),
     Scheduler(
         "database",
         "Django's database",
+        beats="Exactly one beat must run, on all machines together: two would send every job twice.",
         extra="solar",  # the admin offers events of the sun
         packages=("django-celery-beat>=2.9",),
         apps=("django_celery_beat", "{slug}.periodic"),
@@ -477,11 +604,31 @@ PYTHONS = tuple(Choice(version, f"Python {version}") for version in ("3.13", "3.
 
 @dataclass(frozen=True)
 class Unsupported:
-    """Answers that do not work together, why, and what to choose instead."""
+    """Answers that do not work together, why, and what to choose instead.
+
+    Attributes:
+        answers: by question; the first is the one to change.
+        why: completes the sentence "'answer' ...".
+        instead: a right answer to that question.
+        longest_task: seconds; a task_time_limit up to this works with the answers.
+    """
 
     answers: Mapping[str, str]
     why: str
     instead: str
+    longest_task: int | None = None
+
+    def refuses(self, answers: Mapping[str, object]) -> bool:
+        """Whether it is about these answers."""
+        if any(answers.get(question) != answer for question, answer in self.answers.items()):
+            return False
+        return self.longest_task is None or int(str(answers.get("task_time_limit", 0))) > self.longest_task
+
+    @property
+    def example(self) -> dict[str, str]:
+        """Answers that it refuses."""
+        limit = {} if self.longest_task is None else {"task_time_limit": str(self.longest_task + 1)}
+        return {**self.answers, **limit}
 
 
 UNSUPPORTED: tuple[Unsupported, ...] = (
@@ -489,16 +636,14 @@ UNSUPPORTED: tuple[Unsupported, ...] = (
         Unsupported(
             {"beat_scheduler": "database", "framework": framework},
             "keeps the schedule where Django's admin edits it, and needs framework 'django'",
-            "file",
+            "redbeat",
         )
         for framework in ("none", "fastapi")
     ),
-    *(
-        Unsupported(
-            {"result_backend": "database", "framework": framework},
-            "keeps results in Django's database, and needs framework 'django'",
-            "redis",
-        )
-        for framework in ("none", "fastapi")
+    Unsupported(
+        {"broker": "sqs"},
+        "hides a message from other workers for 12 hours at most, so that task_time_limit is at most 42240 with it",
+        "rabbitmq",
+        longest_task=42240,  # Limits.visibility_timeout is then 12 hours
     ),
 )

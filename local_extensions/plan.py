@@ -19,7 +19,7 @@ from local_extensions.choices import (
     SCHEDULERS,
 )
 from local_extensions.errors import Mistakes
-from local_extensions.literals import exploded
+from local_extensions.literals import exploded, string
 from local_extensions.queues import parse_queues
 from local_extensions.requirements import dependencies, dev_dependencies
 from local_extensions.stubs import BeatJob, ping, preamble
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from local_extensions.beat import JobAnswer
-    from local_extensions.choices import Broker, Framework, ResultBackend, Scheduler, Service, Url
+    from local_extensions.choices import Broker, Framework, ResultBackend, Scheduler, Service, Url, Variable
     from local_extensions.queues import QueueAnswer
     from local_extensions.stubs import Task
 
@@ -138,7 +138,8 @@ class Plan:
     @property
     def services(self) -> tuple[Service, ...]:
         """The servers that the project needs, each once."""
-        wanted = (self.broker.service, self.result_backend.service, self.framework.service)
+        beat = self.scheduler.service if self.jobs else None
+        wanted = (self.broker.service, self.result_backend.service, beat, self.framework.service)
         return tuple(dict.fromkeys(service for service in wanted if service))
 
     @property
@@ -149,7 +150,13 @@ class Plan:
     @property
     def urls(self) -> tuple[Url, ...]:
         """The environment variables that say where the servers are."""
-        return tuple(url for url in (self.broker.url, self.result_backend.url, self.framework.url) if url)
+        beat = self.scheduler.url if self.jobs else None
+        return tuple(url for url in (self.broker.url, self.result_backend.url, beat, self.framework.url) if url)
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """The other environment variables that the answers bring."""
+        return (*self.framework.variables, *self.broker.variables)
 
     @property
     def config_texts(self) -> tuple[str, ...]:
@@ -157,7 +164,7 @@ class Plan:
         return (
             f"broker-{self.broker.name}.py",
             *("queues.py", "messages.py", "publishing.py", "tasks.py", "worker.py"),
-            "events.py",
+            *(["events.py"] if self.broker.events else []),
             f"results-{self.result_backend.settings or self.result_backend.name}.py",
             *(["examples.py"] if self.examples else []),
             *([f"beat-{self.scheduler.name}.py"] if self.jobs else []),
@@ -170,6 +177,7 @@ class Plan:
             f"from {self.slug}.queues import TASK_MODULES, TASK_QUEUES, TASK_ROUTES",
             *([f"from {self.slug}.schedule import BEAT_SCHEDULE"] if self.jobs else []),
             f"from {self.slug}.settings import env",
+            *(line.format(slug=self.slug) for line in self.broker.config_imports),
         )
 
     @property
@@ -267,9 +275,16 @@ class Plan:
         return {url.name: url.demo for url in self.urls if url.demo}
 
     @property
-    def test_urls(self) -> dict[str, str]:
-        """What the tests use for each variable that holds a server's URL."""
-        return {url.name: url.test for url in self.urls}
+    def test_urls(self) -> str:
+        """The code of a dict: what the tests use for each variable that holds a server's URL."""
+        items = (f"{string(url.name)}: {'f' if '{folder}' in url.test else ''}{string(url.test)}" for url in self.urls)
+        return exploded("{", list(items), "}", 0).replace("{folder}", "{FOLDER.name}")
+
+    @property
+    def test_folder(self) -> str:
+        """What conftest.py does for a folder of its own, if it needs one."""
+        needed = any("{folder}" in url.test for url in self.urls)
+        return "from tempfile import TemporaryDirectory\n\nFOLDER = TemporaryDirectory()" if needed else ""
 
     @property
     def local_values(self) -> dict[str, str]:
@@ -280,15 +295,50 @@ class Plan:
     @property
     def local_variables(self) -> dict[str, str]:
         """What development and the tests use for each variable that is not a server's URL."""
-        return {variable.name: variable.local for variable in self.framework.variables if variable.local}
+        return {variable.name: variable.local for variable in self.variables if variable.local}
+
+    @property
+    def demo_variables(self) -> str:
+        """Lines of a dict in embedded.py: what processes get beside the URLs of servers."""
+        required = {variable.name: variable.local for variable in self.broker.variables}
+        return "".join(f"            {string(name)}: {string(value)},\n" for name, value in required.items())
+
+    @property
+    def passwords(self) -> str:
+        """The beginning of .env.example, if there are servers with passwords."""
+        names = "".join(f"{service.name.upper()}_PASSWORD=\n" for service in self.services)
+        title = (
+            "# The passwords of the servers in compose.yaml: `make up` copies this file to .env and fills them in.\n"
+        )
+        return f"{title}{names}\n" if names else ""
 
     @property
     def environment_samples(self) -> tuple[str, ...]:
-        """What .env.example says of the framework's variables."""
-        url = self.framework.url
-        samples = [(url.description, url.name, url.sample.format(slug=self.slug))] if url else []
-        samples += [(variable.description, variable.name, variable.sample) for variable in self.framework.variables]
-        return tuple(f"# {description}\n{name}={value}" for description, name, value in samples)
+        """What .env.example says of the variables that the answers bring."""
+        names = {"slug": self.slug, "prefix": self.queue_prefix}
+        known: tuple[Url | Variable, ...] = (*self.urls, *self.variables)
+        return tuple(f"# {each.description}\n{each.name}={each.sample.format(**names)}" for each in known)
+
+    @property
+    def queue_prefix(self) -> str:
+        """What the names of all queues begin with on a broker that is shared: SQS."""
+        return self.slug.replace("_", "-")[: self.longest_prefix - 1].rstrip("-") + "-"
+
+    @property
+    def longest_prefix(self) -> int:
+        """Characters: SQS takes 80 for a queue's name, and a queue of dead letters has a suffix of 4."""
+        return 80 - 4 - max(len(queue.name) for queue in self.queues)
+
+    @property
+    def resources(self) -> dict[str, str]:
+        """The queues by a name that CloudFormation takes: that of `high-priority` is `HighPriority`."""
+        names: dict[str, str] = {}
+        for queue in self.queues:
+            name = "".join(word.capitalize() for word in queue.module.split("_"))
+            while name in names:  # a-1 and a1
+                name += "X"
+            names[name] = queue.name
+        return names
 
     @property
     def untyped(self) -> tuple[str, ...]:
@@ -331,10 +381,45 @@ class Plan:
         return tuple((what, where.format(slug=self.slug)) for what, where in self.framework.places)
 
     @property
-    def compose_services(self) -> tuple[str, ...]:
-        """The services beside the workers, by their names in templates/compose/."""
-        beat = ("beat",) if self.jobs else ()
-        return (*self.framework.services, *beat, *(service.name for service in self.services))
+    def compose_texts(self) -> tuple[str, ...]:
+        """The services of compose.yaml, by their names in templates/compose/."""
+        beat = (f"beat-{self.scheduler.name}",) if self.jobs else ()
+        names = ("workers", *self.framework.services, *beat, *(service.name for service in self.services))
+        return tuple(f"{name}.yaml" for name in names)
+
+    @property
+    def compose_depends_on(self) -> str:
+        """What compose.yaml says of the servers that workers and beat wait for."""
+        waits = "".join(f"    {service.name}: {{condition: service_healthy}}\n" for service in self.services)
+        waits += "".join(
+            f"    {name}: {{condition: service_completed_successfully}}\n" for name in self.framework.first
+        )
+        return f"  depends_on:\n{waits}\n" if waits else "\n"
+
+    @property
+    def compose_volumes(self) -> str:
+        """The end of compose.yaml: what outlives its containers."""
+        beat = ["beat"] if self.jobs and self.scheduler.keeps else []
+        names = [*beat, *(service.name for service in self.services)]
+        return "".join(("\n\nvolumes:", *(f"\n  {name}-data:" for name in names))) if names else ""
+
+    @property
+    def systemd_after(self) -> str:
+        """What the units start after."""
+        return " ".join(("network-online.target", *(service.unit for service in self.services)))
+
+    @property
+    def cleanup(self) -> str:
+        """A sentence for the README on expired results, where somebody has to delete them."""
+        if self.jobs:
+            return (
+                "Beat also sends `celery.backend_cleanup`, every day at 04:00 to the queue "
+                f"`{self.default_queue.name}`: it deletes what has expired."
+            )
+        return (
+            "There is no beat to delete what has expired: once a day, run\n"
+            f"`celery -A {self.slug}.celery_app call celery.backend_cleanup`."
+        )
 
     @property
     def api_command(self) -> str:
@@ -348,17 +433,18 @@ class Plan:
     def readme_sections(self) -> tuple[str, ...]:
         """The sections of README.md, by their names in templates/readme/."""
         beat, change = (["beat.md"], "change-beat.md") if self.jobs else ([], "change-no-beat.md")
-        failures = ["failures.md"] if self.broker.dead_letters else []
         return (
             "start.md",
             "queues.md",
             *beat,
+            *self.result_backend.sections,
+            *self.broker.sections,
             *self.framework.sections,
             "change.md",
             change,
             "configure.md",
             "operate.md",
-            *failures,
+            "failures.md",
         )
 
     @property
@@ -415,7 +501,10 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
         "license": licence.name,
         "python_version": python.name,
     }
-    reading.check_combination(options, mistakes)
+    reading.check_combination(options | {"task_time_limit": str(time_limit)}, mistakes)
+    if broker.most_queues and len(queue_answers) > broker.most_queues:
+        many = f"has {len(queue_answers)} queues, and {broker.most_queues} are the most with broker {broker.name!r}"
+        mistakes.add("queues", reading.read(answers, "queues"), many)
     mistakes.refuse()
 
     results = result_backend.name != "none"

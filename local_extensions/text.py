@@ -70,4 +70,5 @@ def code(text: str) -> str:
 
 def django_settings(code: str) -> str:
     """Celery's settings, `name = ...` at the start of a line, as Django has them: `CELERY_NAME = ...`."""
-    return re.sub(r"^([a-z]\w*)(?= = )", lambda match: f"CELERY_{match[0].upper()}", code, flags=re.MULTILINE)
+    code = re.sub(r"^([a-z]\w*)(?= = )", lambda match: f"CELERY_{match[0].upper()}", code, flags=re.MULTILINE)
+    return re.sub(r"^CELERY_(?=REDBEAT_)", "", code, flags=re.MULTILINE)  # RedBeat looks for its own names

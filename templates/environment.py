@@ -10,17 +10,15 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class Scheme:
-    """Checks that a URL begins with one of these schemes."""
+def scheme(*schemes: str) -> AfterValidator:
+    """A check that a URL begins with one of these schemes."""
 
-    def __init__(self, *schemes: str) -> None:
-        self.schemes = schemes
-
-    def __call__(self, url: str) -> str:
-        """The same URL; a ValueError if it begins otherwise."""
-        if urlsplit(url).scheme not in self.schemes:
-            raise ValueError(f"must begin with one of: {', '.join(f'{scheme}://' for scheme in self.schemes)}")
+    def check(url: str) -> str:
+        if urlsplit(url).scheme not in schemes:
+            raise ValueError(f"must begin with one of: {', '.join(f'{scheme}://' for scheme in schemes)}")
         return url
+
+    return AfterValidator(check)
 
 
 class Environment(BaseSettings):
@@ -29,12 +27,12 @@ class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
 
 {% for variable in plan().urls %}
-    {{ variable.name | lower }}: Annotated[str, AfterValidator(Scheme({{ variable.schemes | map("tojson") | join(", ") }}))] = Field(
+    {{ variable.name | lower }}: Annotated[str, scheme({{ variable.schemes | map("tojson") | join(", ") }})] = Field(
         examples=["{{ variable.example }}"],
         description="{{ variable.description }}",
     )
 {% endfor %}
-{% for variable in plan().framework.variables %}
+{% for variable in plan().variables %}
     {{ variable.name | lower }}: str = Field(
 {{ variable.checks }}        examples=["{{ variable.example }}"],
         description="{{ variable.description }}",
@@ -56,7 +54,7 @@ class Environment(BaseSettings):
         examples=["production"],
         description="The environment's name in Sentry.",
     )
-    alert_webhook_url: Annotated[str, AfterValidator(Scheme("http", "https", ""))] = Field(
+    alert_webhook_url: Annotated[str, scheme("http", "https", "")] = Field(
         default="",
         examples=["https://hooks.example.com/services/key"],
         description="Where failures of critical tasks are posted; empty: they are only logged.",

@@ -99,7 +99,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     ({"broker": "rabbitmq"}, {"deploy/rabbitmq/rabbitmq.conf", "src/{slug}/quorum.py"} | DEAD_LETTERS),
     ({"examples": True, "broker": "redis"}, EXAMPLES_ON_REDIS),
     ({"examples": True, "result_backend": "redis"}, EXAMPLES_ON_REDIS),
-    ({"result_backend": "redis"}, {"tests/test_results.py"}),
+    ({"results": True}, {"tests/test_results.py"}),
     (
         {"examples": True},
         {
@@ -116,7 +116,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         },
     ),
     (
-        {"examples": True, "result_backend": "redis"},
+        {"examples": True, "results": True},
         {
             "src/{slug}/examples/progress.py",
             "src/{slug}/examples/workflows.py",
@@ -149,7 +149,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         },
     ),
     (
-        {"framework": "fastapi", "result_backend": "redis"},
+        {"framework": "fastapi", "results": True},
         {
             "src/{slug}/stoppable_task.py",
             "src/{slug}/tracking.py",
@@ -158,12 +158,101 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         },
     ),
     (
-        {"framework": "fastapi", "result_backend": "redis", "examples": True},
+        {"framework": "fastapi", "results": True, "examples": True},
         {"src/{slug}/examples/stopping.py", "tests/examples/test_stopping.py"},
+    ),
+    (
+        {"framework": "django"},
+        {
+            "deploy/systemd/web.env",
+            "deploy/systemd/{slug}-migrate.service",
+            "deploy/systemd/{slug}-web.service",
+            "manage.py",
+            "src/{slug}/asgi.py",
+            "src/{slug}/readiness.py",
+            "src/{slug}/reports/__init__.py",
+            "src/{slug}/reports/admin.py",
+            "src/{slug}/reports/apps.py",
+            "src/{slug}/reports/migrations/0001_initial.py",
+            "src/{slug}/reports/migrations/__init__.py",
+            "src/{slug}/reports/models.py",
+            "src/{slug}/reports/tasks.py",
+            "src/{slug}/settings/__init__.py",
+            "src/{slug}/settings/base.py",
+            "src/{slug}/settings/celery.py",
+            "src/{slug}/settings/development.py",
+            "src/{slug}/settings/environment.py",
+            "src/{slug}/settings/production.py",
+            "src/{slug}/settings/test.py",
+            "src/{slug}/submissions.py",
+            "src/{slug}/urls.py",
+            "src/{slug}/web/__init__.py",
+            "src/{slug}/web/apps.py",
+            "src/{slug}/web/gunicorn.py",
+            "src/{slug}/web/health.py",
+            "src/{slug}/web/management/__init__.py",
+            "src/{slug}/web/management/commands/__init__.py",
+            "src/{slug}/web/management/commands/wait_for_database.py",
+            "src/{slug}/web/middleware.py",
+            "src/{slug}/web/migrations/0001_initial.py",
+            "src/{slug}/web/migrations/__init__.py",
+            "src/{slug}/web/models.py",
+            "src/{slug}/web/overview.py",
+            "src/{slug}/web/problems.py",
+            "src/{slug}/web/tasks.py",
+            "src/{slug}/web/urls.py",
+            "src/{slug}/web/views.py",
+            "src/{slug}/wsgi.py",
+            "tests/factories.py",
+            "tests/reports/__init__.py",
+            "tests/reports/test_reports.py",
+            "tests/test_django.py",
+            "tests/test_readiness.py",
+            "tests/test_submissions.py",
+            "tests/web/__init__.py",
+            "tests/web/conftest.py",
+            "tests/web/test_health.py",
+            "tests/web/test_middleware.py",
+            "tests/web/test_submission.py",
+        },
+    ),
+    (
+        {"framework": "django", "results": True},
+        {
+            "src/{slug}/stoppable_task.py",
+            "src/{slug}/tracking.py",
+            "tests/test_tracking.py",
+            "tests/web/test_tracking.py",
+        },
+    ),
+    (
+        {"framework": "django", "results": True, "examples": True},
+        {"src/{slug}/examples/stopping.py", "tests/examples/test_stopping.py"},
+    ),
+    ({"framework": "django", "result_backend": "database"}, {"conftest.py", "src/{slug}/results.py"}),
+    ({"framework": "django", "beat": True}, {"src/{slug}/web/schedule.py", "tests/web/test_schedule_view.py"}),
+    (
+        {"beat_scheduler": "database", "beat": True},
+        {
+            "src/{slug}/periodic/__init__.py",
+            "src/{slug}/periodic/apps.py",
+            "src/{slug}/periodic/management/__init__.py",
+            "src/{slug}/periodic/management/commands/__init__.py",
+            "src/{slug}/periodic/management/commands/sync_schedule.py",
+            "src/{slug}/periodic/migrations/0001_initial.py",
+            "src/{slug}/periodic/migrations/__init__.py",
+            "src/{slug}/periodic/models.py",
+            "src/{slug}/periodic/scheduler.py",
+            "src/{slug}/periodic/sync.py",
+            "tests/periodic/__init__.py",
+            "tests/periodic/test_sync.py",
+        },
     ),
     ({"ci": "github"}, {".github/workflows/ci.yml"}),
     ({"ci": "gitlab"}, {".gitlab-ci.yml"}),
 ]
+# What Django has in its folder of settings.
+NOT_IN_DJANGO = {"src/{slug}/celeryconfig.py", "src/{slug}/settings.py"}
 # What beat jobs add, to all or to those with an answer.
 FILES_OF_BEAT_AND_FASTAPI = {"src/{slug}/api/schedule.py", "tests/api/test_schedule.py"}
 FILES_OF_BEAT = {"deploy/systemd/{slug}-beat.service", "src/{slug}/schedule.py", "tests/test_schedule.py"}
@@ -207,7 +296,11 @@ def test_few_variants_have_every_answer_and_every_shape() -> None:
 
 
 def answer(project: BakedProject, question: str) -> str | bool:
-    """What was answered, or the default."""
+    """What was answered, or the default; or what follows from answers."""
+    if question == "beat":
+        return bool(answer(project, "beat_jobs"))
+    if question == "results":
+        return answer(project, "result_backend") != "none"
     if question in project.answers:
         return project.answers[question]
     default: str | bool = choices()[question][0] if question in choices() else questions()[question]
@@ -225,7 +318,9 @@ def expected_files(project: BakedProject) -> set[str]:
     for answers, files in FILES_OF_ANSWERS:
         if all(answer(project, question) == chosen for question, chosen in answers.items()):
             names |= files
-    if answer(project, "beat_jobs"):
+    if answer(project, "framework") == "django":
+        names -= NOT_IN_DJANGO
+    if answer(project, "beat"):
         names |= FILES_OF_BEAT
         if answer(project, "framework") == "fastapi":
             names |= FILES_OF_BEAT_AND_FASTAPI

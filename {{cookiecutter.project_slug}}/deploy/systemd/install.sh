@@ -67,8 +67,7 @@ install_release() {
   # Reinstalled, or uv would take the same version from its cache although the source has changed.
   run env UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT="$release" UV_PYTHON_DOWNLOADS=never \
     "$uv" sync --quiet --project "$root" --python "$python" --locked --no-dev --no-editable --reinstall-package "$slug"
-{{ plan().framework.release.format(slug=plan().slug) -}}
-  [ "$dry_run" ] || runuser -u "$user" -- "$release/bin/celery" --version >/dev/null ||
+{{ plan().framework.release.format(slug=plan().slug) }}  [ "$dry_run" ] || runuser -u "$user" -- "$release/bin/celery" --version >/dev/null ||
     fail "the user $user cannot run $release/bin/celery: is its Python in a place that only root may read?"
   activate "$release"
   # Keep this release and the two before it.
@@ -88,7 +87,7 @@ install_settings() {
   if [ ! -e "$etc/environment" ]; then
     # What .env.example says, without Compose's passwords and for servers on this machine.
     random=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
-    environment=$(sed -e '1,/^$/d' -e 's/\${[A-Z]*_PASSWORD}@[a-z]*:/CHANGE_ME@localhost:/' \
+    environment=$(sed -e '/^# The passwords/,/^$/d' -e 's/\${[A-Z]*_PASSWORD}@[a-z]*:/CHANGE_ME@localhost:/' \
       -e "s/_KEY=\$/_KEY=$random/" "$root/.env.example")
     if [ "$dry_run" ]; then
       echo "+ write $etc/environment"

@@ -31,7 +31,7 @@ def embedded_broker(database_url: str | None = None) -> Iterator[dict[str, str]]
             **{name: server.connection_url + database for name, database in DATABASES.items()},
             "DATABASE_URL": database_url or f"sqlite:///{folder}/db.sqlite3",
             "DJANGO_SETTINGS_MODULE": "{{ cookiecutter.project_slug }}.settings.development",
-            "LOG_FORMAT": "console",
+{{ plan().demo_variables }}            "LOG_FORMAT": "console",
         }
         migrate(environment)
         logging.getLogger("kombu").setLevel(logging.WARNING)  # Django's settings show it from INFO on

@@ -7,7 +7,7 @@ that `DATABASE_URL` names, if it does, the tests make one of their own.
 
 import os
 
-URLS = {{ plan().test_urls | python(used=7) }}
+URLS = {{ plan().test_urls }}
 VARIABLES = {{ plan().test_variables | python(used=12) }}
 ENVIRONMENT = VARIABLES | {name: os.environ.get(name.replace("CELERY_", "TEST_"), url) for name, url in URLS.items()}
 os.environ.update(ENVIRONMENT)  # before the import of the settings

@@ -72,7 +72,10 @@ def test_arguments_that_do_not_fit_are_named(arguments: Any, fields: list[str] |
     assert len(refused.value.errors) <= submissions.MOST_ERRORS
 
 
-@pytest.mark.parametrize("task", ["celery.backend_cleanup", "sample", "", "{{ cookiecutter.project_slug }}.celery_app.app"])
+@pytest.mark.parametrize(
+    "task",
+    ["celery.backend_cleanup", "sample", "", "{{ cookiecutter.project_slug }}.celery_app.app"],
+)
 def test_a_task_that_is_not_listed_does_not_get_in(task: str) -> None:
     with pytest.raises(InvalidError, match=r"^task: is not one of the tasks"):
         read({}, task)

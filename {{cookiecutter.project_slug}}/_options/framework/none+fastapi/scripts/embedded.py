@@ -19,5 +19,5 @@ def embedded_broker() -> Iterator[dict[str, str]]:
         yield {
             **os.environ,
             **{name: server.connection_url + database for name, database in DATABASES.items()},
-            "LOG_FORMAT": "console",
+{{ plan().demo_variables }}            "LOG_FORMAT": "console",
         }

@@ -5,8 +5,8 @@ one, name it: `TEST_BROKER_URL={{ plan().broker.url.example }} make test`. Its q
 """
 
 import os
-
-URLS = {{ plan().test_urls | python }}
+{{ plan().test_folder }}
+URLS = {{ plan().test_urls }}
 VARIABLES = {{ plan().test_variables | python }}
 ENVIRONMENT = VARIABLES | {name: os.environ.get(name.replace("CELERY_", "TEST_"), url) for name, url in URLS.items()}
 os.environ.update(ENVIRONMENT)  # before the import of the settings

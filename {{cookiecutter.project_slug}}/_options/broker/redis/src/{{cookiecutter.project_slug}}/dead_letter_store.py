@@ -7,7 +7,6 @@ deliveries. A task that kills its process is, after its retries.
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from celery import Task, signals
@@ -15,6 +14,7 @@ from kombu import Message
 from kombu.utils.json import dumps, loads
 from redis import Redis
 
+from {{ cookiecutter.project_slug }} import failed_tasks
 from {{ cookiecutter.project_slug }}.celery_app import app
 
 KEY = "{{ cookiecutter.project_slug }}:dead_letters"
@@ -32,15 +32,8 @@ def broker() -> Iterator[Redis | None]:
 @signals.task_failure.connect
 def keep_failed(sender: Task[Any, Any], task_id: str, exception: Any, args: Any, kwargs: Any, **_: Any) -> None:
     """Write down a task that failed for good."""
-    request = sender.request
-    # After a hard time limit we are outside of the task's process, and there is no request.
-    known = request.id == task_id
-    if known and request.is_eager:
-        return
-    queue = (request.delivery_info or {}).get("routing_key") if known else None
-    queue = queue or app.amqp.router.route({}, sender.name)["queue"].name
-    options = request.as_execution_options() if known else {"task_id": task_id}
-    _keep(task_id, sender.name, queue, args, kwargs, repr(exception), options)
+    if letter := failed_tasks.letter_of(sender, task_id, exception, args, kwargs):
+        _keep(letter)
 
 
 @signals.task_unknown.connect
@@ -48,24 +41,13 @@ def keep_unknown(message: Message, name: str, id: str, exc: Any, **_: Any) -> No
     """Write down a task that this worker does not know, as after a deployment in the wrong order."""
     args, kwargs, *_rest = message.payload
     queue = (message.delivery_info or {})["routing_key"]
-    _keep(id, name, queue, args, kwargs, f"unknown task: {exc!r}", {"task_id": id})
+    _keep(failed_tasks.letter(id, name, queue, args, kwargs, f"unknown task: {exc!r}", {"task_id": id}))
 
 
-def _keep(task_id: str, task: str, queue: str, args: Any, kwargs: Any, reason: str, options: dict[str, Any]) -> None:
-    """Write down what it takes to send a task again."""
-    letter = {
-        "id": task_id,
-        "task": task,
-        "queue": queue,
-        "args": args,
-        "kwargs": kwargs,
-        "reason": reason,
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "options": options,
-    }
+def _keep(letter: dict[str, Any]) -> None:
     with broker() as redis:
         if redis is not None:
-            redis.hset(KEY, task_id, dumps(letter))
+            redis.hset(KEY, letter["id"], dumps(letter))
 
 
 def read() -> list[dict[str, Any]]:
@@ -79,8 +61,7 @@ def requeue(ids: Collection[str]) -> int:
     """Send these to their queues again; how many there were."""
     letters = [letter for letter in read() if letter["id"] in ids]
     for letter in letters:
-        again = {"retries": 0, "expires": None, "queue": letter["queue"]}
-        app.send_task(letter["task"], letter["args"], letter["kwargs"], **letter["options"] | again)
+        failed_tasks.send_again(letter)
         purge([letter["id"]])
     return len(letters)
 

@@ -29,7 +29,7 @@ class Readiness:
 
     @property
     def parts(self) -> dict[str, bool]:
-        """Whether each server is there, and a worker for each queue."""
+        """Whether each server is there, and a worker for each queue of which that is known."""
         return self.servers | {f"worker for {queue}": bool(workers) for queue, workers in self.workers.items()}
 
     @property
@@ -75,7 +75,9 @@ def check() -> Readiness:
 
 
 def find_workers() -> dict[str, list[str]]:
-    """The workers that answered in time, by the queue that they take from."""
+    """The workers that answered in time, by the queue that they take from; none where they cannot be asked."""
+    if not app.conf.worker_enable_remote_control:
+        return {}
     found: dict[str, list[str]] = {name.value: [] for name in QueueName}
 
     def note(reply: dict[str, Any]) -> None:

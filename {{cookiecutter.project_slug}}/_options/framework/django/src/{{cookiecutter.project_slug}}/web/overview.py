@@ -63,7 +63,7 @@ class Queues(ApiView):
         """List them, with how many tasks wait in each, and the workers that take from it."""
         waiting = submissions.promptly(readiness.waiting)
         workers = readiness.check().workers
-        queues = [{"name": name, "waiting": waiting[name], "workers": workers[name]} for name in QueueName]
+        queues = [{"name": name, "waiting": waiting[name], "workers": workers.get(name, [])} for name in QueueName]
         return JsonResponse(queues, safe=False)
 
 

