@@ -112,6 +112,18 @@ def supported(answers: Mapping[str, Answer]) -> bool:
     return not any(refused.refuses(texts) for refused in UNSUPPORTED)
 
 
+def every_two(names: list[str]) -> list[dict[str, Answer]]:
+    """So many combinations of the answers to these questions that every two answers that can do occur together."""
+    candidates = [answers for answers in combinations(names) if supported(answers)]
+    missing = {two for answers in candidates for two in itertools.combinations(answers.items(), 2)}
+    chosen: list[dict[str, Answer]] = []
+    while missing:
+        best = max(candidates, key=lambda answers: len(missing.intersection(itertools.combinations(answers.items(), 2))))
+        missing.difference_update(itertools.combinations(best.items(), 2))
+        chosen.append(best)
+    return chosen
+
+
 def label(name: str, answer: Answer) -> str:
     """`redis` for an answer, `examples` or `no-examples` for a boolean."""
     if isinstance(answer, bool):
