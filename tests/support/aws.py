@@ -53,13 +53,8 @@ class Sqs:
             aws_secret_access_key="testing",
         )
 
-    def deploy(self, template: str, **attributes: str) -> Deployment:
-        """Make the queues and policies of a CloudFormation template, under names that no other test uses.
-
-        Args:
-            template: its text.
-            attributes: of the queues, in place of those of the template; not for the queues of dead letters.
-        """
+    def deploy(self, template: str) -> Deployment:
+        """Make the queues and policies of a CloudFormation template, under names that no other test uses."""
         prefix = f"test-{next(self._numbers)}-"
         cloud = self.client("cloudformation")
         parameters = [{"ParameterKey": "Prefix", "ParameterValue": prefix}]
@@ -71,11 +66,7 @@ class Sqs:
         )
         (stack,) = cloud.describe_stacks(StackName=f"{prefix}queues")["Stacks"]
         assert stack["StackStatus"] == "CREATE_COMPLETE", stack
-        deployed = Deployment(self, prefix, {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]})
-        for url in deployed.queue_urls():
-            if attributes and not url.endswith("-DLQ"):
-                self.client("sqs").set_queue_attributes(QueueUrl=url, Attributes=attributes)
-        return deployed
+        return Deployment(self, prefix, {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]})
 
     def enforce_policies(self) -> None:
         """From now on, everybody may do only what a policy allows."""
@@ -102,18 +93,6 @@ class Deployment:
             "AWS_ENDPOINT_URL_SQS": self._sqs.url,
             **CREDENTIALS,
         }
-
-    def queue_urls(self) -> list[str]:
-        """The URLs of all queues, those of dead letters included."""
-        found: list[str] = self._sqs.client("sqs").list_queues(QueueNamePrefix=self._prefix)["QueueUrls"]
-        return found
-
-    def length(self, queue: str, *, delayed: bool = False) -> int:
-        """How many messages wait in a queue, or are not yet due."""
-        name = "ApproximateNumberOfMessages" + ("Delayed" if delayed else "")
-        url = f"{self._sqs.url}/{ACCOUNT}/{self._prefix}{queue}"
-        answer = self._sqs.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=[name])
-        return int(answer["Attributes"][name])
 
     def credentials_with(self, policy: str) -> dict[str, str]:
         """The variables of somebody whom only one of the template's policies allows something, by its output."""

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from tests.support.processes import Process, free_port, wait_for_port
 
@@ -43,7 +43,7 @@ class Postgres:
             self._as = ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--clear-groups"]
         self._server: Process | None = None
 
-    def __enter__(self) -> Postgres:
+    def __enter__(self) -> Self:
         self._run("initdb", "--auth", "trust", "--username", "test", "--no-sync", str(self._folder / "data"))
         self.start()
         return self

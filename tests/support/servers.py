@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.support.aws import Sqs
     from tests.support.project import BakedProject
 
 
@@ -16,23 +17,18 @@ class Servers:
     def __init__(self, get: Callable[[str], Any]) -> None:
         self._get = get
 
-    def variables(self, project: BakedProject, **attributes: str) -> dict[str, str]:
-        """The environment variables that name a project's servers.
-
-        Args:
-            project: one whose answers say what it needs; an unanswered question has its default.
-            attributes: of its queues, if they are on SQS.
-        """
-        named = {"LOG_FORMAT": "console", **self._broker(project, attributes), **self._results(project)}
+    def variables(self, project: BakedProject) -> dict[str, str]:
+        """The environment variables that name a project's servers; what was not answered has its default."""
+        named = {"LOG_FORMAT": "console", **self._broker(project), **self._results(project)}
         if project.answers.get("beat_scheduler") == "redbeat":
             named["REDBEAT_REDIS_URL"] = self._get("redis").new_database()
         return named
 
-    def _broker(self, project: BakedProject, attributes: dict[str, str]) -> dict[str, str]:
+    def _broker(self, project: BakedProject) -> dict[str, str]:
         match project.answers.get("broker"):
             case "sqs":
-                variables: dict[str, str] = self._get("sqs").deploy(self.template(project), **attributes).variables
-                return variables
+                sqs: Sqs = self._get("sqs")
+                return sqs.deploy(self.template(project)).variables
             case "rabbitmq":
                 return {"CELERY_BROKER_URL": self._get("rabbitmq").new_vhost()}
         return {"CELERY_BROKER_URL": self._get("redis").new_database()}

@@ -115,12 +115,13 @@ def supported(answers: Mapping[str, Answer]) -> bool:
 def every_two(names: list[str]) -> list[dict[str, Answer]]:
     """So many combinations of the answers to these questions that every two answers that can do occur together."""
     candidates = [answers for answers in combinations(names) if supported(answers)]
-    missing = {two for answers in candidates for two in itertools.combinations(answers.items(), 2)}
+    twos = [set(itertools.combinations(answers.items(), 2)) for answers in candidates]
+    missing = set().union(*twos)
     chosen: list[dict[str, Answer]] = []
     while missing:
-        best = max(candidates, key=lambda answers: len(missing.intersection(itertools.combinations(answers.items(), 2))))
-        missing.difference_update(itertools.combinations(best.items(), 2))
-        chosen.append(best)
+        best = max(range(len(twos)), key=lambda number: len(missing & twos[number]))
+        missing -= twos[best]
+        chosen.append(candidates[best])
     return chosen
 
 
