@@ -42,7 +42,7 @@ demo: .venv ## generate a project in a temporary folder and run its demo
 lock: $(UV) ## bring uv.lock up to date
 	$(UV) lock --upgrade
 
-brokers: ## install Redis, RabbitMQ and systemd's checker, as root on Debian or Ubuntu
+brokers: ## install Redis, RabbitMQ, PostgreSQL and systemd's checker, as root on Debian or Ubuntu
 	@sh tests/support/install-brokers.sh
 
 clean: ## remove what these commands made

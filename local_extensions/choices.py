@@ -475,8 +475,8 @@ BROKERS = (
         worker_options={"prefork": "", "threads": "", "gevent": ""},
         waits=(("SQS hands out a lost worker's task again after", "visibility_timeout", "deploy/aws/queues.yaml"),),
         imports='("{slug}.dead_letter_store", *TASK_MODULES)',
-        dead_letters="its worker sends it to `<queue>-DLQ`, where SQS also moves what was delivered ten times and never\n"
-        "acknowledged",
+        dead_letters="its worker sends it to `<queue>-DLQ`, where SQS also moves what was delivered ten times and\n"
+        "never acknowledged",
         impatience={
             "connect_retries_timeout": 1,
             "client-config": {"connect_timeout": 1, "read_timeout": 1, "retries": {"total_max_attempts": 1}},

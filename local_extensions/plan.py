@@ -277,8 +277,11 @@ class Plan:
     @property
     def test_urls(self) -> str:
         """The code of a dict: what the tests use for each variable that holds a server's URL."""
-        items = (f"{string(url.name)}: {'f' if '{folder}' in url.test else ''}{string(url.test)}" for url in self.urls)
-        return exploded("{", list(items), "}", 0).replace("{folder}", "{FOLDER.name}")
+        items = []
+        for url in self.urls:
+            prefix = "f" if "{folder}" in url.test else ""
+            items.append(f"{string(url.name)}: {prefix}{string(url.test)}")
+        return exploded("{", items, "}", 0).replace("{folder}", "{FOLDER.name}")
 
     @property
     def test_folder(self) -> str:
@@ -307,17 +310,15 @@ class Plan:
     def passwords(self) -> str:
         """The beginning of .env.example, if there are servers with passwords."""
         names = "".join(f"{service.name.upper()}_PASSWORD=\n" for service in self.services)
-        title = (
-            "# The passwords of the servers in compose.yaml: `make up` copies this file to .env and fills them in.\n"
-        )
-        return f"{title}{names}\n" if names else ""
+        title = "# The passwords of the servers in compose.yaml: `make up` copies this file to .env and fills them in."
+        return f"{title}\n{names}\n" if names else ""
 
     @property
     def environment_samples(self) -> tuple[str, ...]:
         """What .env.example says of the variables that the answers bring."""
         names = {"slug": self.slug, "prefix": self.queue_prefix}
-        known: tuple[Url | Variable, ...] = (*self.urls, *self.variables)
-        return tuple(f"# {each.description}\n{each.name}={each.sample.format(**names)}" for each in known)
+        variables: tuple[Url | Variable, ...] = (*self.urls, *self.variables)
+        return tuple(f"# {each.description}\n{each.name}={each.sample.format(**names)}" for each in variables)
 
     @property
     def queue_prefix(self) -> str:

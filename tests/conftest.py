@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.aws import private_sqs
 from tests.support.bakery import Bakery
 from tests.support.brokers import private_rabbitmq, private_redis, rabbitmq_folder, redis_server
 from tests.support.environments import install
+from tests.support.postgres import postgres_folder, private_postgres
+from tests.support.servers import Servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.support.aws import Sqs
     from tests.support.brokers import RabbitMQ, Redis
     from tests.support.environments import Environment
+    from tests.support.postgres import Postgres
     from tests.support.project import BakedProject
 
 TIERS = ("plan", "refusals", "rules", "static", "generated", "live", "demo", "speed")
@@ -92,6 +97,27 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
     need(rabbitmq_folder(), "rabbitmq-server")
     with private_rabbitmq(tmp_path_factory.mktemp("rabbitmq") / "node") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def sqs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sqs]:
+    """A private SQS that runs as long as the tests."""
+    with private_sqs(tmp_path_factory.mktemp("sqs") / "moto") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A private PostgreSQL that runs as long as the tests."""
+    need(postgres_folder(), "postgresql")
+    with private_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest) -> Servers:
+    """`servers.variables(project)` names what a variant needs."""
+    return Servers(request.getfixturevalue)
 
 
 def count(request: pytest.FixtureRequest, what: str) -> None:

@@ -238,7 +238,7 @@ def test_answers_from_a_replay_file_are_checked_too(tmp_path: Path) -> None:
     assert (ran.returncode, ran.stderr) == (1, "")
     assert ran.stdout.splitlines() == [
         f"project_slug: '../shop' is not a Python package name: {BEGIN}. Write for example: shop",
-        "broker: 'kafka' is not offered, but redis, rabbitmq. Write for example: redis",
+        "broker: 'kafka' is not offered, but redis, rabbitmq, sqs. Write for example: redis",
     ]
     assert files_under(tmp_path / "output") == []
     assert not (tmp_path / "shop").exists()
@@ -270,7 +270,10 @@ def test_an_answer_that_is_not_offered_is_refused_by_cookiecutter(question: str,
 @pytest.mark.parametrize(
     ("answer", "line"),
     [
-        ("broker=kafka", "kafka provided for choice variable broker, but the choices are ['redis', 'rabbitmq']."),
+        (
+            "broker=kafka",
+            "kafka provided for choice variable broker, but the choices are ['redis', 'rabbitmq', 'sqs'].",
+        ),
         ("examples=maybe", "maybe provided for variable examples could not be converted to a boolean."),
     ],
 )

@@ -29,7 +29,8 @@ PROGRAM = """
 import json
 from celery.app.defaults import DEFAULTS
 from shop.celery_app import app
-print(json.dumps({name: repr(app.conf.get(name)) for name in (*DEFAULTS, *NAMES)}))
+# In capitals, too: RedBeat looks for its own in Django's settings that way.
+print(json.dumps({name: repr(app.conf.first(name, name.upper())) for name in (*DEFAULTS, *NAMES)}))
 """
 
 
@@ -53,10 +54,14 @@ def names_of(project: BakedProject) -> list[str]:
 def effective(project: BakedProject, shared: Path, tmp_path: Path) -> dict[str, str]:
     """What Celery makes of a project's settings."""
     copy = project.copy_to(tmp_path / str(project.answers["framework"]))
+    in_database = project.answers["result_backend"] == "database"
     variables = {
         "PYTHONPATH": "src",
         "CELERY_BROKER_URL": "memory://",
-        "CELERY_RESULT_BACKEND": "cache+memory://",
+        "CELERY_RESULT_BACKEND": "db+sqlite://" if in_database else "cache+memory://",
+        "REDBEAT_REDIS_URL": "redis://localhost/2",
+        "AWS_REGION": "eu-west-1",
+        "SQS_QUEUE_URL_PREFIX": "https://sqs.eu-west-1.amazonaws.com/123456789012/shop-",
         "DATABASE_URL": "sqlite://:memory:",
         "SECRET_KEY": "x" * 50,
         "ALLOWED_HOSTS": "localhost",

@@ -53,6 +53,8 @@ FILES = {
     "src/{slug}/base_task.py",
     "src/{slug}/celery_app.py",
     "src/{slug}/celeryconfig.py",
+    "src/{slug}/dead_letter_store.py",
+    "src/{slug}/dead_letters.py",
     "src/{slug}/errors.py",
     "src/{slug}/health.py",
     "src/{slug}/logs.py",
@@ -66,6 +68,7 @@ FILES = {
     "tests/tasks/__init__.py",
     "tests/test_alerts.py",
     "tests/test_base_task.py",
+    "tests/test_dead_letters.py",
     "tests/test_deploy.py",
     "tests/test_health.py",
     "tests/test_logs.py",
@@ -82,7 +85,6 @@ FILES_OF_A_QUEUE = {
 # A queue that has tasks: the first, which has `ping`, and those with beat jobs.
 FILES_OF_A_QUEUE_WITH_TASKS = {"tests/tasks/test_{module}.py"}
 
-DEAD_LETTERS = {"src/{slug}/dead_letter_store.py", "src/{slug}/dead_letters.py", "tests/test_dead_letters.py"}
 # Examples that need a Redis, be it the broker or the result backend.
 EXAMPLES_ON_REDIS = {
     "src/{slug}/examples/idempotency.py",
@@ -95,8 +97,18 @@ EXAMPLES_ON_REDIS = {
 
 # What an answer adds, or several together.
 FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
-    ({"broker": "redis"}, {"tests/test_visibility.py"} | DEAD_LETTERS),
-    ({"broker": "rabbitmq"}, {"deploy/rabbitmq/rabbitmq.conf", "src/{slug}/quorum.py"} | DEAD_LETTERS),
+    ({"broker": "redis"}, {"src/{slug}/failed_tasks.py", "tests/test_visibility.py"}),
+    ({"broker": "rabbitmq"}, {"deploy/rabbitmq/rabbitmq.conf", "src/{slug}/quorum.py"}),
+    (
+        {"broker": "sqs"},
+        {
+            "deploy/aws/queues.yaml",
+            "src/{slug}/failed_tasks.py",
+            "src/{slug}/sqs.py",
+            "src/{slug}/sqs_transport.py",
+            "tests/test_sqs.py",
+        },
+    ),
     ({"examples": True, "broker": "redis"}, EXAMPLES_ON_REDIS),
     ({"examples": True, "result_backend": "redis"}, EXAMPLES_ON_REDIS),
     ({"results": True}, {"tests/test_results.py"}),
@@ -255,6 +267,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
 NOT_IN_DJANGO = {"src/{slug}/celeryconfig.py", "src/{slug}/settings.py"}
 # What beat jobs add, to all or to those with an answer.
 FILES_OF_BEAT_AND_FASTAPI = {"src/{slug}/api/schedule.py", "tests/api/test_schedule.py"}
+FILES_OF_REDBEAT = {"src/{slug}/beat.py", "tests/test_beat.py"}
 FILES_OF_BEAT = {"deploy/systemd/{slug}-beat.service", "src/{slug}/schedule.py", "tests/test_schedule.py"}
 
 RESIDUE = {
@@ -322,6 +335,7 @@ def expected_files(project: BakedProject) -> set[str]:
         names -= NOT_IN_DJANGO
     if answer(project, "beat"):
         names |= FILES_OF_BEAT
+        names |= FILES_OF_REDBEAT if answer(project, "beat_scheduler") == "redbeat" else set()
         if answer(project, "framework") == "fastapi":
             names |= FILES_OF_BEAT_AND_FASTAPI
     with_tasks = {queues_of(project)[0], *re.findall(r"-> *([\w-]+)", str(project.answers.get("beat_jobs", "")))}
@@ -375,6 +389,7 @@ def test_ruff_has_no_complaint_about_any_variant(command: list[str], corpus: Cor
         ("shellcheck", "*.sh"),
         ("shfmt --diff --indent 2 --case-indent", "*.sh"),
         ("yamllint --strict", "*.y*ml"),
+        ("cfn-lint", "deploy/aws/*.yaml"),
         ("check-jsonschema --builtin-schema vendor.compose-spec", "compose.yaml"),
         ("check-jsonschema --builtin-schema vendor.github-workflows", ".github/workflows/*.yml"),
         ("check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci", ".gitlab-ci.yml"),

@@ -1,10 +1,10 @@
 # --- Results: opt in with @shared_task(ignore_result=False)
 result_backend = env.celery_result_backend  # db+postgresql+psycopg://
-task_ignore_result = True  # a result nobody reads costs a write, and an outage of the database would hold its worker
+task_ignore_result = True  # a result nobody reads costs a write, and an outage would hold the task that has it
 task_track_started = True  # STARTED tells a running task from a queued one, where a result is kept
 result_expires = 86400  # seconds (a day) until beat's celery.backend_cleanup may delete a result
 result_extended = True  # keep the task's name and arguments with its result, for whoever looks
-result_backend_max_retries = int(env.celery_publish_timeout)  # the default gives up, and loses the result, in a second
+result_backend_max_retries = int(env.celery_publish_timeout)  # about one a second; the default loses the result
 result_backend_base_sleep_between_retries_ms = 1000  # from one second
-result_backend_max_sleep_between_retries_ms = 2000  # to two, so that a restart of the database is outlasted
-database_create_tables_at_setup = False  # with the first result; else .delay() needs the database even without results
+result_backend_max_sleep_between_retries_ms = 2000  # to two
+database_create_tables_at_setup = False  # but with the first result: else each .delay() needs the database

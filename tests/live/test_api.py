@@ -15,10 +15,10 @@ import pytest
 from tests.conftest import count
 from tests.live.api import KEY, Api, command, start_api
 from tests.live.service import Service
-from tests.live.test_live import live_variants
 from tests.support.brokers import redis_server
 from tests.support.gate import Gate, port_of, through
 from tests.support.processes import Process, free_port, wait_for_port
+from tests.support.variants import variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,11 +42,11 @@ COUNT_DOWN = "api_check.examples.stopping.count_down"
 BOUND = 2.0
 """Seconds in which the API says that it cannot serve."""
 
-# Beat does not matter here, so one scheduler is enough.
+# Those whose workers can be asked; beat does not matter here, so one scheduler is enough.
 VARIANTS = [
-    each
-    for each in live_variants()
-    if (each.answers["framework"], each.answers.get("beat_scheduler", "file")) == ("fastapi", "file")
+    variant({"framework": "fastapi", "broker": broker, "result_backend": results})
+    for broker in ("redis", "rabbitmq")
+    for results in ("redis", "none")
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.support.bakery import Bakery
-    from tests.support.brokers import RabbitMQ, Redis
     from tests.support.environments import Environment
     from tests.support.project import BakedProject
+    from tests.support.servers import Servers
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("patterns")]
 
@@ -42,13 +43,18 @@ def poison() -> None:
 """
 
 
-@pytest.fixture(scope="module", params=["redis", "rabbitmq"])
+@pytest.fixture(scope="module", params=["redis", "rabbitmq", "sqs"])
 def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
     """The variant, with tasks that fail."""
     answers = {"broker": request.param, "result_backend": "none", "queues": "default:2, other:1", "beat_jobs": ""}
     baked = bake(project_name="Letters", examples=False, **answers).copy_to(tmp_path_factory.mktemp("letters"))
     with (baked.package / "tasks" / "default.py").open("a", encoding="utf-8") as module:
         module.write(TASKS)
+    if request.param == "sqs":
+        # So that what nobody can run is given up within the test, but no sooner than a killed process is noticed.
+        template = baked.path / "deploy" / "aws" / "queues.yaml"
+        quick = re.sub(r"VisibilityTimeout: \d+", "VisibilityTimeout: 8", template.read_text(encoding="utf-8"))
+        template.write_text(quick.replace("maxReceiveCount: 10", "maxReceiveCount: 1"), encoding="utf-8")
     return baked
 
 
@@ -58,15 +64,9 @@ def environment(project: BakedProject, installed: Callable[..., Environment]) ->
 
 
 @pytest.fixture
-def service(project: BakedProject, environment: Environment, request: pytest.FixtureRequest) -> Iterator[Service]:
+def service(project: BakedProject, environment: Environment, servers: Servers) -> Iterator[Service]:
     """A worker with two processes, on queues that no other test has used."""
-    if project.answers["broker"] == "rabbitmq":
-        rabbitmq: RabbitMQ = request.getfixturevalue("rabbitmq")
-        url = rabbitmq.new_vhost()
-    else:
-        redis: Redis = request.getfixturevalue("redis")
-        url = redis.new_database()
-    with Service(project, environment, {"CELERY_BROKER_URL": url, "LOG_FORMAT": "console"}) as running:
+    with Service(project, environment, servers.variables(project)) as running:
         running.start_worker("default")
         yield running
 

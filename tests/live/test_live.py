@@ -11,15 +11,15 @@ import pytest
 
 from tests.conftest import count
 from tests.live.service import Service, commands, queue_of
-from tests.support.variants import Variant, combinations, crossed, supported, variant
+from tests.support.variants import Variant, crossed, every_two, variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.support.bakery import Bakery
-    from tests.support.brokers import RabbitMQ, Redis
     from tests.support.environments import Environment
     from tests.support.project import BakedProject
+    from tests.support.servers import Servers
 
 pytestmark = pytest.mark.slow
 
@@ -44,9 +44,9 @@ def hold(pipe: str) -> None:
 
 
 def live_variants() -> list[Variant]:
-    """Every combination of what decides how messages travel; examples are not run here."""
+    """What decides how messages travel, so combined that every two answers meet; examples are not run here."""
     names = [name for name in crossed() if name in {"framework", "broker", "result_backend", "beat_scheduler"}]
-    return [variant(answers) for answers in combinations(names) if supported(answers)]
+    return [variant(answers) for answers in every_two(names)]
 
 
 @pytest.fixture(
@@ -69,20 +69,14 @@ def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pyte
 @pytest.fixture(scope="module")
 def variables(
     project: BakedProject,
-    request: pytest.FixtureRequest,
+    servers: Servers,
     environment: Environment,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[], dict[str, str]]:
     """Call it for the variables that name this variant's servers; each call names empty databases and queues."""
-    redis: Redis = request.getfixturevalue("redis")
 
     def name_servers() -> dict[str, str]:
-        named = {"LOG_FORMAT": "console", "CELERY_BROKER_URL": redis.new_database()}
-        if project.answers["broker"] == "rabbitmq":
-            rabbitmq: RabbitMQ = request.getfixturevalue("rabbitmq")
-            named["CELERY_BROKER_URL"] = rabbitmq.new_vhost()
-        if project.answers["result_backend"] == "redis":
-            named["CELERY_RESULT_BACKEND"] = redis.new_database()
+        named = servers.variables(project)
         if project.answers["framework"] == "django":
             database = tmp_path_factory.mktemp("database") / "db.sqlite3"
             named["DJANGO_SETTINGS_MODULE"] = "live_check.settings.development"

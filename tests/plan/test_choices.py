@@ -85,7 +85,20 @@ def test_the_plan_holds_every_answer_and_what_follows_for_the_option_folders() -
 
 def test_answers_that_do_not_work_together_are_refused() -> None:
     for refused in UNSUPPORTED:
-        assert any(refused.why in line and line.endswith(refused.instead) for line in mistakes_in(**refused.answers))
+        assert any(refused.why in line and line.endswith(refused.instead) for line in mistakes_in(**refused.example))
+
+
+def test_sqs_takes_a_task_as_long_as_it_can_hide_its_message() -> None:
+    (refused,) = (refused for refused in UNSUPPORTED if refused.longest_task)
+    assert plan_of(broker="sqs", task_time_limit=str(refused.longest_task)).limits.visibility_timeout == 12 * 3600
+    assert mistakes_in(broker="redis", task_time_limit=str((refused.longest_task or 0) + 1)) == ()
+
+
+def test_a_broker_may_take_fewer_queues_than_others() -> None:
+    queues = ", ".join(f"q{number}" for number in range(46))
+    (line,) = mistakes_in(broker="sqs", queues=queues)
+    assert "has 46 queues, and 45 are the most with broker 'sqs'" in line
+    assert mistakes_in(broker="rabbitmq", queues=queues) == ()
 
 
 def test_a_combination_is_refused_in_one_line_that_says_what_to_choose_instead(monkeypatch: pytest.MonkeyPatch) -> None:

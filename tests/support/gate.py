@@ -19,8 +19,11 @@ class Gate:
         self._target = port
         self._open = threading.Event()
         self._open.set()
+        self._refusing = False
+        self.refused = threading.Semaphore(0)
+        """Released once for each connection that was refused."""
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._sockets: list[socket.socket] = [self._listener]
+        self._sockets: list[socket.socket] = []
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> Self:
@@ -31,10 +34,8 @@ class Gate:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.set()
-        for each in self._sockets:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+        self._cut()
+        self._close(self._listener)
 
     def shut(self) -> None:
         """From now on, nothing passes; connections stay, and new ones are accepted."""
@@ -44,10 +45,35 @@ class Gate:
         """Let pass again, what waited first."""
         self._open.set()
 
+    def refuse(self) -> None:
+        """From now on there is nobody: connections end, and so does each new one."""
+        self._refusing = True
+        self._cut()
+
+    def restore(self) -> None:
+        """Let new connections pass again; what the old ones waited for is lost."""
+        self._cut()
+        self._refusing = False
+        self._open.set()
+
+    def _cut(self) -> None:
+        while self._sockets:
+            self._close(self._sockets.pop())
+
+    @staticmethod
+    def _close(each: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()
+
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                if self._refusing:
+                    client.close()
+                    self.refused.release()
+                    continue
                 server = socket.create_connection(("127.0.0.1", self._target))
                 self._sockets += [client, server]
                 for source, target in ((client, server), (server, client)):

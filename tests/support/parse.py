@@ -153,6 +153,19 @@ BY_NAME: Mapping[str, Callable[[str], object]] = {
     "py.typed": empty,
 }
 
+
+class CloudFormation(yaml.SafeLoader):
+    """YAML in which `!Sub` and the like are CloudFormation's functions; cfn-lint knows what they may be."""
+
+
+CloudFormation.add_multi_constructor("!", lambda loader, _, node: loader.construct_yaml_str(node))
+
+
+def any_yaml(text: str) -> object:
+    """A YAML file, CloudFormation's included."""
+    return yaml.load(text, CloudFormation)  # noqa: S506
+
+
 BY_SUFFIX: Mapping[str, Callable[[str], object]] = {
     ".conf": configuration,
     ".env": environment,
@@ -162,6 +175,6 @@ BY_SUFFIX: Mapping[str, Callable[[str], object]] = {
     ".sh": shell,
     ".target": unit,
     ".toml": tomllib.loads,
-    ".yaml": yaml.safe_load,
+    ".yaml": any_yaml,
     ".yml": yaml.safe_load,
 }

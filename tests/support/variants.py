@@ -112,6 +112,19 @@ def supported(answers: Mapping[str, Answer]) -> bool:
     return not any(refused.refuses(texts) for refused in UNSUPPORTED)
 
 
+def every_two(names: list[str]) -> list[dict[str, Answer]]:
+    """So many combinations of the answers to these questions that every two answers that can do occur together."""
+    candidates = [answers for answers in combinations(names) if supported(answers)]
+    twos = [set(itertools.combinations(answers.items(), 2)) for answers in candidates]
+    missing = set().union(*twos)
+    chosen: list[dict[str, Answer]] = []
+    while missing:
+        best = max(range(len(twos)), key=lambda number: len(missing & twos[number]))
+        missing -= twos[best]
+        chosen.append(candidates[best])
+    return chosen
+
+
 def label(name: str, answer: Answer) -> str:
     """`redis` for an answer, `examples` or `no-examples` for a boolean."""
     if isinstance(answer, bool):
