@@ -22,6 +22,8 @@ Second = TypeVar("Second")
 
 # These change what is in the same files, so every combination of theirs is baked, linted, type-checked and run.
 CROSSED = ("framework", "broker", "result_backend", "beat_scheduler", "examples", "monitoring", "kubernetes")
+# These change what is installed and what runs: every combination of theirs runs its own tests.
+DEPENDENCIES = ("framework", "broker", "result_backend", "beat_scheduler")
 
 # Queues and beat jobs that stress one thing each. The default answers are a shape, too.
 SHAPES: dict[str, dict[str, str]] = {
@@ -179,10 +181,14 @@ def all_variants() -> list[Variant]:
 
 
 def suite_variants() -> list[Variant]:
-    """Whose own tests are run: the crossed combinations with and without beat, and every other shape."""
-    beat, others = ["default", "no-beat"], [shape for shape in SHAPES if shape not in {"default", "no-beat"}]
-    chosen = pairs(core_answers(), beat, most=64) + list(zip(itertools.cycle(core_answers()), others, strict=False))
-    return [variant(*pair) for pair in chosen]
+    """Whose own tests are run: every combination of DEPENDENCIES, with the crossed booleans and the shapes in turn."""
+    booleans = list(combinations([name for name in crossed() if name not in DEPENDENCIES]))
+    combined = [answers for answers in combinations(list(DEPENDENCIES)) if supported(answers)]
+    return [
+        # Moved on by one in each round, so that a boolean does not keep to an answer that changes as often.
+        variant({**answers, **booleans[(number + number // len(booleans)) % len(booleans)]}, shape)
+        for number, (answers, shape) in enumerate(zip(combined, itertools.cycle(SHAPES), strict=False))
+    ]
 
 
 def few_variants() -> list[Variant]:
