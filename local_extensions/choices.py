@@ -13,16 +13,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Service:
-    """A server that the project talks to: its name in Compose, its image, its port, and its systemd unit."""
+    """A server that the project talks to: its name in Compose, its image, its ports without and with TLS, and its unit."""
 
     name: str
     image: str
     port: int
     unit: str
+    tls_port: int | None = None
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Where it may listen."""
+        return (self.port, *((self.tls_port,) if self.tls_port else ()))
 
 
 REDIS = Service("redis", "redis:8-alpine", 6379, "redis-server.service")
-RABBITMQ = Service("rabbitmq", "rabbitmq:4-management-alpine", 5672, "rabbitmq-server.service")
+RABBITMQ = Service("rabbitmq", "rabbitmq:4-management-alpine", 5672, "rabbitmq-server.service", 5671)
 POSTGRES = Service("postgres", "postgres:18-alpine", 5432, "postgresql.service")
 
 
@@ -64,6 +70,7 @@ class Variable:
         at_least: characters that it must have.
         optional: whether nothing has to be said, and "" is right.
         pattern: a regular expression that it must match.
+        hosted: what config.env for Kubernetes says, if not what .env.example does.
     """
 
     name: str
@@ -75,6 +82,12 @@ class Variable:
     at_least: int = 0
     optional: bool = False
     pattern: str = ""
+    hosted: str = ""
+
+    @property
+    def secret(self) -> bool:
+        """Whether nobody but the project may know it."""
+        return self.name.endswith("_KEY")
 
     @property
     def needed(self) -> str:
@@ -192,6 +205,7 @@ class Broker(Choice):
         config_imports: what celeryconfig.py imports for it.
         sections: its sections of README.md, by their names in templates/readme/.
         most_queues: how many queues it takes.
+        pod_variables: lines of a worker's container on Kubernetes, each after a line break, where `{queue}` is its queue.
     """
 
     extra: str
@@ -210,6 +224,7 @@ class Broker(Choice):
     config_imports: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
     most_queues: int | None = None
+    pod_variables: str = ""
 
 
 @dataclass(frozen=True)
@@ -360,6 +375,7 @@ FRAMEWORKS = (
                 example="www.example.com,example.com",
                 sample="localhost,127.0.0.1",
                 local="localhost,127.0.0.1",
+                hosted="www.example.com",
             ),
             Variable(
                 "CSRF_TRUSTED_ORIGINS",
@@ -502,6 +518,11 @@ BROKERS = (
         config_imports=("from {slug}.sqs import predefined_queues",),
         sections=("sqs.md",),
         most_queues=45,  # a policy names them all, and takes 6144 characters
+        pod_variables=(
+            "\n          # Where KEDA finds the queue."
+            "\n          env:"
+            "\n            - {{name: SQS_QUEUE_URL, value: $(SQS_QUEUE_URL_PREFIX){queue}}}"
+        ),
     ),
 )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from local_extensions import answers as reading
@@ -33,6 +35,13 @@ if TYPE_CHECKING:
     from local_extensions.stubs import Task
 
 
+LONGEST_DNS_NAME = 40
+"""Characters of a queue in the names of Kubernetes' objects: KEDA puts 9 before them and takes 63 in all."""
+
+AUTO_CPUS = 4
+"""The processors of a worker whose concurrency is "auto", on Kubernetes, where a node may have a hundred."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """Times in seconds that follow from the longest run of a task.
@@ -45,6 +54,7 @@ class Limits:
         consumer_timeout: how long RabbitMQ does.
         warm_shutdown: how long a stopping worker lets tasks finish before it gives them back.
         stop_grace: how long a supervisor waits for a worker to stop before it kills it.
+        scale_down_wait: how long a queue must have been short before a worker of it is taken away.
     """
 
     task_time_limit: int
@@ -54,6 +64,7 @@ class Limits:
     consumer_timeout: int
     warm_shutdown: int
     stop_grace: int
+    scale_down_wait: int
 
     @classmethod
     def of(cls, task_time_limit: int) -> Limits:
@@ -68,6 +79,7 @@ class Limits:
             consumer_timeout=task_time_limit + 300,
             warm_shutdown=warm_shutdown,
             stop_grace=warm_shutdown + 20,
+            scale_down_wait=min(max(300, task_time_limit), 3600),  # Kubernetes takes an hour at most
         )
 
 
@@ -98,6 +110,34 @@ class Queue:
         """The lines between its module's docstring and the first task."""
         return preamble(self.tasks)
 
+    @property
+    def dns_name(self) -> str:
+        """What its worker is called on Kubernetes, which takes 63 characters for a label and some for itself."""
+        name = self.name.replace("_", "-")
+        if len(name) > LONGEST_DNS_NAME:
+            name = f"{name[: LONGEST_DNS_NAME - 7].rstrip('-')}-{sha256(name.encode()).hexdigest()[:6]}"
+        return f"worker-{name}"
+
+    @property
+    def cpus(self) -> int:
+        """The processors that its worker may use on Kubernetes; with "auto" it runs a process on each."""
+        return AUTO_CPUS if self.concurrency == "auto" else 1
+
+    @property
+    def slots(self) -> int:
+        """How many tasks its worker runs at a time, there."""
+        return AUTO_CPUS if self.concurrency == "auto" else int(self.concurrency)
+
+    @property
+    def memory(self) -> int:
+        """MiB that its worker may use, there."""
+        return 256 + 64 * self.slots if self.pool == "prefork" else 512
+
+    @property
+    def backlog(self) -> int:
+        """Tasks that may wait for each worker before there is another."""
+        return 10 * self.slots
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -114,6 +154,7 @@ class Plan:
     ci: str
     python_version: str
     examples: bool
+    kubernetes: bool
     framework: Framework
     broker: Broker
     result_backend: ResultBackend
@@ -405,6 +446,60 @@ class Plan:
         return "".join(("\n\nvolumes:", *(f"\n  {name}-data:" for name in names))) if names else ""
 
     @property
+    def deployments(self) -> str:
+        """For the README: what says how the project is deployed."""
+        return "`compose.yaml`, `deploy/systemd/`" + (", `deploy/kubernetes/`" if self.kubernetes else "")
+
+    @property
+    def dns_name(self) -> str:
+        """What the project is called where underscores are not taken: by Kubernetes, in the names of images."""
+        return self.slug.replace("_", "-")
+
+    @property
+    def manifests(self) -> tuple[str, ...]:
+        """The files of Kubernetes' objects that every environment has."""
+        names = ("namespace", "service-account", "network-policies", *(queue.dns_name for queue in self.queues))
+        return tuple(f"{name}.yaml" for name in (*names, *(["beat"] if self.jobs else []), *self.framework.services))
+
+    @property
+    def pod_text(self) -> str:
+        """What every pod has, by its name in templates/kubernetes/."""
+        return "pod-after-migrations.yaml" if self.framework.first else "pod.yaml"
+
+    def worker_command(self, queue: Queue) -> list[str]:
+        """The words of the command that runs a queue's worker."""
+        words = ["celery", "-A", f"{self.slug}.celery_app", "worker", "-Q", queue.name, "-n", f"{queue.name}@%h"]
+        return [*words, "-c", queue.concurrency, "-P", queue.pool, *queue.options.split()]
+
+    @property
+    def beat_command(self) -> list[str]:
+        """The words of the command that runs beat, with its state in the home of the image's user."""
+        options = self.scheduler.options.format(folder=f"/var/lib/{self.slug}")
+        return ["celery", "-A", f"{self.slug}.celery_app", "beat", *options.split()]
+
+    @property
+    def config_samples(self) -> str:
+        """Lines of Kubernetes' ConfigMap on the variables that the answers bring."""
+        names = {"slug": self.slug, "prefix": self.queue_prefix}
+        public = (variable for variable in self.variables if not variable.secret)
+        return "".join(f"{each.name}={each.hosted or each.sample.format(**names)}\n" for each in public)
+
+    @property
+    def secret_samples(self) -> tuple[str, ...]:
+        """What the example of Kubernetes' Secret says of them: no password that would work."""
+        names = {"slug": self.slug}
+        secrets = (*self.urls, *(variable for variable in self.variables if variable.secret))
+        samples = (f"# {each.description}\n{each.name}={each.sample.format(**names)}" for each in secrets)
+        return tuple(re.sub(r"\$\{\w+\}", "CHANGE_ME", sample) for sample in samples)
+
+    def replicas(self, *, web: int, workers: int = 0) -> str:
+        """Lines of an overlay: how many pods there are of what answers HTTP, and of each worker; 0: it does not say."""
+        served = [name for name in self.framework.services if name not in self.framework.first]
+        counts = {name: web for name in served} | {queue.dns_name: workers for queue in self.queues}
+        lines = "".join(f"  - {{name: {name}, count: {count}}}\n" for name, count in counts.items() if count)
+        return f"replicas:\n{lines}" if lines else ""
+
+    @property
     def systemd_after(self) -> str:
         """What the units start after."""
         return " ".join(("network-online.target", *(service.unit for service in self.services)))
@@ -445,6 +540,7 @@ class Plan:
             change,
             "configure.md",
             "operate.md",
+            *(["kubernetes.md"] if self.kubernetes else []),
             "failures.md",
         )
 
@@ -490,6 +586,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     timezone = reading.read_timezone(answers, mistakes)
     time_limit = reading.read_time_limit(answers, mistakes)
     examples = reading.read_flag(answers, "examples", mistakes)
+    kubernetes = reading.read_flag(answers, "kubernetes", mistakes)
     ci = reading.read_choice(answers, "ci", CIS, mistakes)
     licence = reading.read_choice(answers, "license", LICENSES, mistakes)
     python = reading.read_choice(answers, "python_version", PYTHONS, mistakes)
@@ -516,7 +613,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     extras |= {"solar" for job in jobs if job.schedule.kind == "solar"} | ({scheduler.extra} if jobs else set())
     packages = (*framework.packages, *broker.packages, *result_backend.packages, *(scheduler.packages if jobs else ()))
     redis = REDIS in (broker.service, result_backend.service)
-    derived = {"examples": examples, "beat": bool(jobs), "results": results, "redis": redis}
+    derived = {"examples": examples, "kubernetes": kubernetes, "beat": bool(jobs), "results": results, "redis": redis}
     return Plan(
         slug=slug,
         name=texts["project_name"],
@@ -529,6 +626,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
         ci=ci.name,
         python_version=python.name,
         examples=examples,
+        kubernetes=kubernetes,
         framework=framework,
         broker=broker,
         result_backend=result_backend,

@@ -35,7 +35,7 @@ def test_the_questions_come_in_the_order_of_the_design_and_the_check_comes_last(
     assert list(DEFAULTS) == [
         *("project_name", "project_slug", "description", "author_name", "author_email"),
         *("framework", "broker", "result_backend", "queues", "beat_jobs", "beat_scheduler"),
-        *("timezone", "task_time_limit", "examples", "ci", "license", "python_version"),
+        *("timezone", "task_time_limit", "examples", "kubernetes", "ci", "license", "python_version"),
     ]
     assert list(QUESTIONS)[-1] == "__check"
 
@@ -66,7 +66,9 @@ def test_an_answer_that_is_not_offered_is_refused_with_those_that_are(question: 
 
 
 def test_the_plan_holds_every_answer_and_what_follows_for_the_option_folders() -> None:
-    plan = plan_of(broker="rabbitmq", result_backend="none", beat_jobs="a = @daily", examples=False, ci="gitlab")
+    plan = plan_of(
+        broker="rabbitmq", result_backend="none", beat_jobs="a = @daily", examples=False, kubernetes=True, ci="gitlab"
+    )
     assert plan.options == {
         "framework": "none",
         "broker": "rabbitmq",
@@ -76,6 +78,7 @@ def test_the_plan_holds_every_answer_and_what_follows_for_the_option_folders() -
         "license": "MIT",
         "python_version": "3.13",
         "examples": "false",
+        "kubernetes": "true",
         "beat": "true",
         "results": "false",
         "redis": "false",
