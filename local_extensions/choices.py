@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Service:
-    """A server that the project talks to: its name in Compose, its image, its ports without and with TLS, and its unit."""
+    """A server that the project talks to: its name in Compose, its image, its port, its unit, and its port for TLS."""
 
     name: str
     image: str
@@ -205,7 +205,8 @@ class Broker(Choice):
         config_imports: what celeryconfig.py imports for it.
         sections: its sections of README.md, by their names in templates/readme/.
         most_queues: how many queues it takes.
-        pod_variables: lines of a worker's container on Kubernetes, each after a line break, where `{queue}` is its queue.
+        pod_variables: lines of its workers' container on Kubernetes, after a line break each; `{queue}` is the queue.
+        keda_secret: whether KEDA needs a Secret of its own to ask it.
     """
 
     extra: str
@@ -225,6 +226,7 @@ class Broker(Choice):
     sections: tuple[str, ...] = ()
     most_queues: int | None = None
     pod_variables: str = ""
+    keda_secret: bool = True
 
 
 @dataclass(frozen=True)
@@ -463,6 +465,7 @@ BROKERS = (
             test="memory://",
             sample="amqp://{slug}:${{RABBITMQ_PASSWORD}}@rabbitmq:5672//",
         ),
+        keda_secret=False,
         # Greenlets that send events, and wait for the broker to confirm them, wait for each other for ever.
         worker_options={"gevent": "--without-heartbeat"},
         queue_import="from {slug}.quorum import task_queue",

@@ -488,14 +488,15 @@ class Plan:
     def secret_samples(self) -> tuple[str, ...]:
         """What the example of Kubernetes' Secret says of them: no password that would work."""
         names = {"slug": self.slug}
-        secrets = (*self.urls, *(variable for variable in self.variables if variable.secret))
+        keys = (variable for variable in self.variables if variable.secret)
+        secrets: tuple[Url | Variable, ...] = (*self.urls, *keys)
         samples = (f"# {each.description}\n{each.name}={each.sample.format(**names)}" for each in secrets)
         return tuple(re.sub(r"\$\{\w+\}", "CHANGE_ME", sample) for sample in samples)
 
     def replicas(self, *, web: int, workers: int = 0) -> str:
         """Lines of an overlay: how many pods there are of what answers HTTP, and of each worker; 0: it does not say."""
         served = [name for name in self.framework.services if name not in self.framework.first]
-        counts = {name: web for name in served} | {queue.dns_name: workers for queue in self.queues}
+        counts = dict.fromkeys(served, web) | {queue.dns_name: workers for queue in self.queues}
         lines = "".join(f"  - {{name: {name}, count: {count}}}\n" for name, count in counts.items() if count)
         return f"replicas:\n{lines}" if lines else ""
 

@@ -127,10 +127,10 @@ def test_a_queue_without_tasks_imports_nothing_and_one_with_jobs_imports_what_th
 @pytest.mark.parametrize(
     ("limit", "expected"),
     [
-        (1, Limits(1, 0.9, 900, 961, 301, 1, 21)),
-        (10, Limits(10, 9, 900, 970, 310, 10, 30)),
-        (300, Limits(300, 270, 900, 1260, 600, 300, 320)),
-        (43200, Limits(43200, 38880, 900, 44160, 43500, 600, 620)),
+        (1, Limits(1, 0.9, 900, 961, 301, 1, 21, 300)),
+        (10, Limits(10, 9, 900, 970, 310, 10, 30, 300)),
+        (300, Limits(300, 270, 900, 1260, 600, 300, 320, 300)),
+        (43200, Limits(43200, 38880, 900, 44160, 43500, 600, 620, 3600)),
     ],
 )
 def test_every_limit_follows_from_the_time_limit(limit: int, expected: Limits) -> None:
