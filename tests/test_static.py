@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import re
@@ -17,6 +18,7 @@ from tests.conftest import need
 from tests.support.corpus import Corpus, python_of
 from tests.support.environments import install_dependencies
 from tests.support.lint import lint
+from tests.support.manifests import assert_valid, objects_in
 from tests.support.parse import assert_every_file_parses
 from tests.support.variants import SHAPES, all_variants, choices, few_variants, questions, shaped_variants
 
@@ -81,6 +83,10 @@ FILES_OF_A_QUEUE = {
     "deploy/systemd/worker-{queue}.conf",
     "deploy/systemd/worker-{queue}.env",
     "src/{slug}/tasks/{module}.py",
+}
+FILES_OF_A_QUEUE_ON_KUBERNETES = {
+    "deploy/kubernetes/base/worker-{dns_name}.yaml",
+    "deploy/kubernetes/keda/worker-{dns_name}.yaml",
 }
 # A queue that has tasks: the first, which has `ping`, and those with beat jobs.
 FILES_OF_A_QUEUE_WITH_TASKS = {"tests/tasks/test_{module}.py"}
@@ -260,6 +266,32 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "tests/periodic/test_sync.py",
         },
     ),
+    (
+        {"kubernetes": True},
+        {
+            "deploy/kubernetes/.gitignore",
+            "deploy/kubernetes/base/config.env",
+            "deploy/kubernetes/base/kustomization.yaml",
+            "deploy/kubernetes/base/namespace.yaml",
+            "deploy/kubernetes/base/network-policies.yaml",
+            "deploy/kubernetes/base/service-account.yaml",
+            "deploy/kubernetes/keda/authentication.yaml",
+            "deploy/kubernetes/keda/kustomization.yaml",
+            "deploy/kubernetes/overlays/production/kustomization.yaml",
+            "deploy/kubernetes/overlays/staging/kustomization.yaml",
+            "deploy/kubernetes/secrets.env.example",
+            "tests/test_keda.py",
+            "tests/test_kubernetes.py",
+        },
+    ),
+    ({"kubernetes": True, "broker": "redis"}, {"deploy/kubernetes/keda/keda.env.example"}),
+    ({"kubernetes": True, "broker": "sqs"}, {"deploy/kubernetes/keda/keda.env.example"}),
+    ({"kubernetes": True, "framework": "fastapi"}, {"deploy/kubernetes/base/api.yaml"}),
+    (
+        {"kubernetes": True, "framework": "django"},
+        {"deploy/kubernetes/base/migrate.yaml", "deploy/kubernetes/base/web.yaml"},
+    ),
+    ({"kubernetes": True, "beat": True}, {"deploy/kubernetes/base/beat.yaml"}),
     ({"ci": "github"}, {".github/workflows/ci.yml"}),
     ({"ci": "gitlab"}, {".gitlab-ci.yml"}),
 ]
@@ -344,7 +376,14 @@ def expected_files(project: BakedProject) -> set[str]:
     for queue in queues_of(project):
         module = queue.replace("-", "_")
         of_queue = FILES_OF_A_QUEUE | (FILES_OF_A_QUEUE_WITH_TASKS if queue in with_tasks else set())
-        names |= {name.replace("{queue}", queue).replace("{module}", module) for name in of_queue}
+        of_queue |= FILES_OF_A_QUEUE_ON_KUBERNETES if answer(project, "kubernetes") else set()
+        dns_name = queue.replace("_", "-")
+        if len(dns_name) > 40:  # Kubernetes' names are short
+            dns_name = f"{dns_name[:33]}-{hashlib.sha256(dns_name.encode()).hexdigest()[:6]}"
+        words = {"{queue}": queue, "{module}": module, "{dns_name}": dns_name}
+        for word, value in words.items():
+            of_queue = {name.replace(word, value) for name in of_queue}
+        names |= of_queue
     return {name.replace("{slug}", project.slug) for name in names}
 
 
@@ -402,6 +441,13 @@ def test_ruff_has_no_complaint_about_any_variant(command: list[str], corpus: Cor
 )
 def test_a_linter_has_no_complaint_about_any_variant(command: str, files: str, corpus: Corpus) -> None:
     lint(*command.split(), *corpus.distinct(files))
+
+
+@pytest.mark.xdist_group("corpus")
+def test_kubernetes_and_keda_know_all_that_a_manifest_says(corpus: Corpus) -> None:
+    for path in corpus.distinct("deploy/kubernetes/base/*.yaml", "deploy/kubernetes/keda/*.yaml"):
+        if path.name != "kustomization.yaml":
+            assert_valid(objects_in(path.read_text(encoding="utf-8")))
 
 
 @pytest.mark.xdist_group("corpus")

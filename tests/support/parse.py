@@ -162,13 +162,14 @@ CloudFormation.add_multi_constructor("!", lambda loader, _, node: loader.constru
 
 
 def any_yaml(text: str) -> object:
-    """A YAML file, CloudFormation's included."""
-    return yaml.load(text, CloudFormation)  # noqa: S506
+    """A YAML file, CloudFormation's and those of several documents included."""
+    return list(yaml.load_all(text, CloudFormation))
 
 
 BY_SUFFIX: Mapping[str, Callable[[str], object]] = {
     ".conf": configuration,
     ".env": environment,
+    ".example": environment,
     ".md": markdown,
     ".py": ast.parse,
     ".service": unit,
