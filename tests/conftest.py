@@ -147,7 +147,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for report in terminalreporter.stats.get(outcome, []):
             for tier in TIERS:
                 into[tier] += tier in getattr(report, "keywords", ())
-            counted.update(what for name, what in report.user_properties if name == "count" and outcome == "passed")
+            counted.update(
+                what for name, what in getattr(report, "user_properties", ()) if name == "count" and outcome == "passed"
+            )
     for reports in terminalreporter.stats.values():
         for report in reports:
             for tier in TIERS:

@@ -98,7 +98,7 @@ class BakedProject:
         self, environment: Environment | None = None, variables: Mapping[str, str] | None = None
     ) -> dict[str, str]:
         """The environment variables that a command in this project gets."""
-        inherited = clean_environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
+        inherited = clean_environment()
         if environment is not None:
             inherited["PATH"] = f"{environment.bin}{os.pathsep}{inherited['PATH']}"
             inherited["VIRTUAL_ENV"] = str(environment.path)
