@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # What a developer's shell may hold and a test must not see.
 PRIVATE_VARIABLES = (
     *("API_", "AWS_", "CELERY_", "DATABASE_", "DJANGO_", "HEARTBEAT_", "LOG_", "MAKE", "PYTEST_"),
-    *("REDBEAT_", "SENTRY_", "SQS_", "UV_PROJECT", "VIRTUAL"),
+    *("PYTHON", "REDBEAT_", "SENTRY_", "SQS_", "UV_PROJECT", "VIRTUAL"),
 )
 
 
