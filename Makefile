@@ -9,6 +9,8 @@ PARALLEL := -n 3 --dist loadgroup --no-loadscope-reorder
 # uv takes the Python that you have: it finds none through pyenv's shims, and downloads nothing.
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(shell $(PYTHON) -c 'import sys; print(sys.executable)' 2>/dev/null)
+# Each process that a test starts would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 # The projects that the tests make bootstrap with the same uv.
 export PATH := $(patsubst %/,%,$(dir $(UV))):$(PATH)
 

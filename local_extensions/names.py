@@ -8,8 +8,8 @@ import re
 import sys
 import unicodedata
 
-LONGEST_NAME = 64
-"""Characters of a queue's or a job's name: SQS takes 80, and a dead-letter queue adds a suffix."""
+LONGEST_NAME = 54
+"""Characters of a queue's or a job's name: `NAME = "name"` in queues.py then fits on a line of 120. SQS takes 80."""
 
 LONGEST_SLUG = 32
 """Characters: with the longest queue, `from <slug>.tasks.<queue> import ping` then fits on a line of 120."""

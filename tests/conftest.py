@@ -13,7 +13,7 @@ import pytest
 from tests.support.aws import private_sqs
 from tests.support.bakery import Bakery
 from tests.support.brokers import private_rabbitmq, private_redis, rabbitmq_folder, redis_server
-from tests.support.environments import install
+from tests.support.environments import install, interpreters
 from tests.support.postgres import postgres_folder, private_postgres
 from tests.support.servers import Servers
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.support.postgres import Postgres
     from tests.support.project import BakedProject
 
-TIERS = ("plan", "refusals", "rules", "static", "generated", "live", "demo", "speed")
+TIERS = ("plan", "refusals", "rules", "static", "generated", "same", "live", "demo", "speed")
 STARTED = time.monotonic()
 
 
@@ -44,11 +44,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with its tier, which is its module's or its folder's name, and let what takes long begin first."""
     for item in items:
         name = item.path.relative_to(Path(__file__).parent).parts[0]
-        tier = name.removeprefix("test_").removesuffix(".py").removeprefix("bake_")
+        tier = name.removeprefix("test_").removesuffix(".py").removeprefix("bake_").removesuffix("_settings")
         if tier in TIERS:
             item.add_marker(tier)
     # Times are measured when little else runs.
-    order = ("demo", "live", "generated", "static", "refusals", "plan", "rules", "speed")
+    order = ("demo", "live", "generated", "same", "static", "refusals", "plan", "rules", "speed")
     items.sort(key=lambda item: [item.get_closest_marker(tier) is None for tier in order])
 
 
@@ -147,7 +147,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for report in terminalreporter.stats.get(outcome, []):
             for tier in TIERS:
                 into[tier] += tier in getattr(report, "keywords", ())
-            counted.update(what for name, what in report.user_properties if name == "count" and outcome == "passed")
+            counted.update(
+                what for name, what in getattr(report, "user_properties", ()) if name == "count" and outcome == "passed"
+            )
     for reports in terminalreporter.stats.values():
         for report in reports:
             for tier in TIERS:
@@ -161,5 +163,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     write(f"variants baked  {config.stash.get(BAKED, 0)}")
     write(f"suites run      {counted['suite']}")
     write(f"live runs       {counted['live']}")
+    write(f"Pythons         {', '.join(sorted(interpreters(), key=lambda version: int(version[2:])))}")
     write(f"skipped         {sum(skipped.values())}")
     write(f"time            {time.monotonic() - STARTED:.0f} s")

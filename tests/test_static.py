@@ -15,12 +15,20 @@ import pytest
 import yaml
 
 from tests.conftest import need
-from tests.support.corpus import Corpus, python_of
-from tests.support.environments import install_dependencies
+from tests.support.corpus import Corpus
+from tests.support.environments import install
 from tests.support.lint import lint
 from tests.support.manifests import assert_valid, objects_in
 from tests.support.parse import assert_every_file_parses
-from tests.support.variants import SHAPES, all_variants, choices, few_variants, questions, shaped_variants
+from tests.support.variants import (
+    SHAPES,
+    all_variants,
+    choices,
+    few_variants,
+    questions,
+    shaped_variants,
+    suite_variants,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -317,12 +325,14 @@ BLANK_LINES = re.compile(r"\n\n\n")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test with `variant` every variant, and one with `shaped` every one whose Python differs."""
+    """Give a test with `variant` every variant, with `shaped` those of every shape, with `typed` half as many."""
     quick = metafunc.config.getoption("quick")
     if "variant" in metafunc.fixturenames:
         metafunc.parametrize("variant", few_variants() if quick else all_variants(), ids=str)
     if "shaped" in metafunc.fixturenames:
-        metafunc.parametrize("shaped", few_variants()[:3] if quick else shaped_variants(), ids=str)
+        metafunc.parametrize("shaped", few_variants() if quick else shaped_variants(), ids=str)
+    if "typed" in metafunc.fixturenames:
+        metafunc.parametrize("typed", few_variants()[:3] if quick else suite_variants(), ids=str)
 
 
 @pytest.fixture(scope="session")
@@ -335,7 +345,7 @@ def corpus(bake: Bakery, request: pytest.FixtureRequest) -> Corpus:
 def test_few_variants_have_every_answer_and_every_shape() -> None:
     few = few_variants()
 
-    assert {each.shape for each in few} == set(SHAPES)
+    assert {each.shape for each in few} == {each.shape for each in suite_variants()} == set(SHAPES)
     for name, offered in choices().items():
         assert {each.answers.get(name, offered[0]) for each in few} == set(offered)
 
@@ -503,27 +513,35 @@ SECONDS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What mypy knows of the dependencies is the same in all variants: half a second instead of six."""
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where mypy sees one variant after the other, in the same place: what it knows of one, it knows of the next."""
     return tmp_path_factory.mktemp("mypy")
 
 
-def test_mypy_has_no_complaint_about_a_variant(
-    shaped: Variant, bake: Bakery, shared: Path, mypy_cache: Path, tmp_path: Path
-) -> None:
-    project = bake(**shaped.answers).copy_to(tmp_path)
+def check_types(project: BakedProject, shared: Path, desk: Path) -> None:
+    """Let mypy read a project.
+
+    Raises:
+        AssertionError: it complains.
+    """
+    shutil.rmtree(desk / "project", ignore_errors=True)
+    copy = project.copy_to(desk / "project")
     # mypy takes a file of the same size and second for the same file; variants that differ in a name would be mixed up.
     second = next(SECONDS)
-    for path in project.path.rglob("*.py"):
+    for path in copy.path.rglob("*.py"):
         os.utime(path, (second, second))
+    command = ["mypy", "--strict", "--cache-dir", str(desk / "cache")]
+    copy.run(*command, environment=install(copy, shared), timeout=300)
 
-    environment = install_dependencies(project, shared)
-    project.run("mypy", "--strict", "--cache-dir", str(mypy_cache), environment=environment, timeout=300)
+
+def test_mypy_has_no_complaint_about_a_variant(typed: Variant, bake: Bakery, shared: Path, desk: Path) -> None:
+    check_types(bake(**typed.answers), shared, desk)
 
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("corpus")
-def test_no_variant_has_python_that_mypy_did_not_see(corpus: Corpus, bake: Bakery) -> None:
-    seen = {python_of(bake(**shaped.answers)) for shaped in shaped_variants()}
-
-    assert {python_of(project) for project in corpus.projects} <= seen
+def test_mypy_has_no_complaint_about_what_those_variants_lack(
+    corpus: Corpus, bake: Bakery, shared: Path, desk: Path
+) -> None:
+    for project in corpus.beyond(bake(**variant.answers) for variant in suite_variants()):
+        check_types(project, shared, desk)

@@ -50,10 +50,22 @@ VARIANTS = [
 ]
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(each, id=str(each), marks=pytest.mark.xdist_group(f"api-{each}")) for each in VARIANTS],
-)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give each test the variants that it is about."""
+    if "project" not in metafunc.fixturenames:
+        return
+    about = [
+        each
+        for each in VARIANTS
+        if not ("with_results" in metafunc.fixturenames and each.answers["result_backend"] == "none")
+        and not ("on_redis" in metafunc.fixturenames and each.answers["broker"] != "redis")
+    ]
+    # All tests of a variant share its workers, so they run in one process.
+    params = [pytest.param(each, id=str(each), marks=pytest.mark.xdist_group(f"api-{each}")) for each in about]
+    metafunc.parametrize("project", params, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
     """The variant, in a copy of its own."""
     return bake(**request.param.answers, **ANSWERS).copy_to(tmp_path_factory.mktemp("api"))
@@ -65,10 +77,14 @@ def results(project: BakedProject) -> bool:
     return project.answers["result_backend"] != "none"
 
 
-@pytest.fixture(scope="module")
-def with_results(results: bool) -> None:
-    if not results:
-        pytest.skip("this variant keeps no results")
+@pytest.fixture
+def with_results() -> None:
+    """For a test of variants that keep results."""
+
+
+@pytest.fixture
+def on_redis() -> None:
+    """For a test of variants whose broker is Redis."""
 
 
 @pytest.fixture(scope="module")
@@ -293,11 +309,10 @@ def test_a_broker_that_accepts_and_never_answers_is_503_in_time(alone: Service) 
         assert "Traceback" not in api.process.output
 
 
+@pytest.mark.usefixtures("on_redis")
 def test_a_stopped_redis_is_503_in_time_and_a_dead_one_too(
     project: BakedProject, environment: Environment, results: bool, tmp_path: Path
 ) -> None:
-    if project.answers["broker"] != "redis":
-        pytest.skip("this variant's broker is another")
     port = free_port()
     server = [redis_server() or "", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(tmp_path), "--save", ""]
     named = {"LOG_FORMAT": "console", "CELERY_BROKER_URL": f"redis://127.0.0.1:{port}/0"}

@@ -229,7 +229,7 @@ def test_the_signature_takes_the_call(positional: list[Any], named: set[str]) ->
         ("shared-task = @daily", "has the name of something else in the task's module"),
         ("list = @daily", "has the name of a Python builtin"),
         ("Report = @daily", "has a bad name: it must begin with a letter a-z, and have only a-z, 0-9, - and _"),
-        ("a" * 65 + " = @daily", "has a name of 65 characters, and 64 are the most"),
+        ("a" * 55 + " = @daily", "has a name of 55 characters, and 54 are the most"),
         ("a(print()) = @daily", "has arguments that are not Python literals"),
         ("a(yesterday) = @daily", "has 'yesterday', which is a name and not a literal: a text needs quotes"),
         ("a(x=y) = @daily", "has 'y', which is a name and not a literal: a text needs quotes"),

@@ -101,8 +101,8 @@ def test_at_every_length_around_the_end_of_a_line_ruff_would_break_where_we_do()
         # Pieces of two and of three columns make every length.
         minutes = ",".join(["1"] * (length % 3) + ["10"] * (length // 3)) or "*"
         first = f"a('{text}', k='{text}') = {minutes} 1,2,3,4,5 * * *"
-        second = f"{'b' * min(length - 30, 64)}(k1=1, k2={{}}) = @daily"
-        for job in plan_of(queues="q" * 60, beat_jobs=f"{first}; {second}").jobs:
+        second = f"{'b' * min(length - 30, 54)}(k1=1, k2={{}}) = @daily"
+        for job in plan_of(queues="q" * 54, beat_jobs=f"{first}; {second}").jobs:
             entry = "".join(f'        "{name}": {value},\n' for name, value in job.entry)
             entries.append(f"    {python(job.key)}: {{\n{entry}    }},\n")
             functions.append(f"{job.stub.signature}\n    {job.stub.body}\n    {job.stub.test_body}\n")

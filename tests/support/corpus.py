@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import ast
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -44,13 +45,35 @@ class Corpus:
         assert found, f"no variant has a file like {patterns}"
         return found
 
+    def beyond(self, projects: Iterable[BakedProject]) -> list[BakedProject]:
+        """So few of these files' projects that no Python is left that is neither in them nor in the given ones."""
+        known = set().union(*map(python_of, projects))
+        missing = [python_of(project) - known for project in self.projects]
+        found: list[BakedProject] = []
+        while most := max(missing, key=len):
+            found.append(self.projects[missing.index(most)])
+            missing = [each - most for each in missing]
+        return found
 
-def python_of(project: BakedProject) -> str:
-    """A hash of all that decides whether a project's types are right: its Python and its tools' settings."""
-    digest = sha256()
-    for name in project.files():
-        if name.endswith(".py"):
-            digest.update(f"{name}\n{project.read(name)}\n".encode())
-    _, _, settings = project.read("pyproject.toml").partition("[tool.")
-    digest.update(settings.encode())
-    return digest.hexdigest()
+
+def python_of(project: BakedProject) -> set[tuple[str, str]]:
+    """Each statement at the left margin of each Python file, by the file's name and a hash of its code.
+
+    The values of numbers and texts do not count, only their types.
+    """
+    return {
+        (name.replace(project.slug, "{slug}"), code)
+        for name in project.files()
+        if name.endswith(".py")
+        for code in codes_of(project.read(name))
+    }
+
+
+@lru_cache(maxsize=16384)
+def codes_of(text: str) -> frozenset[str]:
+    """A hash of each statement of a module."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            node.value = type(node.value).__name__
+    return frozenset(sha256(ast.dump(statement).encode()).hexdigest() for statement in tree.body)

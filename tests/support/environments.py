@@ -1,10 +1,11 @@
-"""Installed environments: a project has its own, from a lock that is resolved once for each set of dependencies."""
+"""Installed environments, each from a lock that is resolved once for each set of dependencies."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -76,10 +77,13 @@ def interpreters() -> dict[str, str]:
 
 
 def install(project: BakedProject, shared: Path, python: str = sys.executable) -> Environment:
-    """The project's own environment, as its Makefile makes it.
+    """An environment with exactly what the project locks, as its Makefile makes it, until the next one is asked for.
+
+    Each pytest-xdist worker has one for each interpreter, which uv brings from one project to the next: what they have
+    in common stays, and stays compiled, which is most of the time that a new environment's first processes take.
 
     Args:
-        project: a copy, which gets a `.venv` and a `uv.lock`.
+        project: a copy, which gets a `uv.lock`.
         shared: a folder that all pytest-xdist workers use.
         python: the interpreter.
 
@@ -87,8 +91,11 @@ def install(project: BakedProject, shared: Path, python: str = sys.executable) -
         AssertionError: the dependencies cannot be resolved or installed; uv's words are in the message.
     """
     lock(project, shared, python)
-    project.run(uv(), "sync", "--quiet", "--frozen", "--python", python, timeout=600)
-    return Environment(project.path / ".venv")
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    folder = shared / "environments" / f"{worker}-{hashlib.sha256(python.encode()).hexdigest()[:8]}"
+    command = [uv(), "sync", "--quiet", "--frozen", "--python", python]
+    project.run(*command, variables={"UV_PROJECT_ENVIRONMENT": str(folder)}, timeout=600)
+    return Environment(folder)
 
 
 def install_dependencies(project: BakedProject, shared: Path, python: str = sys.executable) -> Environment:

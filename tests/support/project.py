@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # What a developer's shell may hold and a test must not see.
 PRIVATE_VARIABLES = (
     *("API_", "AWS_", "CELERY_", "DATABASE_", "DJANGO_", "HEARTBEAT_", "LOG_", "MAKE", "PYTEST_"),
-    *("REDBEAT_", "SENTRY_", "SQS_", "UV_PROJECT", "VIRTUAL"),
+    *("PYTHON", "REDBEAT_", "SENTRY_", "SQS_", "UV_PROJECT", "VIRTUAL"),
 )
 
 
@@ -98,7 +98,7 @@ class BakedProject:
         self, environment: Environment | None = None, variables: Mapping[str, str] | None = None
     ) -> dict[str, str]:
         """The environment variables that a command in this project gets."""
-        inherited = clean_environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
+        inherited = clean_environment()
         if environment is not None:
             inherited["PATH"] = f"{environment.bin}{os.pathsep}{inherited['PATH']}"
             inherited["VIRTUAL_ENV"] = str(environment.path)

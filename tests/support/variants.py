@@ -166,11 +166,21 @@ def core_answers() -> list[dict[str, Answer]]:
     return [answers for answers in combinations(crossed()) if supported(answers)]
 
 
+def varied_answers() -> list[tuple[dict[str, Answer], dict[str, Answer]]]:
+    """Every combination of DEPENDENCIES, twice: with some of the crossed booleans in turn, and with their opposites."""
+    booleans = list(combinations([name for name in crossed() if name not in DEPENDENCIES]))
+    found = []
+    for number, answers in enumerate(filter(supported, combinations(list(DEPENDENCIES)))):
+        # Moved on by one in each round, so that a boolean does not keep to an answer that changes as often.
+        chosen = booleans[(number + number // len(booleans)) % len(booleans)]
+        found.append(({**answers, **chosen}, {**answers, **{name: not answer for name, answer in chosen.items()}}))
+    return found
+
+
 def shaped_variants() -> list[Variant]:
-    """The crossed combinations, each in the default shape, and with all others: all the Python there is."""
-    others = [shape for shape in SHAPES if shape != "default"]
-    plain = [variant(answers) for answers in core_answers()]
-    return plain + [variant(*pair) for pair in pairs(core_answers(), others, most=160)]
+    """The varied answers, each with the next of the shapes, the default among them."""
+    varied = [answers for both in varied_answers() for answers in both]
+    return [variant(answers, shape) for answers, shape in zip(varied, itertools.cycle(SHAPES), strict=False)]
 
 
 def all_variants() -> list[Variant]:
@@ -181,14 +191,8 @@ def all_variants() -> list[Variant]:
 
 
 def suite_variants() -> list[Variant]:
-    """Whose own tests are run: every combination of DEPENDENCIES, with the crossed booleans and the shapes in turn."""
-    booleans = list(combinations([name for name in crossed() if name not in DEPENDENCIES]))
-    combined = [answers for answers in combinations(list(DEPENDENCIES)) if supported(answers)]
-    return [
-        # Moved on by one in each round, so that a boolean does not keep to an answer that changes as often.
-        variant({**answers, **booleans[(number + number // len(booleans)) % len(booleans)]}, shape)
-        for number, (answers, shape) in enumerate(zip(combined, itertools.cycle(SHAPES), strict=False))
-    ]
+    """Whose types are checked and whose own tests are run: half of these, so every combination of DEPENDENCIES once."""
+    return shaped_variants()[::2]
 
 
 def few_variants() -> list[Variant]:
