@@ -41,9 +41,11 @@ FILES = {
     "README.md",
     "compose.yaml",
     "deploy/systemd/install.sh",
+    "deploy/systemd/journald@{slug}.conf",
     "deploy/systemd/{slug}-worker@.service",
     "deploy/systemd/{slug}.sysusers.conf",
     "deploy/systemd/{slug}.target",
+    "deploy/systemd/{slug}.tmpfiles.conf",
     "pyproject.toml",
     "scripts/demo.py",
     "scripts/dev.py",
@@ -451,6 +453,18 @@ def test_systemd_accepts_the_units(shaped: Variant, bake: Bakery, tmp_path: Path
 
     # It says what it does not know and exits with 0 all the same.
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.xdist_group("corpus")
+def test_systemd_has_little_to_say_about_the_exposure_of_a_unit(corpus: Corpus) -> None:
+    need(shutil.which("systemd-analyze"), "systemd-analyze")
+    units = corpus.distinct("*.service")
+    assert units
+    # In tenths: of 10.0, 2.0 is the most that a unit may have.
+    for unit in units:
+        command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", unit]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, f"{unit}: {ran.stdout[-2000:]}{ran.stderr}"
 
 
 SECONDS = itertools.count(1)
