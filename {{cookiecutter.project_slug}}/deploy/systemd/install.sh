@@ -66,8 +66,9 @@ install_release() {
   fi
   release=$opt/releases/$(date -u +%Y%m%dT%H%M%SZ)
   # Reinstalled, or uv would take the same version from its cache although the source has changed.
-  run env UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT="$release" UV_PYTHON_DOWNLOADS=never \
-    "$uv" sync --quiet --project "$root" --python "$python" --locked --no-dev --no-editable --reinstall-package "$slug"
+  run env UV_CACHE_DIR="$opt/cache" UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT="$release" \
+    UV_PYTHON_DOWNLOADS=never "$uv" sync --quiet --project "$root" --python "$python" --locked --no-dev --no-editable \
+    --reinstall-package "$slug"
 {{ plan().framework.release.format(slug=plan().slug) }}  [ "$dry_run" ] || runuser -u "$user" -- "$release/bin/celery" --version >/dev/null ||
     fail "the user $user cannot run $release/bin/celery: is its Python in a place that only root may read?"
   # For a rollback.
