@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.support.postgres import Postgres
     from tests.support.project import BakedProject
 
-TIERS = ("plan", "refusals", "rules", "static", "generated", "live", "demo", "speed")
+TIERS = ("plan", "refusals", "rules", "static", "generated", "live", "demo", "speed", "real")
 STARTED = time.monotonic()
 
 
@@ -156,6 +156,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("what was tested")
     write(f"{'tier':<12}{'passed':>8}{'failed':>8}{'skipped':>8}{'seconds':>9}")
     for tier in TIERS:
+        if tier == "real" and not passed[tier] + failed[tier]:
+            continue  # it has a command of its own
         write(f"{tier:<12}{passed[tier]:>8}{failed[tier]:>8}{skipped[tier]:>8}{seconds[tier]:>9.0f}")
     write("")
     write(f"variants baked  {config.stash.get(BAKED, 0)}")
