@@ -84,7 +84,7 @@ def test_the_image_is_small_and_holds_no_tools(stack: Stack, request: pytest.Fix
         sizes = [stack.megabytes(image) for image in (stack.image, plain, base)]
     finally:
         stack.run("docker", "image", "rm", plain, check=False)
-    figure(request, "image, a plain pip install, their base", "{:.0f}, {:.0f}, {:.0f} MB".format(*sizes))
+    figure(request, "image, a plain pip install, their base", "{:.1f}, {:.1f}, {:.1f} MB".format(*sizes))
     assert sizes[0] < sizes[1] * 1.15  # compiled in advance, so that each container need not
 
 

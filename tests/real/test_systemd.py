@@ -210,7 +210,7 @@ def test_a_changed_setting_holds_after_a_restart(installed: Installation) -> Non
 
 def test_an_upgrade_under_load_loses_nothing(installed: Installation, request: pytest.FixtureRequest) -> None:
     before = installed.release()
-    pids = {unit: installed.machine.show(unit, "MainPID") for unit in installed.units()}
+    pids = {unit: installed.machine.show(unit, "MainPID") for unit in map(installed.unit, installed.daemons)}
     change(installed, "# Changed.")
     tasks = 240
     with installed.machine.follow(installed.client(LOAD.replace("TASKS", str(tasks)), "load"), "load") as load:
@@ -242,7 +242,7 @@ def test_a_release_that_does_not_run_is_noticed_and_rolled_back(
     unit = f"deploy/systemd/{installed.slug}-beat.service"
     path = installed.project.path / unit
     path.write_text(path.read_text(encoding="utf-8") + "# A line of a bad release.\n", encoding="utf-8")
-    change(installed, 'raise RuntimeError("a bad release")')
+    change(installed, "Heart.start = lambda self: os._exit(3)  # as soon as a worker is ready")
 
     ran = installed.installer(check=False)
     assert ran.returncode == 1

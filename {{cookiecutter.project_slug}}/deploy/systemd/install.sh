@@ -133,11 +133,12 @@ restart() {
   if [ ! -e "$etc/environment" ] || grep -q CHANGE_ME "$etc/environment"; then
     echo "Now write the addresses and passwords of the servers into $etc/environment, then: systemctl start $target"
   else
-    run systemctl restart "$target"
+    run systemctl restart "$target" || true
     run systemctl --no-pager list-dependencies "$target"
-    # shellcheck disable=SC2046 # names of units have no spaces
-    run systemctl is-active --quiet $(services) ||
-      fail "Not all of it runs. See journalctl --namespace=+$slug, or go back with --rollback."
+    for unit in $(services); do
+      run systemctl is-active --quiet "$unit" ||
+        fail "$unit does not run. See journalctl --namespace=+$slug, or go back with --rollback."
+    done
   fi
 }
 
