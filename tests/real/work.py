@@ -37,6 +37,8 @@ def send(queue, *args, **kwargs):
 
 """
 
+ENOUGH = 'redis.set("enough", 1)\nanswer = None'
+
 PING_EVERYWHERE = """
 waits = {queue.value: (time.monotonic(), send(queue.value, "ping")) for queue in QueueName}
 answer = {}
@@ -45,16 +47,17 @@ for queue, (sent, result) in waits.items():
     answer[queue] = round(time.monotonic() - sent, 2)
 """
 
-# Sends a task every quarter of a second, most of a second and some of three, and says how many came back.
+# Sends a task every quarter of a second, most of a second and some of three, until it is told that it is enough;
+# and says how many came back.
 LOAD = """
-redis.delete("finished")
+redis.delete("finished", "enough")
 results = []
-for number in range(TASKS):
+while not redis.exists("enough"):
+    number = len(results)
     results.append(send(list(QueueName)[number % 2].value, f"load-{number}", 1.0 if number % 4 else 3.0))
     if number == 20:
         print("under load", flush=True)
     time.sleep(0.25)
-print("all sent", flush=True)
 until = time.monotonic() + 240
 lost = []
 for number, result in enumerate(results):
