@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(patsubst %/,%,$(dir $(UV))):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-quick lint fix bench demo lock brokers clean
+.PHONY: help test test-quick test-real lint fix bench demo lock brokers clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(firstword $(MAKEFILE_LIST)) | awk -F': ' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -25,6 +25,9 @@ test: .venv brokers ## install what is missing and run every test
 
 test-quick: .venv ## the tests that need no broker, on a few variants
 	$(RUN) pytest $(PARALLEL) --quick -m "not slow"
+
+test-real: .venv ## deploy variants on a real Docker engine and a machine with systemd: SYSTEMD_MACHINE="ssh root@..."
+	$(RUN) pytest tests/real
 
 lint: .venv ## check style and types; changes nothing
 	$(RUN) ruff check

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -66,11 +65,10 @@ def test_a_wrong_object_is_found() -> None:
     )
 
 
+@pytest.mark.kubectl
 @pytest.mark.parametrize("overlay", ["staging", "production"])
 def test_kustomize_puts_an_overlay_together(variant: Variant, overlay: str, bake: Bakery, tmp_path: Path) -> None:
     project = bake(**variant.answers)
-    if shutil.which("kubectl") is None:
-        pytest.skip("kubectl is not installed")
     ran = subprocess.run(
         ["kubectl", "kustomize", project.path / FOLDER / "overlays" / overlay],
         env={"PATH": "/usr/bin:/bin:/usr/local/bin", "HOME": str(tmp_path)},

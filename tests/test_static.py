@@ -51,9 +51,11 @@ FILES = {
     "README.md",
     "compose.yaml",
     "deploy/systemd/install.sh",
+    "deploy/systemd/journald@{slug}.conf",
     "deploy/systemd/{slug}-worker@.service",
     "deploy/systemd/{slug}.sysusers.conf",
     "deploy/systemd/{slug}.target",
+    "deploy/systemd/{slug}.tmpfiles.conf",
     "pyproject.toml",
     "scripts/demo.py",
     "scripts/dev.py",
@@ -112,7 +114,10 @@ EXAMPLES_ON_REDIS = {
 # What an answer adds, or several together.
 FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     ({"broker": "redis"}, {"src/{slug}/failed_tasks.py", "tests/test_visibility.py"}),
-    ({"broker": "rabbitmq"}, {"deploy/rabbitmq/rabbitmq.conf", "src/{slug}/quorum.py"}),
+    (
+        {"broker": "rabbitmq"},
+        {"deploy/rabbitmq/rabbitmq.conf", "src/{slug}/quorum.py", "tests/test_consumer_timeout.py"},
+    ),
     (
         {"broker": "sqs"},
         {
@@ -170,6 +175,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "tests/api/__init__.py",
             "tests/api/conftest.py",
             "tests/api/test_api.py",
+            "tests/api/test_deploy.py",
             "tests/test_readiness.py",
             "tests/test_submissions.py",
         },
@@ -237,6 +243,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "tests/test_submissions.py",
             "tests/web/__init__.py",
             "tests/web/conftest.py",
+            "tests/web/test_deploy.py",
             "tests/web/test_health.py",
             "tests/web/test_middleware.py",
             "tests/web/test_submission.py",
@@ -308,7 +315,12 @@ NOT_IN_DJANGO = {"src/{slug}/celeryconfig.py", "src/{slug}/settings.py"}
 # What beat jobs add, to all or to those with an answer.
 FILES_OF_BEAT_AND_FASTAPI = {"src/{slug}/api/schedule.py", "tests/api/test_schedule.py"}
 FILES_OF_REDBEAT = {"src/{slug}/beat.py", "tests/test_beat.py"}
-FILES_OF_BEAT = {"deploy/systemd/{slug}-beat.service", "src/{slug}/schedule.py", "tests/test_schedule.py"}
+FILES_OF_BEAT = {
+    "deploy/systemd/{slug}-beat.service",
+    "src/{slug}/schedule.py",
+    "tests/test_beat_health.py",
+    "tests/test_schedule.py",
+}
 
 RESIDUE = {
     "Jinja": re.compile(r"(?<!\$)\{\{|\{%|%\}|\{#"),
@@ -507,6 +519,18 @@ def test_systemd_accepts_the_units(shaped: Variant, bake: Bakery, tmp_path: Path
 
     # It says what it does not know and exits with 0 all the same.
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.xdist_group("corpus")
+def test_systemd_has_little_to_say_about_the_exposure_of_a_unit(corpus: Corpus) -> None:
+    need(shutil.which("systemd-analyze"), "systemd-analyze")
+    units = corpus.distinct("*.service")
+    assert units
+    # In tenths: of 10.0, 2.0 is the most that a unit may have.
+    for unit in units:
+        command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager"]
+        ran = subprocess.run([*command, unit], capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, f"{unit}: {ran.stdout[-2000:]}{ran.stderr}"
 
 
 SECONDS = itertools.count(1)

@@ -1,12 +1,15 @@
-"""What deploys the project agrees with its code: queues, times and variables."""
+"""What deploys the project agrees with its code, and Compose with systemd: queues, commands, times and variables."""
 
 import re
+import shlex
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import pytest
 import yaml
 
+from {{ cookiecutter.project_slug }} import health
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.settings import Environment
@@ -14,37 +17,108 @@ from {{ cookiecutter.project_slug }}.signals import WARM_SHUTDOWN
 
 ROOT = Path(__file__).parent.parent
 SYSTEMD = ROOT / "deploy" / "systemd"
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+SLUG = "{{ cookiecutter.project_slug }}"
 
 
-@pytest.fixture(scope="module")
-def services() -> dict[str, dict[str, Any]]:
-    """The services of compose.yaml that run a worker, by their names."""
-    services: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
-    return {name: service for name, service in services.items() if " worker " in str(service.get("command"))}
+def variables_of(file: Path) -> dict[str, str]:
+    """What a file of lines like NAME=value says; where a name is repeated, the last holds."""
+    return dict(re.findall(r"^(\w+)=(.*)$", file.read_text(), flags=re.MULTILINE))
 
 
-def test_every_queue_has_one_worker_in_compose(services: dict[str, dict[str, Any]]) -> None:
-    consumed = [re.findall(r" -Q (\S+)", service["command"]) for service in services.values()]
+def interpolated(text: object) -> str:
+    """What Compose makes of `${NAME:-default}` where .env does not have the name."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(text))
+
+
+EXAMPLE = variables_of(ROOT / ".env.example")
+APPS = {name: service for name, service in SERVICES.items() if "IMAGE:-" in service.get("image", "")}
+WORKERS = {name: service for name, service in APPS.items() if " worker " in service["command"]}
+
+
+def unit_of(service: str) -> dict[str, str]:
+    """The settings of the systemd unit that runs what a service of compose.yaml runs."""
+    name, _, queue = service.partition("-")
+    if not queue:
+        return variables_of(SYSTEMD / f"{SLUG}-{name}.service")
+    drop_in = variables_of(SYSTEMD / f"{name}-{queue}.conf")
+    return {**variables_of(SYSTEMD / f"{SLUG}-{name}@.service"), **drop_in}
+
+
+def command_of(service: str) -> list[str]:
+    """The command of that unit, with what its specifiers and its environment file say."""
+    files = [SYSTEMD / f"{service}.env"]
+    environment = {name: value for file in files if file.exists() for name, value in variables_of(file).items()}
+    _, _, queue = service.partition("-")
+    text = unit_of(service)["ExecStart"].replace("%i", queue).replace("%S", "/var/lib").replace("%%", "%")
+    return shlex.split(Template(text.replace(f"/opt/{SLUG}/current/bin/", "")).substitute(environment))
+
+
+def test_every_queue_has_one_worker_in_compose() -> None:
+    consumed = [re.findall(r" -Q (\S+)", service["command"]) for service in WORKERS.values()]
     assert sorted(consumed) == sorted([queue.value] for queue in QueueName)
 
 
-def test_every_queue_has_one_worker_in_systemd() -> None:
-    assert {file.stem for file in SYSTEMD.glob("worker-*.env")} == {f"worker-{queue}" for queue in QueueName}
+@pytest.mark.parametrize("kind", ["env", "conf"])
+def test_every_queue_has_one_worker_in_systemd(kind: str) -> None:
+    assert {file.stem for file in SYSTEMD.glob(f"worker-*.{kind}")} == {f"worker-{queue}" for queue in QueueName}
 
 
-def test_supervisors_wait_until_a_stopping_worker_has_requeued_its_tasks(services: dict[str, dict[str, Any]]) -> None:
-    unit = (SYSTEMD / "{{ cookiecutter.project_slug }}-worker@.service").read_text()
-    graces = [int(service["stop_grace_period"].removesuffix("s")) for service in services.values()]
-    graces += [int(seconds) for seconds in re.findall(r"^TimeoutStopSec=(\d+)$", unit, flags=re.MULTILINE)]
-    assert len(graces) == len(services) + 1
-    assert min(graces) >= WARM_SHUTDOWN + 10
+@pytest.mark.parametrize("name", APPS)
+def test_systemd_runs_what_compose_runs(name: str) -> None:
+    everywhere = interpolated(APPS[name]["command"]).replace("0.0.0.0", "127.0.0.1")  # noqa: S104
+    assert command_of(name) == shlex.split(everywhere)
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_systemd_allows_what_compose_allows(name: str) -> None:
+    assert unit_of(name)["MemoryMax"].lower() == APPS[name]["mem_limit"]
+    if stop := unit_of(name).get("TimeoutStopSec"):
+        assert APPS[name]["stop_grace_period"] == f"{stop}s"
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_stopping_worker_has_requeued_its_tasks_before_it_is_killed(name: str) -> None:
+    assert int(WORKERS[name]["stop_grace_period"].removesuffix("s")) >= WARM_SHUTDOWN + 10
+
+
+def test_a_worker_that_may_only_be_waiting_is_not_taken_for_dead() -> None:
+    silent = health.HANGS_AFTER + 2 * health.INTERVAL
+    assert silent < health.MAX_AGE
+    assert all(int(unit_of(name)["WatchdogSec"]) > silent for name in WORKERS)
 
 
 def test_tasks_have_limits() -> None:
     assert 0 < app.conf.task_soft_time_limit < app.conf.task_time_limit
 
 
+def test_urls_name_servers_of_compose_and_their_passwords() -> None:
+    for user, password, host in re.findall(r"//(\w*):\$\{(\w+)\}@([\w.-]+):\d+", "\n".join(EXAMPLE.values())):
+        settings = SERVICES[host]["environment"]
+        assert any(str(value).startswith("${" + password + ":?") for value in settings.values())
+        assert password in EXAMPLE
+        assert user in {"", *settings.values()}
+        assert all(host in worker["depends_on"] for worker in WORKERS.values())
+
+
+def test_compose_reads_no_variable_that_nobody_sets() -> None:
+    required = re.findall(r"\$\{(\w+)(?::\?|\})", (ROOT / "compose.yaml").read_text())
+    assert set(required) <= EXAMPLE.keys()
+
+
+def test_ports_are_open_to_this_machine_only() -> None:
+    ports = [interpolated(port) for service in SERVICES.values() for port in service.get("ports", [])]
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+
+
+def test_the_image_is_built_on_one_python_and_has_one_name() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert len(set(re.findall(r"^FROM (\S+)", dockerfile, flags=re.MULTILINE))) == 1
+    (built,) = re.findall(r"docker build --tag (\S+)", (ROOT / "Makefile").read_text())
+    assert {interpolated(service["image"]) for service in APPS.values()} == {built}
+
+
 def test_the_example_environment_names_exactly_the_variables_that_are_read() -> None:
-    names = re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), flags=re.MULTILINE)
-    own = [name for name in names if not name.endswith("_PASSWORD")]  # those are Compose's
+    own = [name for name in EXAMPLE if not name.endswith("_PASSWORD")]  # those are Compose's
     assert sorted(own) == sorted(name.upper() for name in Environment.model_fields)

@@ -3,10 +3,11 @@
 #
 #   sudo deploy/systemd/install.sh              install or upgrade, then start or restart everything
 #        deploy/systemd/install.sh --dry-run    say what would be done, and do nothing
-#   sudo deploy/systemd/install.sh --rollback   go back to the release before
+#   sudo deploy/systemd/install.sh --rollback   go back to the release before, with the units that it had
 #   sudo deploy/systemd/install.sh --uninstall  stop and remove everything but settings and state
 #
 # Settings are in /etc/{{ plan().slug }}; what is there is never overwritten.
+# The exit status is 1 if something does not run in the end.
 set -eu
 
 slug={{ plan().slug }}
@@ -65,12 +66,17 @@ install_release() {
   fi
   release=$opt/releases/$(date -u +%Y%m%dT%H%M%SZ)
   # Reinstalled, or uv would take the same version from its cache although the source has changed.
-  run env UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT="$release" UV_PYTHON_DOWNLOADS=never \
-    "$uv" sync --quiet --project "$root" --python "$python" --locked --no-dev --no-editable --reinstall-package "$slug"
+  run env UV_CACHE_DIR="$opt/cache" UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT="$release" \
+    UV_PYTHON_DOWNLOADS=never "$uv" sync --quiet --project "$root" --python "$python" --locked --no-dev --no-editable \
+    --reinstall-package "$slug"
 {{ plan().framework.release.format(slug=plan().slug) }}  [ "$dry_run" ] || runuser -u "$user" -- "$release/bin/celery" --version >/dev/null ||
     fail "the user $user cannot run $release/bin/celery: is its Python in a place that only root may read?"
-  activate "$release"
-  # Keep this release and the two before it.
+  # For a rollback.
+  run cp -R "$here" "$release/systemd"
+}
+
+# Keeps the current release and the two before it.
+remove_old_releases() {
   find "$opt/releases" -mindepth 1 -maxdepth 1 2>/dev/null | sort -r | tail -n +4 | while read -r old; do
     run rm -rf "$old"
   done
@@ -83,7 +89,6 @@ activate() {
 }
 
 install_settings() {
-  run install -d -m 750 "$etc"
   if [ ! -e "$etc/environment" ]; then
     # What .env.example says, without Compose's passwords and for servers on this machine.
     random=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
@@ -98,6 +103,15 @@ install_settings() {
   for file in "$here"/*.env; do
     [ -e "$etc/${file##*/}" ] || run install -m 640 "$file" "$etc"
   done
+}
+
+# The user and the folders that the services need, and how long their logs are kept.
+install_system() {
+  run install -D -m 644 "$here/$slug.sysusers.conf" "/etc/sysusers.d/$slug.conf"
+  run systemd-sysusers "/etc/sysusers.d/$slug.conf"
+  run install -D -m 644 "$here/$slug.tmpfiles.conf" "/etc/tmpfiles.d/$slug.conf"
+  run systemd-tmpfiles --create "/etc/tmpfiles.d/$slug.conf"
+  run install -m 644 "$here/journald@$slug.conf" /etc/systemd
 }
 
 install_units() {
@@ -119,16 +133,22 @@ restart() {
   if [ ! -e "$etc/environment" ] || grep -q CHANGE_ME "$etc/environment"; then
     echo "Now write the addresses and passwords of the servers into $etc/environment, then: systemctl start $target"
   else
-    run systemctl restart "$target"
+    run systemctl restart "$target" || true
     run systemctl --no-pager list-dependencies "$target"
+    for unit in $(services); do
+      run systemctl is-active --quiet "$unit" ||
+        fail "$unit does not run. See journalctl --namespace=+$slug, or go back with --rollback."
+    done
   fi
 }
 
 rollback() {
   current=$(readlink "$opt/current") || fail "$slug is not installed"
-  before=$(find "$opt/releases" -mindepth 1 -maxdepth 1 | sort | sed -n "\\|^$current\$|q;p" | tail -n 1)
-  [ "$before" ] || fail "there is no release before $current"
-  activate "$before"
+  # One that could not be finished has no units.
+  here=$(printf '%s\n' "$opt"/releases/*/systemd | sort | sed -n "\\|^$current/|q;p" | tail -n 1)
+  [ "$here" ] || fail "there is no release before $current"
+  activate "${here%/systemd}"
+  install_units
   restart
 }
 
@@ -139,9 +159,10 @@ uninstall() {
   for file in "$here/$slug"-*.service; do
     run rm -f "$units/${file##*/}"
   done
-  run rm -rf "$opt" "$units/$target" "$units/$target.wants" "$units/$slug-worker@"*.service.d "/etc/sysusers.d/$slug.conf"
+  run rm -rf "$opt" "$units/$target" "$units/$target.wants" "$units/$slug-worker@"*.service.d \
+    "/etc/sysusers.d/$slug.conf" "/etc/tmpfiles.d/$slug.conf" "/etc/systemd/journald@$slug.conf"
   run systemctl daemon-reload
-  echo "Left: $etc, /var/lib/$slug and the user $user."
+  echo "Left: $etc, /var/lib/$slug, its journal and the user $user."
 }
 
 [ "$dry_run" ] || [ "$(id -u)" -eq 0 ] || fail "run it as root, or with --dry-run"
@@ -149,11 +170,12 @@ uninstall() {
 case $action in
   install)
     [ -e "$root/uv.lock" ] || fail "there is no uv.lock: run make lock first"
-    run install -D -m 644 "$here/$slug.sysusers.conf" "/etc/sysusers.d/$slug.conf"
-    run systemd-sysusers "/etc/sysusers.d/$slug.conf"
+    install_system
     install_release
     install_settings
+    activate "$release"
     install_units
+    remove_old_releases
     restart
     ;;
   rollback) rollback ;;

@@ -1,0 +1,291 @@
+"""What deploy/systemd/ installs, on a real systemd."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.real.conftest import figure
+from tests.real.machine import Installation
+from tests.real.work import ENOUGH, LOAD, PING_EVERYWHERE, give_work, wait_until_started
+from tests.support.environments import uv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.real.machine import Machine
+    from tests.support.bakery import Bakery
+
+pytestmark = pytest.mark.real
+
+ANSWERS: dict[str, str | bool] = {
+    "queues": "default:2, other:1",
+    "beat_jobs": "tick = every 1h -> other",
+    "examples": False,
+}
+WORKERS = ("beat", "worker@default", "worker@other")
+VARIANTS = {"none": WORKERS, "fastapi": ("api", *WORKERS), "django": ("migrate", "web", *WORKERS)}
+
+
+@pytest.fixture(scope="module", params=list(VARIANTS))
+def project(
+    request: pytest.FixtureRequest, machine: Machine, bake: Bakery, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    """A variant in a folder of the machine, not yet installed; at the end nothing of it is left."""
+    framework = request.param
+    baked = bake(framework=framework, project_name=f"Real {framework} units", **ANSWERS).copy_to(
+        tmp_path_factory.mktemp("units")
+    )
+    give_work(baked)
+    baked.run(uv(), "lock", "--quiet", timeout=300)
+    machine.start_broker()
+    copied = Installation(machine, baked, machine.copy(baked, "/srv"), VARIANTS[framework])
+    left = f"/srv/{baked.slug} /etc/{baked.slug} /var/lib/{baked.slug}"
+    machine.sh(f"{copied.folder}/deploy/systemd/install.sh --uninstall; rm -rf {left}", check=False)
+    copied.upload()
+    yield copied
+    machine.sh(f"{copied.folder}/deploy/systemd/install.sh --uninstall; rm -rf {left}", check=False, timeout=400)
+
+
+def change(project: Installation, what: str) -> None:
+    """Change the source, and bring it to the machine."""
+    module = project.project.package / "health.py"
+    module.write_text(f"{module.read_text(encoding='utf-8')}\n{what}\n", encoding="utf-8")
+    project.upload()
+
+
+@pytest.fixture(scope="module")
+def installed(project: Installation) -> Installation:
+    """The project, installed and running; the installer's first words asked for the servers' addresses."""
+    machine = project.machine
+    said = project.installer().stdout
+    assert "Now write the addresses and passwords" in said
+    environment = f"/etc/{project.slug}/environment"
+    url = f"redis://localhost:{machine.port}"
+    machine.sh(
+        f"sed -i -e 's|^CELERY_BROKER_URL=.*|CELERY_BROKER_URL={url}/0|'"
+        f" -e 's|^CELERY_RESULT_BACKEND=.*|CELERY_RESULT_BACKEND={url}/1|'"
+        f" -e 's|^DATABASE_URL=.*|DATABASE_URL=sqlite:////var/lib/{project.slug}/db.sqlite3|' {environment}\n"
+        f"! grep CHANGE_ME {environment}\n"
+        f"systemctl start {project.target}",
+        timeout=400,
+    )
+    machine.sh(project.running())
+    return project
+
+
+def test_a_dry_run_changes_nothing(project: Installation) -> None:
+    changed = f"ls -d /opt/{project.slug} /etc/{project.slug} /etc/systemd/system/{project.slug}*"
+
+    said = project.installer("--dry-run").stdout
+
+    assert f"+ systemctl enable --quiet {project.target}" in said
+    assert project.machine.sh(changed, check=False).stdout == ""
+
+
+def test_the_installer_starts_every_service(installed: Installation, request: pytest.FixtureRequest) -> None:
+    assert installed.units() == sorted(installed.unit(name) for name in installed.services)
+    machine = installed.machine
+    user = machine.show(installed.unit("worker@default"), "User")["User"]
+    pid = machine.show(installed.unit("worker@default"), "MainPID")["MainPID"]
+    assert machine.sh(f"stat -c '%U %a' /etc/{installed.slug} /etc/{installed.slug}/environment").stdout.split() == [
+        *("root", "750"),
+        *("root", "600"),
+    ]
+    assert machine.sh(f"ps -o user:32= -p {pid}").stdout.strip() == user != "root"
+    limit = machine.show(installed.unit("worker@default"), "MemoryMax")["MemoryMax"]
+    assert int(limit) == (256 + 64 * 2) * 2**20
+    figure(request, "systemd", machine.sh("systemctl --version").stdout.splitlines()[0])
+
+
+def test_services_are_little_exposed(installed: Installation, request: pytest.FixtureRequest) -> None:
+    found = {}
+    for name in installed.services:
+        said = installed.machine.sh(f"systemd-analyze security --no-pager --threshold=20 {installed.unit(name)}").stdout
+        (found[name],) = re.findall(r"exposure level for .*: ([\d.]+)", said)
+
+    figure(request, "exposure of each service (2.0 is the most allowed)", ", ".join(sorted(set(found.values()))))
+
+
+def test_a_task_runs_through_each_queue_and_is_logged_apart(
+    installed: Installation, request: pytest.FixtureRequest
+) -> None:
+    seconds = installed.ask(PING_EVERYWHERE)
+
+    figure(request, "a task through each queue", ", ".join(f"{queue} {took} s" for queue, took in seconds.items()))
+    logs = f"journalctl -q --no-pager -o cat -u {installed.unit('worker@other')}"
+    assert "task succeeded" in installed.machine.sh(f"{logs} --namespace={installed.slug}").stdout
+    assert "task succeeded" not in installed.machine.sh(logs).stdout
+
+
+def test_a_stop_during_a_task_lets_it_finish(installed: Installation) -> None:
+    unit = installed.unit("worker@other")
+    installed.ask(f'send("other", "stopped", held=True)\n{wait_until_started("stopped")}answer = 1')
+
+    installed.machine.sh(f"systemctl stop --no-block {unit}")
+    installed.machine.wait_until(f'[ "$(systemctl show -P ActiveState {unit})" = deactivating ]', 30)
+    with pytest.raises(subprocess.TimeoutExpired):
+        installed.machine.wait_until(f'[ "$(systemctl show -P ActiveState {unit})" = inactive ]', 5)
+    assert installed.ask(
+        'redis.delete("finished"); redis.rpush("release:stopped", 1)\n'
+        'answer = redis.blpop(["finished"], timeout=30)[1].decode()'
+    )
+    installed.machine.sh(f"systemctl stop {unit}")
+    assert installed.machine.show(unit, "Result", "ActiveState") == {"Result": "success", "ActiveState": "inactive"}
+    installed.machine.sh(f"systemctl start {unit}")
+
+
+def test_killed_services_are_started_again(installed: Installation, request: pytest.FixtureRequest) -> None:
+    for name in installed.daemons:
+        unit = installed.unit(name)
+        before = int(installed.machine.show(unit, "NRestarts")["NRestarts"])
+
+        installed.machine.sh(f"systemctl kill --kill-whom=main --signal=KILL {unit}")
+        restarted = f'[ "$(systemctl show -P NRestarts {unit})" -gt {before} ] && systemctl is-active --quiet {unit}'
+        took = installed.machine.wait_until(restarted, 60)
+
+        figure(request, f"{name} is active again after kill -9", f"{took:.1f} s")
+
+
+def test_a_frozen_service_is_restarted_and_a_busy_one_is_not(
+    installed: Installation, request: pytest.FixtureRequest
+) -> None:
+    machine = installed.machine
+    frozen = {name: installed.unit(name) for name in ("api", "worker@other") if name in installed.services}
+    busy = installed.unit("worker@default")
+    installed.ask(f'send("default", "busy", held=True)\n{wait_until_started("busy")}answer = 1')
+    before = {unit: machine.show(unit, "NRestarts")["NRestarts"] for unit in (*frozen.values(), busy)}
+
+    started = time.monotonic()
+    for unit in frozen.values():
+        machine.sh(f"systemctl kill --kill-whom=main --signal=STOP {unit}")
+    for name, unit in frozen.items():
+        restarted = (
+            f'[ "$(systemctl show -P NRestarts {unit})" -gt {before[unit]} ] && systemctl is-active --quiet {unit}'
+        )
+        machine.wait_until(restarted, 240)
+        figure(request, f"{name} stopped by SIGSTOP is active again after", f"{time.monotonic() - started:.0f} s")
+        journal = f"journalctl -q --no-pager -o cat --namespace=+{installed.slug} --since -10min -u {unit}"
+        said = machine.sh(journal).stdout
+        assert "Watchdog timeout" in said
+        assert "Fatal Python error: Aborted" in said, "it does not say where it hung"
+    assert machine.show(busy, "NRestarts")["NRestarts"] == before[busy]
+    release = 'redis.rpush("release:busy", 1)\nanswer = redis.blpop(["finished"], timeout=30) is not None'
+    assert installed.ask(f'redis.delete("finished")\n{release}')
+
+
+def test_beats_watchdog_is_fed_by_its_ticks(installed: Installation, request: pytest.FixtureRequest) -> None:
+    unit, machine = installed.unit("beat"), installed.machine
+    # Its own five minutes would only take longer. A tick takes 30 s at most.
+    machine.sh(f"mkdir -p /run/systemd/system/{unit}.d")
+    machine.put({"shorter.conf": "[Service]\nWatchdogSec=45\n"}, f"/run/systemd/system/{unit}.d")
+    try:
+        machine.sh(f"systemctl daemon-reload; systemctl restart {unit}")
+        before = int(machine.show(unit, "NRestarts")["NRestarts"])
+        time.sleep(60)  # longer than the watchdog waits: it is fed, or it would bite
+        assert int(machine.show(unit, "NRestarts")["NRestarts"]) == before
+        machine.sh(f"systemctl kill --kill-whom=main --signal=STOP {unit}")
+        restarted = f'[ "$(systemctl show -P NRestarts {unit})" -gt {before} ] && systemctl is-active --quiet {unit}'
+        took = machine.wait_until(restarted, 90)
+    finally:
+        machine.sh(f"rm -r /run/systemd/system/{unit}.d; systemctl daemon-reload; systemctl restart {unit}")
+    figure(request, "beat, with a watchdog of 45 s, stopped by SIGSTOP", f"active again after {took:.0f} s")
+
+
+def test_a_changed_setting_holds_after_a_restart(installed: Installation) -> None:
+    unit = installed.unit("worker@other")
+    settings = f"/etc/{installed.slug}/worker-other.env"
+
+    installed.machine.sh(f"sed -i 's/^CONCURRENCY=.*/CONCURRENCY=2/' {settings}; systemctl restart {unit}")
+
+    asked = "list(app.control.inspect(timeout=5).stats().items())"
+    found = installed.ask(f"answer = {{name: stats['pool']['max-concurrency'] for name, stats in {asked}}}")
+    assert sorted(found.values()) == [2, 2]
+
+
+def test_an_upgrade_under_load_loses_nothing(installed: Installation, request: pytest.FixtureRequest) -> None:
+    before = installed.release()
+    pids = {unit: installed.machine.show(unit, "MainPID") for unit in map(installed.unit, installed.daemons)}
+    change(installed, "# Changed.")
+    settings = f"/etc/{installed.slug}/worker-other.env"
+    installed.machine.sh(f"echo '# The operator was here.' >>{settings}")
+    with installed.machine.follow(installed.client(LOAD, "load"), "load") as load:
+        load.wait_for_line("under load", 60)
+        started = time.monotonic()
+        installed.installer()
+        took = time.monotonic() - started
+        installed.ask(ENOUGH)
+        load.wait_for_line('"sent"', 400)
+    found = json.loads(load.lines[-1])
+
+    figure(
+        request,
+        "upgrade under load",
+        f"{took:.1f} s; {found['sent']} sent, {len(found['lost'])} lost, {found['runs'] - found['different']} twice",
+    )
+    assert installed.release() > before
+    assert all(installed.machine.show(unit, "MainPID") != pid for unit, pid in pids.items())
+    assert found["lost"] == []
+    assert found["different"] == found["sent"]
+    assert "The operator was here." in installed.machine.sh(f"cat {settings}").stdout
+
+
+def test_a_release_that_does_not_run_is_noticed_and_rolled_back(
+    installed: Installation, request: pytest.FixtureRequest
+) -> None:
+    before, machine = installed.release(), installed.machine
+    unit = f"deploy/systemd/{installed.slug}-beat.service"
+    path = installed.project.path / unit
+    path.write_text(path.read_text(encoding="utf-8") + "# A line of a bad release.\n", encoding="utf-8")
+    change(installed, "Heart.start = lambda self: os._exit(3)  # as soon as a worker is ready")
+
+    ran = installed.installer(check=False)
+    assert ran.returncode == 1
+    assert "--rollback" in ran.stderr
+    assert "A line of a bad release" in machine.sh(f"cat /etc/systemd/system/{installed.unit('beat')}").stdout
+
+    started = time.monotonic()
+    installed.installer("--rollback")
+    figure(request, "rollback", f"{time.monotonic() - started:.1f} s")
+    assert installed.release() == before
+    assert "A line of a bad release" not in machine.sh(f"cat /etc/systemd/system/{installed.unit('beat')}").stdout
+    machine.sh(installed.running())
+    installed.ask(PING_EVERYWHERE)
+
+
+def test_after_a_reboot_everything_runs_and_what_was_queued_is_done(
+    installed: Installation, request: pytest.FixtureRequest
+) -> None:
+    machine = installed.machine
+    machine.sh(f"systemctl stop {installed.unit('worker@other')}")
+    installed.ask('redis.delete("finished")\nanswer = send("other", "queued").id')
+    running = installed.running()
+    machine.sh("touch /run/before-the-reboot")
+
+    started = time.monotonic()
+    machine.sh("systemctl reboot", check=False)
+    while time.monotonic() < started + 180:
+        ran = machine.sh(f"[ ! -e /run/before-the-reboot ] && {running}", check=False)
+        if ran.returncode == 0:
+            break
+        time.sleep(0.5)  # a machine that is away has no event
+    took = time.monotonic() - started
+    machine.sh(running)
+    figure(request, "reboot until every service is active", f"{took:.1f} s")
+    assert installed.ask('answer = redis.blpop(["finished"], timeout=30)[1].decode()') == "queued"
+
+
+def test_an_uninstallation_leaves_settings_and_state_only(installed: Installation) -> None:
+    installed.installer("--uninstall")
+
+    found = installed.machine.sh(
+        f"find / -xdev -name '*{installed.slug}*' -not -path '/proc/*' -not -path '/srv/*' -not -path '/run/*'"
+    ).stdout.split()
+    allowed = (f"/etc/{installed.slug}", f"/var/lib/{installed.slug}", "/var/log/journal/")
+    assert [path for path in found if not path.startswith(allowed)] == []
+    assert installed.machine.sh(f"systemctl list-units --all --no-legend '{installed.slug}-*'").stdout.strip() == ""
