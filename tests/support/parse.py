@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import json
 import re
 import subprocess
 import tomllib
@@ -169,6 +170,7 @@ def any_yaml(text: str) -> object:
 BY_SUFFIX: Mapping[str, Callable[[str], object]] = {
     ".conf": configuration,
     ".env": environment,
+    ".json": json.loads,
     ".md": markdown,
     ".py": ast.parse,
     ".service": unit,
