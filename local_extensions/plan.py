@@ -429,10 +429,23 @@ class Plan:
         return self.options["flower"] == "true"
 
     @property
-    def flower_row(self) -> str:
-        """A row of the README's table."""
-        row = "| see what each worker does, in Flower | http://localhost:5555, as `flower` with `FLOWER_PASSWORD` |\n"
-        return row if self.flower else ""
+    def watching_place(self) -> str:
+        """A row of AGENTS.md's table."""
+        if not self.monitoring:
+            return ""
+        return (
+            f"| metrics | `src/{self.slug}/metrics.py`, `exporter.py`, `broker_metrics.py` |\n"
+            "| alerts, each with a test and an entry in `docs/runbook.md` | `deploy/monitoring/` |\n"
+        )
+
+    @property
+    def watching_rows(self) -> str:
+        """Rows of the README's table: Flower, or what only the broker's owner knows."""
+        flower = (
+            "| see what each worker does, in Flower | http://localhost:5555, as `flower` with `FLOWER_PASSWORD` |\n"
+        )
+        alarms = "| have CloudWatch watch the age of tasks and the dead letters | see `deploy/aws/alarms.yaml` |\n"
+        return flower if self.flower else alarms
 
     @property
     def flower_events(self) -> bool:

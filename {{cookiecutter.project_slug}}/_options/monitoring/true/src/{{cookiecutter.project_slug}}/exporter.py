@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from prometheus_client import Gauge
 
-from {{ cookiecutter.project_slug }} import broker_metrics, logs, metrics
+from {{ cookiecutter.project_slug }} import broker_metrics, health, logs, metrics
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.settings import env
@@ -56,8 +56,10 @@ def main() -> None:
     if not env.metrics_address:
         sys.exit("METRICS_ADDRESS is not set. Write for example: METRICS_ADDRESS=127.0.0.1:9699")
     metrics.serve(env.metrics_address)
+    health.notify_systemd("READY=1")
     while True:
         look()
+        health.show_life()  # whatever the broker says
         time.sleep(broker_metrics.INTERVAL)
 
 
