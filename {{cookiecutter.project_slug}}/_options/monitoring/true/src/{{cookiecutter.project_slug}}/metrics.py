@@ -156,8 +156,9 @@ def watch_beat(sender: Service, **_: Any) -> None:
 def watch_scheduler(scheduler: Scheduler) -> None:
     """Note each tick, and when each job is due: first by its last run, then whenever it was sent."""
     tick, apply_async = scheduler.tick, scheduler.apply_async
+    jobs = scheduler.app.conf.beat_schedule
     known = scheduler.schedule  # RedBeat shows only what is due now
-    for name, job in scheduler.app.conf.beat_schedule.items():
+    for name, job in jobs.items():
         entry = known.get(name)
         if entry and entry.schedule and entry.last_run_at:
             JOB_DUE.labels(name).set(due(entry.schedule, entry.last_run_at))
@@ -171,7 +172,7 @@ def watch_scheduler(scheduler: Scheduler) -> None:
 
     def noted_apply_async(entry: ScheduleEntry, *args: Any, **kwargs: Any) -> Any:
         result = apply_async(entry, *args, **kwargs)  # raises if it was not sent
-        if entry.schedule:
+        if entry.name in jobs and entry.schedule:  # others are in nobody's rules
             JOB_DUE.labels(entry.name).set(due(entry.schedule, entry.default_now()))
         return result
 
