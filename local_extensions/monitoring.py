@@ -18,6 +18,9 @@ PORT = 9700
 LADDER = (0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400)
 """Seconds: steps of the histograms, up to the limit that matters."""
 
+BY_LABEL = "__auto"
+"""A legend by which Grafana names each line by its label."""
+
 BAD = 'outcome=~"failed|lost"'
 
 
@@ -332,7 +335,7 @@ def panels_of_queue(queue: str, broker: Broker, limits: Limits, place: int) -> l
         panel(
             "Done a minute",
             (12, place + 1, 6),
-            {"{{outcome}}": f"60 * sum by (outcome) (rate(celery_tasks_total{{{queue_is}}}[5m]))"},
+            {BY_LABEL: f"60 * sum by (outcome) (rate(celery_tasks_total{{{queue_is}}}[5m]))"},
         ),
         panel(
             "How long they run",
@@ -355,10 +358,10 @@ def quantile(metric: str, labels: str, share: float) -> str:
 def panels_of_all(broker: Broker, *, beat: bool) -> list[dict[str, Any]]:
     """The graphs above those of the queues, in one row."""
     graphs: list[tuple[str, dict[str, str], str]] = [
-        ("Waiting in all queues", {"{{queue}}": "sum by (queue) (celery_queue_length)"}, "short"),
+        ("Waiting in all queues", {BY_LABEL: "sum by (queue) (celery_queue_length)"}, "short"),
         (
             "Failed in the last hour",
-            {"{{task}}": f"sum by (task) (increase(celery_tasks_total{{{BAD}}}[1h])) > 0"},
+            {BY_LABEL: f"sum by (task) (increase(celery_tasks_total{{{BAD}}}[1h])) > 0"},
             "short",
         ),
     ]
@@ -366,7 +369,7 @@ def panels_of_all(broker: Broker, *, beat: bool) -> list[dict[str, Any]]:
         graphs.append(("Dead letters", {"dead letters": "max(celery_dead_letters)"}, "short"))
     if beat:
         late = "clamp_min(time() - max by (entry) (celery_beat_job_due_timestamp_seconds), 0)"
-        graphs.append(("Jobs that beat should have sent, since", {"{{entry}}": late}, "s"))
+        graphs.append(("Jobs that beat should have sent, since", {BY_LABEL: late}, "s"))
     width = 24 // len(graphs)
     return [panel(title, (width * at, 0, width), targets, unit) for at, (title, targets, unit) in enumerate(graphs)]
 

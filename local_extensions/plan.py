@@ -22,7 +22,7 @@ from local_extensions.choices import (
     SCHEDULERS,
 )
 from local_extensions.errors import Mistakes
-from local_extensions.literals import exploded, string
+from local_extensions.literals import LINE_LENGTH, exploded, string
 from local_extensions.queues import parse_queues
 from local_extensions.requirements import FLOWER, PROMETHEUS_CLIENT, dependencies, dev_dependencies
 from local_extensions.stubs import BeatJob, ping, preamble
@@ -187,8 +187,10 @@ class Plan:
     def imports(self) -> str:
         """The code of the modules that a worker and beat import."""
         modules = [*self.broker.imports, *(["{slug}.metrics"] if self.monitoring else [])]
-        names = "".join(f"{string(module.format(slug=self.slug))}, " for module in modules)
-        return f"({names}*TASK_MODULES)" if names else "TASK_MODULES"
+        rows = [*(string(module.format(slug=self.slug)) for module in modules), "*TASK_MODULES"]
+        flat = f"({', '.join(rows)})" if modules else "TASK_MODULES"
+        fits = len(f"{self.framework.setting('imports')} = {flat}") <= LINE_LENGTH
+        return flat if fits else exploded("(", rows, ")", 0)
 
     @property
     def schedule_imports(self) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def die() -> None:
 
     os.kill(os.getpid(), signal.SIGKILL)
 """
-SEND = "from watched.celery_app import app\nanswer = app.send_task({task!r}, {args!r}, queue={queue!r}).id"
+SEND = "from watched.celery_app import app\nanswer = [app.send_task(n, a, queue={queue!r}).id for n, a in {tasks!r}]"
 
 
 @pytest.fixture(scope="module", params=["redis", "rabbitmq", "sqs"])
@@ -120,8 +120,9 @@ class Watched:
             time.sleep(0.1)
 
 
-def send(service: Service, task: str, *args: str, queue: str = "emails") -> None:
-    service.ask(SEND.format(task=f"watched.tasks.emails.{task}", args=args, queue=queue))
+def send(service: Service, *tasks: str, queue: str = "emails", args: tuple[str, ...] = ()) -> None:
+    """Send these tasks with the same arguments, by one process."""
+    service.ask(SEND.format(tasks=[(f"watched.tasks.emails.{task}", args) for task in tasks], queue=queue))
 
 
 def ended(task: str, outcome: str, queue: str = "emails") -> str:
@@ -143,8 +144,7 @@ def test_its_processes_show_a_backlog_consumers_every_end_of_a_task_and_beats_ti
     broker = project.answers["broker"]
     exporter = Watched(service, "exporter")
     exporter.shows("celery_broker_up", lambda up: up == 1)
-    for _ in range(2):
-        send(service, "ping")
+    send(service, "ping", "ping")
     exporter.shows('celery_queue_length{queue="emails"}', lambda length: length == 2)
     if broker == "redis":
         exporter.shows('celery_queue_oldest_age_seconds{queue="emails"}', lambda age: 0 < age < 120)
@@ -156,10 +156,8 @@ def test_its_processes_show_a_backlog_consumers_every_end_of_a_task_and_beats_ti
     assert emails.metrics()['celery_task_wait_seconds_count{queue="emails"}'] == 2
     exporter.shows('celery_queue_length{queue="emails"}', lambda length: length == 0)
 
-    send(service, "fail")
-    send(service, "come_back", str(project.path / "back"))
-    send(service, "hang")
-    send(service, "die")
+    send(service, "come_back", args=(str(project.path / "back"),))
+    send(service, "fail", "hang", "die")
     emails.shows(ended("fail", "failed"), lambda runs: runs == 1)
     emails.shows(ended("come_back", "retried"), lambda runs: runs == 1)
     emails.shows(ended("come_back", "succeeded"), lambda runs: runs == 1)
