@@ -29,6 +29,7 @@ FILTERS = {
     "code": text.code,
     "django_settings": text.django_settings,
     "docstring": text.docstring,
+    "json": text.json,
     "last_queue": last_queue,
     "markdown": text.markdown,
     "python": python,

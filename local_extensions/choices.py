@@ -31,6 +31,11 @@ REDIS = Service("redis", "redis:8-alpine", 6379, "redis-server.service")
 RABBITMQ = Service("rabbitmq", "rabbitmq:4-management-alpine", 5672, "rabbitmq-server.service", 5671)
 POSTGRES = Service("postgres", "postgres:18-alpine", 5432, "postgresql.service")
 
+MONITORS = (
+    Service("prometheus", "prom/prometheus:v3.7.3", 9090, "prometheus.service"),
+    Service("grafana", "grafana/grafana:12.2.1", 3000, "grafana-server.service"),
+)
+
 
 @dataclass(frozen=True)
 class Url:
@@ -194,11 +199,14 @@ class Broker(Choice):
         url: its environment variable.
         packages: requirements that it adds.
         events: whether it can broadcast, which events, remote control and so Flower need.
-        worker_options: options of the workers of a pool, in place of -E (send events, for Flower and the exporters).
+        worker_options: options of the workers of a pool.
+        events_hang: pools whose workers must send no events.
+        shows_oldest: whether it tells for how long the oldest task has waited.
+        counts_dead_letters: whether a worker may ask it how many dead letters there are.
         queue_import: where the class or function comes from that declares a queue.
         queue_code: the code that declares the queue `name`.
         waits: for the README: what the broker does after a limit, that attribute of `Limits`, where it is set.
-        imports: the code of the modules that a worker imports.
+        imports: modules that a worker imports, beside those of the tasks.
         dead_letters: for the README: how tasks are kept that failed for good.
         impatience: its transport options in a process that answers HTTP requests, where nobody waits for long.
         variables: its environment variables, beside the URL.
@@ -218,7 +226,10 @@ class Broker(Choice):
     queue_import: str = "from kombu import Queue"
     queue_code: str = "Queue(name.value, routing_key=name.value)"
     waits: tuple[tuple[str, str, str], ...] = ()
-    imports: str = "TASK_MODULES"
+    imports: tuple[str, ...] = ()
+    events_hang: tuple[str, ...] = ()
+    shows_oldest: bool = False
+    counts_dead_letters: bool = True
     dead_letters: str = ""
     impatience: Mapping[str, Any] = field(default_factory=dict)
     variables: tuple[Variable, ...] = ()
@@ -307,6 +318,15 @@ class License(Choice):
 
 
 HIREDIS = "hiredis>=3.5"
+
+METRICS_ADDRESS = Variable(
+    "METRICS_ADDRESS",
+    "Where worker, beat and exporter serve their metrics, as host:port; empty: nowhere.",
+    example="127.0.0.1:9700",
+    default="",
+    optional=True,
+    pattern=r"^(\S+:[0-9]+)?$",
+)
 
 FRAMEWORKS = (
     Framework("none", "no framework", task_module="celery", task_class="Task"),
@@ -447,8 +467,9 @@ BROKERS = (
         ),
         packages=(HIREDIS,),
         waits=(("Redis hands out a lost worker's task again after", "visibility_timeout", "celeryconfig.py"),),
-        imports='("{slug}.dead_letter_store", *TASK_MODULES)',
+        imports=("{slug}.dead_letter_store",),
         dead_letters="the worker writes it down in the broker's database",
+        shows_oldest=True,
         impatience={"connect_retries_timeout": 1, "socket_timeout": 1, "socket_connect_timeout": 1},
     ),
     Broker(
@@ -468,6 +489,7 @@ BROKERS = (
         keda_secret=False,
         # Greenlets that send events, and wait for the broker to confirm them, wait for each other for ever.
         worker_options={"gevent": "--without-heartbeat"},
+        events_hang=("gevent",),
         queue_import="from {slug}.quorum import task_queue",
         queue_code="task_queue(name.value)",
         waits=(
@@ -491,9 +513,9 @@ BROKERS = (
             sample="sqs://",
         ),
         events=False,
-        worker_options={"prefork": "", "threads": "", "gevent": ""},
+        counts_dead_letters=False,
         waits=(("SQS hands out a lost worker's task again after", "visibility_timeout", "deploy/aws/queues.yaml"),),
-        imports='("{slug}.dead_letter_store", *TASK_MODULES)',
+        imports=("{slug}.dead_letter_store",),
         dead_letters="its worker sends it to `<queue>-DLQ`, where SQS also moves what was delivered ten times and\n"
         "never acknowledged",
         impatience={

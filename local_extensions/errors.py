@@ -13,6 +13,7 @@ EXAMPLES = {
     "timezone": "Europe/Paris",
     "task_time_limit": "300",
     "examples": "true",
+    "monitoring": "true",
     "kubernetes": "false",
 }
 """A valid answer to each question that is not a choice."""

@@ -8,12 +8,15 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from local_extensions import answers as reading
+from local_extensions import monitoring as watching
 from local_extensions.beat import parse_jobs
 from local_extensions.choices import (
     BROKERS,
     CIS,
     FRAMEWORKS,
     LICENSES,
+    METRICS_ADDRESS,
+    MONITORS,
     POOLS,
     PYTHONS,
     REDIS,
@@ -21,9 +24,9 @@ from local_extensions.choices import (
     SCHEDULERS,
 )
 from local_extensions.errors import Mistakes
-from local_extensions.literals import exploded, string
+from local_extensions.literals import LINE_LENGTH, exploded, string
 from local_extensions.queues import parse_queues
-from local_extensions.requirements import dependencies, dev_dependencies
+from local_extensions.requirements import FLOWER, PROMETHEUS_CLIENT, dependencies, dev_dependencies
 from local_extensions.stubs import BeatJob, ping, preamble
 
 if TYPE_CHECKING:
@@ -165,6 +168,7 @@ class Plan:
     dependencies: tuple[str, ...]
     dev_dependencies: tuple[str, ...]
     options: Mapping[str, str]
+    monitoring: bool
 
     @property
     def default_queue(self) -> Queue:
@@ -186,7 +190,7 @@ class Plan:
     @property
     def images(self) -> dict[str, str]:
         """The image of each server."""
-        return {service.name: service.image for service in self.services}
+        return {service.name: service.image for service in (*self.services, *MONITORS)}
 
     @property
     def urls(self) -> tuple[Url, ...]:
@@ -197,7 +201,7 @@ class Plan:
     @property
     def variables(self) -> tuple[Variable, ...]:
         """The other environment variables that the answers bring."""
-        return (*self.framework.variables, *self.broker.variables)
+        return (*self.framework.variables, *self.broker.variables, *([METRICS_ADDRESS] if self.monitoring else []))
 
     @property
     def config_texts(self) -> tuple[str, ...]:
@@ -205,7 +209,6 @@ class Plan:
         return (
             f"broker-{self.broker.name}.py",
             *("queues.py", "messages.py", "publishing.py", "tasks.py", "worker.py"),
-            *(["events.py"] if self.broker.events else []),
             f"results-{self.result_backend.settings or self.result_backend.name}.py",
             *(["examples.py"] if self.examples else []),
             *([f"beat-{self.scheduler.name}.py"] if self.jobs else []),
@@ -220,6 +223,15 @@ class Plan:
             f"from {self.slug}.settings import env",
             *(line.format(slug=self.slug) for line in self.broker.config_imports),
         )
+
+    @property
+    def imports(self) -> str:
+        """The code of the modules that a worker and beat import."""
+        modules = [*self.broker.imports, *(["{slug}.metrics"] if self.monitoring else [])]
+        rows = [*(string(module.format(slug=self.slug)) for module in modules), "*TASK_MODULES"]
+        flat = f"({', '.join(rows)})" if modules else "TASK_MODULES"
+        fits = len(f"{self.framework.setting('imports')} = {flat}") <= LINE_LENGTH
+        return flat if fits else exploded("(", rows, ")", 0)
 
     @property
     def schedule_imports(self) -> tuple[str, ...]:
@@ -350,7 +362,9 @@ class Plan:
     @property
     def passwords(self) -> str:
         """The beginning of .env.example, if there are servers with passwords."""
-        names = "".join(f"{service.name.upper()}_PASSWORD=\n" for service in self.services)
+        people = (["flower"] if self.flower else []) + (["grafana"] if self.monitoring else [])
+        servers = (*(service.name for service in self.services), *people)
+        names = "".join(f"{server.upper()}_PASSWORD=\n" for server in servers)
         title = "# The passwords of the servers in compose.yaml: `make up` copies this file to .env and fills them in."
         return f"{title}\n{names}\n" if names else ""
 
@@ -426,7 +440,8 @@ class Plan:
     def compose_texts(self) -> tuple[str, ...]:
         """The services of compose.yaml, by their names in templates/compose/."""
         beat = (f"beat-{self.scheduler.name}",) if self.jobs else ()
-        names = ("workers", *self.framework.services, *beat, *(service.name for service in self.services))
+        watching = (*(["flower"] if self.flower else []), *(["monitoring"] if self.monitoring else []))
+        names = ("workers", *self.framework.services, *beat, *(service.name for service in self.services), *watching)
         return tuple(f"{name}.yaml" for name in names)
 
     @property
@@ -442,7 +457,8 @@ class Plan:
     def compose_volumes(self) -> str:
         """The end of compose.yaml: what outlives its containers."""
         beat = ["beat"] if self.jobs and self.scheduler.keeps else []
-        names = [*beat, *(service.name for service in self.services)]
+        watching = ["prometheus", "grafana"] if self.monitoring else []
+        names = [*beat, *(service.name for service in self.services), *watching]
         return "".join(("\n\nvolumes:", *(f"\n  {name}-data:" for name in names))) if names else ""
 
     @property
@@ -506,6 +522,157 @@ class Plan:
         return " ".join(("network-online.target", *(service.unit for service in self.services)))
 
     @property
+    def flower(self) -> bool:
+        """Whether there is a Flower: it needs events and remote control."""
+        return self.options["flower"] == "true"
+
+    @property
+    def watching_place(self) -> str:
+        """A row of AGENTS.md's table."""
+        if not self.monitoring:
+            return ""
+        return (
+            f"| metrics | `src/{self.slug}/metrics.py`, `exporter.py`, `broker_metrics.py` |\n"
+            "| alerts, each with a test and an entry in `docs/runbook.md` | `deploy/monitoring/` |\n"
+        )
+
+    @property
+    def watching_rows(self) -> str:
+        """Rows of the README's table: Flower, or what only the broker's owner knows."""
+        flower = (
+            "| see what each worker does, in Flower | http://localhost:5555, as `flower` with `FLOWER_PASSWORD` |\n"
+        )
+        alarms = "| have CloudWatch watch the age of tasks and the dead letters | see `deploy/aws/alarms.yaml` |\n"
+        return flower if self.flower else alarms
+
+    @property
+    def flower_events(self) -> bool:
+        """Whether Flower may tell the workers to send events."""
+        return not any(queue.pool in self.broker.events_hang for queue in self.queues)
+
+    @property
+    def flower_group(self) -> str:
+        """Flower's group of dependencies in pyproject.toml, after the others."""
+        return f'\n# Installed where Flower runs only.\nflower = ["{FLOWER}"]' if self.flower else ""
+
+    @property
+    def flower_build(self) -> tuple[str, str]:
+        """In the Dockerfile: what makes Flower's image of it, and the option of uv for that."""
+        if not self.flower:
+            return ("", "")
+        argument = "\n# A group of dependencies beside those of every image: Flower has one."
+        return (f'{argument}\nARG GROUP=""', ' ${GROUP:+--group="$GROUP"}')
+
+    @property
+    def release_groups(self) -> str:
+        """An option of uv with a blank before it: what a release in systemd's hands has beside the dependencies."""
+        return " --group flower" if self.flower else ""
+
+    @property
+    def flower_password(self) -> str:
+        """Lines of install.sh that write Flower's password."""
+        if not self.flower:
+            return ""
+        return (
+            '  if [ ! -e "$etc/flower.env" ] && [ ! "$dry_run" ]; then\n'
+            "    random=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \\n')\n"
+            '    (umask 077 && echo "FLOWER_BASIC_AUTH=flower:$random" >"$etc/flower.env")\n'
+            "  fi\n"
+        )
+
+    @property
+    def make_monitoring(self) -> tuple[str, str, str]:
+        """In the Makefile: a target's name, the target, and the option of Compose that names its services as well."""
+        if not self.monitoring:
+            return ("", "", "")
+        target = (
+            "\nmonitoring: .env uv.lock ## start them with what watches them: dashboard, alerts\n"
+            "\tdocker compose --profile monitoring up --build --detach --wait\n"
+        )
+        return (" monitoring", target, " --profile monitoring")
+
+    @property
+    def compose_environment(self) -> str:
+        """Further environment variables of the project's processes in Compose."""
+        return f"\n    METRICS_ADDRESS: 0.0.0.0:{watching.PORT}" if self.monitoring else ""
+
+    @property
+    def metrics_ports(self) -> dict[str, int]:
+        """The port of each process's metrics where all of them run on one machine."""
+        beat = {"beat": watching.PORT} if self.jobs else {}
+        workers = {queue.name: watching.PORT + number for number, queue in enumerate(self.queues, start=1)}
+        return {"exporter": watching.PORT - 1, **beat, **workers}
+
+    @property
+    def metrics_port(self) -> int:
+        """The port of each process's metrics where it has a network of its own."""
+        return watching.PORT
+
+    @property
+    def metrics_services(self) -> tuple[str, ...]:
+        """The services of Compose that have metrics."""
+        workers = (f"worker-{queue.name}" for queue in self.queues)
+        return ("exporter", *(["beat"] if self.jobs else []), *workers)
+
+    @property
+    def metrics_settings(self) -> dict[str, str]:
+        """By process: a line of its environment file for systemd, with a comment; "" without monitoring."""
+        if not self.monitoring:
+            return dict.fromkeys(self.metrics_ports, "")
+        comment = "# Where Prometheus finds its metrics; see deploy/monitoring/targets.yaml."
+        return {name: f"{comment}\nMETRICS_ADDRESS=127.0.0.1:{port}\n" for name, port in self.metrics_ports.items()}
+
+    @property
+    def beat_environment_file(self) -> str:
+        """A line of beat's unit."""
+        return f"EnvironmentFile=/etc/{self.slug}/beat.env\n" if self.monitoring else ""
+
+    @property
+    def runtime_buckets(self) -> tuple[float, ...]:
+        """Seconds: the steps in which the runs of tasks are counted."""
+        return watching.buckets(watching.near(self.limits), float(self.limits.task_time_limit))
+
+    @property
+    def wait_buckets(self) -> tuple[float, ...]:
+        """Seconds: the steps in which the waiting of tasks is counted."""
+        wait = watching.long_wait(self.limits)
+        return watching.buckets(wait, 4 * wait)
+
+    @property
+    def alert_groups(self) -> dict[str, tuple[watching.Alert, ...]]:
+        """The rules of Prometheus, by what they are about."""
+        groups = {"broker": watching.alerts_of_all(self.broker)}
+        if self.jobs:
+            jobs = (alert for job in self.jobs for alert in watching.alerts_of_job(job))
+            groups["beat"] = (*watching.alerts_of_beat(), *jobs)
+        of_queues = {
+            f"queue {queue.name}": watching.alerts_of_queue(queue, self.broker, self.limits) for queue in self.queues
+        }
+        return groups | of_queues
+
+    @property
+    def alert_checks(self) -> tuple[watching.Check, ...]:
+        """The tests of these rules."""
+        return watching.checks(alert for group in self.alert_groups.values() for alert in group)
+
+    @property
+    def long_wait(self) -> int:
+        """Seconds after which a task has waited for too long."""
+        return watching.long_wait(self.limits)
+
+    @property
+    def dashboard(self) -> dict[str, object]:
+        """Grafana's dashboard."""
+        return watching.dashboard(self)
+
+    @property
+    def runbook_texts(self) -> tuple[str, ...]:
+        """The parts of the runbook, by their names in templates/runbook/."""
+        waits = "oldest" if self.broker.shows_oldest else "waited"
+        dead = ["dead-letters.md"] if self.broker.counts_dead_letters else []
+        return ("queue.md", f"{waits}.md", "worker.md", *(["beat.md"] if self.jobs else []), "broker.md", *dead)
+
+    @property
     def cleanup(self) -> str:
         """A sentence for the README on expired results, where somebody has to delete them."""
         if self.jobs:
@@ -541,6 +708,7 @@ class Plan:
             change,
             "configure.md",
             "operate.md",
+            *(["monitoring.md"] if self.monitoring else []),
             *(["kubernetes.md"] if self.kubernetes else []),
             "failures.md",
         )
@@ -587,6 +755,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     timezone = reading.read_timezone(answers, mistakes)
     time_limit = reading.read_time_limit(answers, mistakes)
     examples = reading.read_flag(answers, "examples", mistakes)
+    monitoring = reading.read_flag(answers, "monitoring", mistakes)
     kubernetes = reading.read_flag(answers, "kubernetes", mistakes)
     ci = reading.read_choice(answers, "ci", CIS, mistakes)
     licence = reading.read_choice(answers, "license", LICENSES, mistakes)
@@ -613,8 +782,11 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     extras = {broker.extra, result_backend.extra, *(pool.extra for pool in POOLS if pool.name in pools)}
     extras |= {"solar" for job in jobs if job.schedule.kind == "solar"} | ({scheduler.extra} if jobs else set())
     packages = (*framework.packages, *broker.packages, *result_backend.packages, *(scheduler.packages if jobs else ()))
+    packages += (PROMETHEUS_CLIENT,) if monitoring else ()
     redis = REDIS in (broker.service, result_backend.service)
-    derived = {"examples": examples, "kubernetes": kubernetes, "beat": bool(jobs), "results": results, "redis": redis}
+    flower = monitoring and broker.events
+    derived = {"examples": examples, "beat": bool(jobs), "results": results, "redis": redis}
+    derived |= {"monitoring": monitoring, "flower": flower, "kubernetes": kubernetes}
     return Plan(
         slug=slug,
         name=texts["project_name"],
@@ -638,6 +810,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
         dependencies=dependencies(extras, packages),
         dev_dependencies=dev_dependencies(extras, framework.dev_packages),
         options=options | {option: str(value).lower() for option, value in derived.items()},
+        monitoring=monitoring,
     )
 
 
@@ -670,7 +843,7 @@ def with_jobs(
             module=queue.module,
             concurrency=queue.concurrency,
             pool=queue.pool,
-            options=broker.worker_options.get(queue.pool, "-E"),
+            options=broker.worker_options.get(queue.pool, ""),
             jobs=tuple(jobs_of[queue.name]),
             tasks=tuple(tasks[queue.name]),
         )

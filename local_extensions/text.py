@@ -5,6 +5,7 @@ Each takes one line of text. Where a format has quotes, they are part of what th
 
 from __future__ import annotations
 
+import json as encoder
 import re
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,11 @@ def toml(value: str | Iterable[str]) -> str:
     if isinstance(value, str):
         return quoted(value)
     return "[\n" + "".join(f"    {quoted(item)},\n" for item in value) + "]"
+
+
+def json(value: object) -> str:
+    """JSON, with a key on each line."""
+    return encoder.dumps(value, indent=2, ensure_ascii=False)
 
 
 yaml = quoted

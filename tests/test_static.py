@@ -282,6 +282,29 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         },
     ),
     (
+        {"monitoring": True},
+        {
+            "deploy/monitoring/grafana/dashboards.yaml",
+            "deploy/monitoring/grafana/dashboards/queues.json",
+            "deploy/monitoring/grafana/datasource.yaml",
+            "deploy/monitoring/prometheus.yaml",
+            "deploy/monitoring/rules.yaml",
+            "deploy/monitoring/rules_test.yaml",
+            "deploy/monitoring/targets.yaml",
+            "deploy/systemd/exporter.env",
+            "deploy/systemd/{slug}-exporter.service",
+            "docs/runbook.md",
+            "src/{slug}/broker_metrics.py",
+            "src/{slug}/exporter.py",
+            "src/{slug}/metrics.py",
+            "tests/test_monitoring.py",
+        },
+    ),
+    ({"monitoring": True, "beat": True}, {"deploy/systemd/beat.env", "tests/test_beat_metrics.py"}),
+    ({"monitoring": True, "broker": "redis"}, {"deploy/systemd/{slug}-flower.service", "tests/test_oldest.py"}),
+    ({"monitoring": True, "broker": "rabbitmq"}, {"deploy/systemd/{slug}-flower.service"}),
+    ({"monitoring": True, "broker": "sqs"}, {"deploy/aws/alarms.yaml", "tests/test_alarms.py"}),
+    (
         {"kubernetes": True},
         {
             "deploy/kubernetes/.gitignore",
@@ -531,6 +554,36 @@ def test_systemd_has_little_to_say_about_the_exposure_of_a_unit(corpus: Corpus) 
         command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager"]
         ran = subprocess.run([*command, unit], capture_output=True, text=True, check=False)
         assert ran.returncode == 0, f"{unit}: {ran.stdout[-2000:]}{ran.stderr}"
+
+
+@pytest.mark.parametrize(
+    ("broker", "shape"),
+    # With many queues promtool takes half a minute, and sees nothing else.
+    [(broker, "default") for broker in choices()["broker"]]
+    + [("redis", shape) for shape in SHAPES if shape not in {"default", "many"}],
+)
+def test_promtool_sees_each_alert_fire_and_all_of_them_silent_when_all_is_well(
+    broker: str, shape: str, bake: Bakery
+) -> None:
+    need(shutil.which("promtool"), "promtool")
+    folder = bake(broker=broker, **SHAPES[shape]).path / "deploy" / "monitoring"
+    rules = yaml.safe_load((folder / "rules.yaml").read_text(encoding="utf-8"))
+    alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"]}
+
+    for command in (
+        "check config prometheus.yaml",
+        "check rules --lint-fatal rules.yaml",
+        "test rules rules_test.yaml",
+    ):
+        ran = subprocess.run(
+            ["promtool", *command.split()], cwd=folder, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+    # What it was given to test: each kind of alert once silent, and once with those that fire.
+    tests = yaml.safe_load((folder / "rules_test.yaml").read_text(encoding="utf-8"))["tests"]
+    tested = [(each["alertname"], bool(each["exp_alerts"])) for test in tests for each in test["alert_rule_test"]]
+    assert sorted(tested) == sorted((alert, fires) for alert in alerts for fires in (False, True))
 
 
 SECONDS = itertools.count(1)

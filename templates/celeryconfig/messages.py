@@ -2,4 +2,4 @@
 accept_content = ["json"]  # never pickle: whoever can write to the broker could run code in the workers
 timezone = "{{ plan().timezone }}"  # what local time means, in crontabs and in logs; messages carry UTC
 # A worker that lacks a task's module would discard its messages.
-imports = {{ plan().broker.imports.format(slug=plan().slug) }}
+imports = {{ plan().imports }}

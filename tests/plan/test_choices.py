@@ -35,7 +35,7 @@ def test_the_questions_come_in_the_order_of_the_design_and_the_check_comes_last(
     assert list(DEFAULTS) == [
         *("project_name", "project_slug", "description", "author_name", "author_email"),
         *("framework", "broker", "result_backend", "queues", "beat_jobs", "beat_scheduler"),
-        *("timezone", "task_time_limit", "examples", "kubernetes", "ci", "license", "python_version"),
+        *("timezone", "task_time_limit", "examples", "monitoring", "kubernetes", "ci", "license", "python_version"),
     ]
     assert list(QUESTIONS)[-1] == "__check"
 
@@ -82,6 +82,8 @@ def test_the_plan_holds_every_answer_and_what_follows_for_the_option_folders() -
         "beat": "true",
         "results": "false",
         "redis": "false",
+        "monitoring": "true",
+        "flower": "true",
     }
     assert (plan.framework.name, plan.broker.label, plan.result_backend.url) == ("none", "RabbitMQ", None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import html
+import json
 import re
 import tomllib
 
@@ -154,7 +155,13 @@ def test_django_spells_celerys_settings_in_capitals_with_a_prefix() -> None:
     )
 
 
+def test_json_is_read_back_as_it_was_and_leaves_letters_as_they_are() -> None:
+    value = {"a": ["é", 'x="y"', {"b": 1.5}]}
+    assert json.loads(text.json(value)) == value
+    assert "é" in text.json(value)
+
+
 def test_every_filter_is_tested() -> None:
-    tested = {"code", "django_settings", "docstring", "markdown", "systemd", "toml", "yaml"}
+    tested = {"code", "django_settings", "docstring", "json", "markdown", "systemd", "toml", "yaml"}
     elsewhere = {"last_queue", "python", "slug"}
     assert set(FILTERS) == tested | elsewhere

@@ -159,7 +159,8 @@ def test_the_dependencies_are_those_of_the_answers(answers: dict[str, str], cele
     plan = plan_of(**answers)
     requirements = {Requirement(text).name: Requirement(text) for text in plan.dependencies}
     assert str(requirements.pop("celery")) == celery
-    assert set(requirements) == {"pydantic-settings", "sentry-sdk", "structlog", "tzdata"} | others
+    always = {"prometheus-client", "pydantic-settings", "sentry-sdk", "structlog", "tzdata"}
+    assert set(requirements) == always | others
     assert list(plan.dependencies) == sorted(plan.dependencies)
     assert list(plan.dev_dependencies) == sorted(plan.dev_dependencies)
 

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Installs the servers that the live tests start for themselves. Nothing is started here.
+# Installs the servers and tools that tests start for themselves. Nothing is started here.
 set -eu
 
 missing=""
 command -v redis-server >/dev/null || missing="$missing redis-server"
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || command -v rabbitmq-server >/dev/null || missing="$missing rabbitmq-server"
 [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || command -v initdb >/dev/null || missing="$missing postgresql"
+command -v promtool >/dev/null || missing="$missing prometheus"
 command -v systemd-analyze >/dev/null || missing="$missing systemd"
 [ -n "$missing" ] || exit 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import json
 import re
 import subprocess
 import tomllib
@@ -170,6 +171,7 @@ BY_SUFFIX: Mapping[str, Callable[[str], object]] = {
     ".conf": configuration,
     ".env": environment,
     ".example": environment,
+    ".json": json.loads,
     ".md": markdown,
     ".py": ast.parse,
     ".service": unit,

@@ -67,7 +67,7 @@ install_release() {
   release=$opt/releases/$(date -u +%Y%m%dT%H%M%SZ)
   # Reinstalled, or uv would take the same version from its cache although the source has changed.
   run env UV_CACHE_DIR="$opt/cache" UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT="$release" \
-    UV_PYTHON_DOWNLOADS=never "$uv" sync --quiet --project "$root" --python "$python" --locked --no-dev --no-editable \
+    UV_PYTHON_DOWNLOADS=never "$uv" sync --quiet --project "$root" --python "$python" --locked --no-dev{{ plan().release_groups }} --no-editable \
     --reinstall-package "$slug"
 {{ plan().framework.release.format(slug=plan().slug) }}  [ "$dry_run" ] || runuser -u "$user" -- "$release/bin/celery" --version >/dev/null ||
     fail "the user $user cannot run $release/bin/celery: is its Python in a place that only root may read?"
@@ -103,7 +103,7 @@ install_settings() {
   for file in "$here"/*.env; do
     [ -e "$etc/${file##*/}" ] || run install -m 640 "$file" "$etc"
   done
-}
+{{ plan().flower_password }}}
 
 # The user and the folders that the services need, and how long their logs are kept.
 install_system() {

@@ -4,6 +4,7 @@ https://docs.celeryq.dev/en/stable/userguide/signals.html
 """
 
 import signal
+import time
 from collections.abc import Mapping
 from contextvars import Token
 from typing import Any
@@ -46,9 +47,13 @@ def start_sentry(**_: Any) -> None:
 
 
 @signals.before_task_publish.connect
-def pass_on_request_id(headers: dict[str, Any], **_: Any) -> None:
-    """Send along the id of the request, or of the first task, that this task goes back to."""
+def add_headers(headers: dict[str, Any], **_: Any) -> None:
+    """Send along the id of the request, or of the first task, that this task goes back to, and the time.
+
+    A retry is sent anew; it has waited since then.
+    """
     headers.setdefault("request_id", get_contextvars().get("request_id", headers["id"]))
+    headers["sent_at"] = time.time()
 
 
 @signals.task_prerun.connect

@@ -16,7 +16,7 @@ import watchfiles
 from embedded import MANAGE, embedded_broker, migrate
 
 ROOT = Path(__file__).resolve().parent.parent
-WORKER = "celery -A {{ cookiecutter.project_slug }}.celery_app worker --loglevel INFO --concurrency 2 -E{{ plan().dev_worker_options }}"
+WORKER = "celery -A {{ cookiecutter.project_slug }}.celery_app worker --loglevel INFO --concurrency 2{{ plan().dev_worker_options }}"
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from embedded import embedded_broker
 
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 API = ["uvicorn", "--factory", "{{ cookiecutter.project_slug }}.api:create_app", "--reload", "--reload-dir", str(SOURCE)]
-WORKER = "celery -A {{ cookiecutter.project_slug }}.celery_app worker --loglevel INFO --concurrency 2 -E{{ plan().dev_worker_options }}"
+WORKER = "celery -A {{ cookiecutter.project_slug }}.celery_app worker --loglevel INFO --concurrency 2{{ plan().dev_worker_options }}"
 
 
 def main() -> None:

@@ -1,0 +1,46 @@
+"""What Redis shows beyond the length of its queues: how long the oldest task waits, and the dead letters."""
+
+import json
+import time
+from datetime import datetime
+from typing import Any
+
+from prometheus_client import Gauge
+
+from {{ cookiecutter.project_slug }}.dead_letter_store import KEY
+from {{ cookiecutter.project_slug }}.queues import QueueName
+
+INTERVAL = 10
+"""Seconds between two looks."""
+
+OLDEST = Gauge("celery_queue_oldest_age_seconds", "How long the oldest task in the queue has been due.", ["queue"])
+DEAD_LETTERS = Gauge("celery_dead_letters", "Tasks that failed for good.")
+
+
+def look(connection: Any) -> None:
+    """Ask Redis."""
+    if connection.transport.driver_type != "redis":  # a test's
+        return
+    redis = connection.default_channel.client
+    for name in QueueName:
+        message = redis.lindex(name.value, -1)  # a worker takes from this end
+        OLDEST.labels(name.value).set(max(0, time.time() - due(message)) if message else 0)
+    DEAD_LETTERS.set(redis.hlen(KEY))
+
+
+def forget() -> None:
+    """Show nothing until Redis answers again."""
+    OLDEST.clear()
+    DEAD_LETTERS.set(float("nan"))
+
+
+def due(message: bytes) -> float:
+    """When a task was sent, or should be run if that is later, as a timestamp; now, if others have sent it."""
+    headers = json.loads(message).get("headers", {})
+    sent_at = float(headers.get("sent_at") or time.time())
+    return max(sent_at, timestamp(headers["eta"])) if headers.get("eta") else sent_at
+
+
+def timestamp(eta: str) -> float:
+    """A time as Celery writes it."""
+    return datetime.fromisoformat(eta).timestamp()

@@ -1,0 +1,70 @@
+"""How long the oldest task in a queue has been due, by what its message says."""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from prometheus_client import REGISTRY
+
+from {{ cookiecutter.project_slug }} import broker_metrics, signals
+
+QUEUE = "{{ plan().default_queue.name }}"
+
+
+class FakeRedis:
+    """A Redis with one message in its first queue, and three dead letters."""
+
+    def __init__(self, message: dict[str, Any]) -> None:
+        self.message = json.dumps(message).encode()
+
+    def lindex(self, queue: str, index: int) -> bytes | None:
+        """The message that a worker takes next."""
+        return self.message if (queue, index) == (QUEUE, -1) else None
+
+    def hlen(self, key: str) -> int:
+        """How many dead letters there are."""
+        return 3
+
+
+class FakeConnection:
+    """A connection to it."""
+
+    def __init__(self, message: dict[str, Any]) -> None:
+        self.transport = type("Transport", (), {"driver_type": "redis"})
+        self.default_channel = type("Channel", (), {"client": FakeRedis(message)})
+
+
+def age(message: dict[str, Any]) -> float:
+    """What is shown for this message, in seconds."""
+    broker_metrics.look(FakeConnection(message))
+    shown = REGISTRY.get_sample_value("celery_queue_oldest_age_seconds", {"queue": QUEUE})
+    assert shown is not None
+    return shown
+
+
+def test_a_task_is_as_old_as_its_message() -> None:
+    headers: dict[str, Any] = {"id": "1"}
+    signals.add_headers(headers)
+    sent = {"headers": headers}
+    assert 0 <= age(sent) < 60
+    sent["headers"]["sent_at"] -= 600
+    assert 600 <= age(sent) < 660
+    assert REGISTRY.get_sample_value("celery_dead_letters") == 3
+
+
+def test_a_delayed_task_is_not_late_before_it_is_due() -> None:
+    later = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+    earlier = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    assert age({"headers": {"sent_at": time.time() - 600, "eta": later}}) == 0
+    assert 300 <= age({"headers": {"sent_at": time.time() - 600, "eta": earlier}}) < 360
+
+
+def test_a_message_of_others_has_no_age() -> None:
+    assert age({"headers": {}}) < 1
+
+
+def test_nothing_is_shown_while_redis_is_away() -> None:
+    age({"headers": {}})
+    broker_metrics.forget()
+    assert REGISTRY.get_sample_value("celery_queue_oldest_age_seconds", {"queue": QUEUE}) is None
