@@ -323,6 +323,7 @@ METRICS_ADDRESS = Variable(
     "METRICS_ADDRESS",
     "Where worker, beat and exporter serve their metrics, as host:port; empty: nowhere.",
     example="127.0.0.1:9700",
+    hosted="0.0.0.0:9700",
     default="",
     optional=True,
     pattern=r"^(\S+:[0-9]+)?$",

@@ -475,7 +475,8 @@ class Plan:
     def manifests(self) -> tuple[str, ...]:
         """The files of Kubernetes' objects that every environment has."""
         names = ("namespace", "service-account", "network-policies", *(queue.dns_name for queue in self.queues))
-        return tuple(f"{name}.yaml" for name in (*names, *(["beat"] if self.jobs else []), *self.framework.services))
+        chosen = [*(["metrics"] if self.monitoring else []), *(["beat"] if self.jobs else [])]
+        return tuple(f"{name}.yaml" for name in (*names, *chosen, *self.framework.services))
 
     @property
     def pod_text(self) -> str:

@@ -329,6 +329,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         {"kubernetes": True, "framework": "django"},
         {"deploy/kubernetes/base/migrate.yaml", "deploy/kubernetes/base/web.yaml"},
     ),
+    ({"kubernetes": True, "monitoring": True}, {"deploy/kubernetes/base/metrics.yaml"}),
     ({"kubernetes": True, "beat": True}, {"deploy/kubernetes/base/beat.yaml"}),
     ({"ci": "github"}, {".github/workflows/ci.yml"}),
     ({"ci": "gitlab"}, {".gitlab-ci.yml"}),

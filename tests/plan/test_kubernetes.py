@@ -40,7 +40,9 @@ def test_a_worker_gets_what_its_places_need(queue: str, cpus: int, memory: int, 
 
 def test_no_secret_is_in_the_config_and_none_has_a_value() -> None:
     plan = plan_of(framework="django", broker="rabbitmq", kubernetes=True)
-    assert plan.config_samples == "ALLOWED_HOSTS=www.example.com\nCSRF_TRUSTED_ORIGINS=\n"
+    assert plan.config_samples == (
+        "ALLOWED_HOSTS=www.example.com\nCSRF_TRUSTED_ORIGINS=\nMETRICS_ADDRESS=0.0.0.0:9700\n"
+    )
     lines = [line for sample in plan.secret_samples for line in sample.splitlines() if line[0] != "#"]
     assert lines == [
         "CELERY_BROKER_URL=amqp://background_jobs:CHANGE_ME@rabbitmq:5672//",
