@@ -192,6 +192,7 @@ class Broker(Choice):
         config_imports: what celeryconfig.py imports for it.
         sections: its sections of README.md, by their names in templates/readme/.
         most_queues: how many queues it takes.
+        untyped: modules without types that it adds.
     """
 
     extra: str
@@ -210,6 +211,7 @@ class Broker(Choice):
     config_imports: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
     most_queues: int | None = None
+    untyped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -251,6 +253,7 @@ class Scheduler(Choice):
         packages: requirements that it adds.
         apps: Django's apps that it adds, where `{slug}` is the project's.
         untyped: modules without types that it adds.
+        doctor: the modules of the doctor that look at beat, where `beat` asks it by way of the broker.
     """
 
     beats: str
@@ -262,6 +265,7 @@ class Scheduler(Choice):
     packages: tuple[str, ...] = ()
     apps: tuple[str, ...] = ()
     untyped: tuple[str, ...] = ()
+    doctor: tuple[str, ...] = ("beat",)
 
     @property
     def state_comment(self) -> str:
@@ -429,7 +433,7 @@ BROKERS = (
         ),
         packages=(HIREDIS,),
         waits=(("Redis hands out a lost worker's task again after", "visibility_timeout", "celeryconfig.py"),),
-        imports='("{slug}.dead_letter_store", *TASK_MODULES)',
+        imports='(\n    "{slug}.dead_letter_store",\n    "{slug}.doctor.report",\n    *TASK_MODULES,\n)',
         dead_letters="the worker writes it down in the broker's database",
         impatience={"connect_retries_timeout": 1, "socket_timeout": 1, "socket_connect_timeout": 1},
     ),
@@ -454,6 +458,7 @@ BROKERS = (
         waits=(
             ("RabbitMQ closes a stuck worker's channel after", "consumer_timeout", "deploy/rabbitmq/rabbitmq.conf"),
         ),
+        imports='("{slug}.doctor.report", *TASK_MODULES)',
         dead_letters="RabbitMQ moves it to the queue `dead_letters`",
         impatience={"connect_retries_timeout": 1, "read_timeout": 1, "write_timeout": 1},
     ),
@@ -502,6 +507,7 @@ BROKERS = (
         config_imports=("from {slug}.sqs import predefined_queues",),
         sections=("sqs.md",),
         most_queues=45,  # a policy names them all, and takes 6144 characters
+        untyped=("botocore.*",),
     ),
 )
 
@@ -573,6 +579,7 @@ SCHEDULERS = (
         ),
         packages=("celery-redbeat>=2.4.2,<2.5", HIREDIS),
         untyped=("redbeat.*",),
+        doctor=("schedule",),
     ),
     Scheduler(
         "database",
@@ -582,6 +589,7 @@ SCHEDULERS = (
         packages=("django-celery-beat>=2.9",),
         apps=("django_celery_beat", "{slug}.periodic"),
         untyped=("django_celery_beat.*",),
+        doctor=("beat", "schedule"),
     ),
 )
 

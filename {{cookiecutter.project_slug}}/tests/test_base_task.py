@@ -78,7 +78,7 @@ def run_that_raises(*errors: Exception | None) -> str:
 def test_start_and_success_are_logged_with_the_duration(said: list[tuple[str, dict[str, Any]]]) -> None:
     assert run_that_raises(None) == "SUCCESS"
     started, succeeded = said
-    assert started == ("task started", {"retries": 0})
+    assert started == ("task started", {"retries": 0, "waited": None})
     assert succeeded[0] == "task succeeded"
     assert 0 <= succeeded[1]["seconds"] < 5
 

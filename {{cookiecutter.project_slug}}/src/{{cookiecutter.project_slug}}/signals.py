@@ -3,7 +3,9 @@
 https://docs.celeryq.dev/en/stable/userguide/signals.html
 """
 
+import os
 import signal
+import time
 from collections.abc import Mapping
 from contextvars import Token
 from typing import Any
@@ -49,6 +51,12 @@ def start_sentry(**_: Any) -> None:
 def pass_on_request_id(headers: dict[str, Any], **_: Any) -> None:
     """Send along the id of the request, or of the first task, that this task goes back to."""
     headers.setdefault("request_id", get_contextvars().get("request_id", headers["id"]))
+
+
+@signals.before_task_publish.connect
+def note_the_time(headers: dict[str, Any], **_: Any) -> None:
+    """Let the worker, and the doctor, know how long a task has waited."""
+    headers["sent_at"] = time.time()
 
 
 @signals.task_prerun.connect
@@ -98,6 +106,8 @@ def report_beat_alive(sender: Service, **_: Any) -> None:
         return interval
 
     sender.scheduler.tick = tick_and_report  # type: ignore[method-assign]
+    # A name of its own, by which the doctor sees that there are two.
+    sender.hostname = sender.hostname or f"celerybeat-{os.getpid()}@%h"  # type: ignore[attr-defined]
     health.notify_systemd("READY=1")
 
 
