@@ -126,7 +126,7 @@ def test_a_broker_that_is_away_is_one_failure_within_seconds(service: Service, u
     asked = time.monotonic()
     found, status = findings(service, CELERY_BROKER_URL=url)
 
-    assert time.monotonic() - asked < 10
+    assert time.monotonic() - asked < 20  # to start Python takes most of it on a busy machine
     assert status == 1
     assert found.keys() == {"broker"}
     assert found["broker"].startswith("does not answer: ")

@@ -1,6 +1,7 @@
 """What holds for every task."""
 
-from datetime import timedelta
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import Mock
 
@@ -104,3 +105,12 @@ def test_a_mistake_fails_at_once_and_shows_where(said: list[tuple[str, dict[str,
     assert run_that_raises(ZeroDivisionError()) == "FAILURE"
     assert isinstance(said[-1][1]["exc_info"], ZeroDivisionError)
     assert [event for event, _ in said] == ["task started", "task failed"]
+
+
+def test_a_task_has_waited_since_it_was_sent_or_due() -> None:
+    sent = time.time() - 1000
+    due = datetime.fromtimestamp(sent + 900, UTC).isoformat()
+    assert base_task.waited({"sent_at": sent}) == pytest.approx(1000, abs=5)
+    assert base_task.waited({"sent_at": sent, "eta": due}) == pytest.approx(100, abs=5)
+    assert base_task.waited({"sent_at": sent + 2000}) == 0  # by a clock that is ahead
+    assert base_task.waited({}) is None

@@ -24,7 +24,7 @@ CONFIGURATION = Path(__file__).parents[3] / "deploy" / "rabbitmq" / "rabbitmq.co
 def examine() -> Iterator[Finding]:
     """Ask the server for its queues."""
     with app.connection_for_read() as connection:
-        connection.connect()
+        connection.ensure_connection(max_retries=1, interval_start=0)  # or it would pause between two attempts
         server: Any = connection.connection
         yield ok("broker", f"RabbitMQ {server.server_properties['version']} answers")
         refused = {queue.name: refusal(connection, queue) for queue in (*TASK_QUEUES, DEAD_LETTERS)}

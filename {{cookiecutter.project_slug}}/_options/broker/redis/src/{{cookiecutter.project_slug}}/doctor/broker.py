@@ -23,7 +23,7 @@ MOST = 10_000
 def examine() -> Iterator[Finding]:
     """Ask the server for its settings, its clock and its queues."""
     with app.connection_for_read() as connection:
-        connection.connect()
+        connection.ensure_connection(max_retries=1, interval_start=0)  # or it would pause between two attempts
         channel: Any = connection.default_channel
         redis: Redis = channel.client
         facts: dict[str, Any] = redis.info()
