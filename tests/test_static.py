@@ -83,6 +83,7 @@ FILES = {
     "tests/test_health.py",
     "tests/test_logs.py",
     "tests/test_queues.py",
+    "tests/test_sentry.py",
     "tests/test_settings.py",
 }
 
@@ -108,13 +109,14 @@ EXAMPLES_ON_REDIS = {
 # What a doctor has who can ask workers and beat, by way of the broker.
 WORKERS_THAT_ANSWER = {"src/{slug}/doctor/report.py", "src/{slug}/doctor/workers.py", "tests/doctor/test_workers.py"}
 BEAT_THAT_ANSWERS = {"src/{slug}/doctor/beat.py", "tests/doctor/test_beat.py"}
+VISIBILITY = {"src/{slug}/doctor/visibility.py", "tests/doctor/test_visibility.py"}
 SCHEDULE_IN_A_DATABASE = {"src/{slug}/doctor/schedule.py", "tests/doctor/test_schedule.py"}
 
 # What an answer adds, or several together.
 FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
-    ({"broker": "redis"}, WORKERS_THAT_ANSWER | {"src/{slug}/doctor/visibility.py"}),
+    ({"broker": "redis"}, WORKERS_THAT_ANSWER | VISIBILITY),
     ({"broker": "rabbitmq"}, WORKERS_THAT_ANSWER),
-    ({"broker": "sqs"}, {"src/{slug}/doctor/visibility.py"}),
+    ({"broker": "sqs"}, VISIBILITY),
     *(
         ({"broker": broker, "beat": True, "beat_scheduler": scheduler}, BEAT_THAT_ANSWERS)
         for broker in ("redis", "rabbitmq")

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.doctor import broker, visibility
-from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
+from {{ cookiecutter.project_slug }}.doctor import broker
 
 WELL = {"maxmemory_policy": "noeviction", "aof_enabled": 1, "aof_last_write_status": "ok"}
 
@@ -63,15 +62,3 @@ def test_a_task_that_is_held_back_too_long_is_a_failure() -> None:
     found = broker.longest_eta([taken(now, eta=at(now + longest + 1))])
     assert found.status == "failure"
     assert found.what.startswith(f"a worker holds a task back for {longest + 1} s")
-
-
-def test_a_time_limit_above_the_visibility_timeout_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert visibility.room(app).status == "ok"
-    monkeypatch.setattr(ping, "time_limit", app.conf.broker_transport_options["visibility_timeout"])
-    found = visibility.room(app)
-    assert (found.check, found.status) == ("visibility timeout", "failure")
-
-
-def test_a_longer_retry_than_that_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ping, "retry_backoff_max", app.conf.broker_transport_options["visibility_timeout"])
-    assert visibility.room(app).status == "failure"

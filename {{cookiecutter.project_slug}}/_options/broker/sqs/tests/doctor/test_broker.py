@@ -9,9 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.doctor import broker, visibility
+from {{ cookiecutter.project_slug }}.doctor import broker
 from {{ cookiecutter.project_slug }}.queues import QueueName
-from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
 TIMEOUT = app.conf.broker_transport_options["visibility_timeout"]
 
@@ -88,10 +87,3 @@ def test_dead_letters_that_may_not_be_counted_are_a_warning(ask: Mock) -> None:
 @pytest.mark.parametrize("skew", [-3600, 0, 3600])
 def test_the_date_of_an_answer_shows_the_skew(skew: int) -> None:
     assert broker.clock_skew(formatdate(time.time() + skew, usegmt=True), time.time()) == pytest.approx(skew, abs=3)
-
-
-def test_a_time_limit_above_the_visibility_timeout_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert visibility.room(app).status == "ok"
-    monkeypatch.setattr(ping, "time_limit", TIMEOUT)
-    found = visibility.room(app)
-    assert (found.check, found.status) == ("visibility timeout", "failure")
