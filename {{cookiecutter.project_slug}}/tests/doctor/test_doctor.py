@@ -27,7 +27,7 @@ def ill() -> Iterator[Finding]:
 
 def away() -> list[Finding]:
     """Finds no server."""
-    raise ConnectionError("connection refused")
+    raise ConnectionError("connection\n\trefused")
 
 
 def silent() -> list[Finding]:

@@ -57,7 +57,7 @@ def in_time(part: Part) -> list[Finding] | str:
         try:
             answers.put(list(part()))
         except Exception as error:  # brokers' libraries have many
-            answers.put(f"{type(error).__name__}: {error}")
+            answers.put(f"{type(error).__name__}: {' '.join(str(error).split())}")  # in one line
 
     Thread(target=ask, daemon=True).start()  # a daemon, so that nobody waits for it in the end
     try:

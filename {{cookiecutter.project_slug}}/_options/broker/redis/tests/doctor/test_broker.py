@@ -52,6 +52,7 @@ def test_the_age_of_a_message_counts_from_when_it_was_due() -> None:
     assert broker.age(message(sent_at=now - 500, eta=None)) == pytest.approx(500, abs=5)
     assert broker.age(message(sent_at=now - 500, eta=at(now - 60))) == pytest.approx(60, abs=5)
     assert broker.age(message(eta=None)) is None
+    assert broker.age("{}") is None  # not one of Celery's
 
 
 def test_a_task_that_is_held_back_too_long_is_a_failure() -> None:

@@ -1,7 +1,7 @@
 """The broker: a RabbitMQ whose queues are what `quorum.py` declares.
 
-RabbitMQ tells its clients neither how long a message has waited nor its consumer_timeout: for the first look at its
-own metrics, and the second is in `deploy/rabbitmq/rabbitmq.conf`, which is read here where it is at hand.
+RabbitMQ tells its clients neither how long a message has waited, nor its consumer_timeout. That is read from
+`deploy/rabbitmq/rabbitmq.conf`, where the doctor runs in a checkout of the project.
 """
 
 import re

@@ -64,7 +64,7 @@ def persistence(facts: Mapping[str, Any]) -> Finding:
 
 def age(message: str | bytes) -> float | None:
     """Seconds that a queued message has waited; None if it does not say."""
-    return waited(json.loads(message)["headers"])
+    return waited(json.loads(message).get("headers", {}))
 
 
 def longest_eta(taken: Iterable[tuple[float, str | bytes | None]]) -> Finding:
@@ -78,7 +78,7 @@ def longest_eta(taken: Iterable[tuple[float, str | bytes | None]]) -> Finding:
     for since, message in taken:
         if message is None:  # acknowledged meanwhile
             continue
-        if eta := json.loads(message)[0]["headers"].get("eta"):
+        if eta := json.loads(message)[0].get("headers", {}).get("eta"):
             longest = max(longest, datetime.fromisoformat(eta).timestamp() - since)
     timeout = conf.broker_transport_options["visibility_timeout"]
     if longest + conf.task_time_limit > timeout:
