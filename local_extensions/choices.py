@@ -215,6 +215,7 @@ class Broker(Choice):
         most_queues: how many queues it takes.
         pod_variables: lines of its workers' container on Kubernetes, after a line break each; `{queue}` is the queue.
         keda_secret: whether KEDA needs a Secret of its own to ask it.
+        untyped: modules without types that it adds.
     """
 
     extra: str
@@ -238,6 +239,7 @@ class Broker(Choice):
     most_queues: int | None = None
     pod_variables: str = ""
     keda_secret: bool = True
+    untyped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -279,6 +281,7 @@ class Scheduler(Choice):
         packages: requirements that it adds.
         apps: Django's apps that it adds, where `{slug}` is the project's.
         untyped: modules without types that it adds.
+        doctor: the modules of the doctor that look at beat, where `beat` asks it by way of the broker.
     """
 
     beats: str
@@ -290,6 +293,7 @@ class Scheduler(Choice):
     packages: tuple[str, ...] = ()
     apps: tuple[str, ...] = ()
     untyped: tuple[str, ...] = ()
+    doctor: tuple[str, ...] = ("beat",)
 
     @property
     def state_comment(self) -> str:
@@ -468,7 +472,7 @@ BROKERS = (
         ),
         packages=(HIREDIS,),
         waits=(("Redis hands out a lost worker's task again after", "visibility_timeout", "celeryconfig.py"),),
-        imports=("{slug}.dead_letter_store",),
+        imports=("{slug}.dead_letter_store", "{slug}.doctor.report"),
         dead_letters="the worker writes it down in the broker's database",
         shows_oldest=True,
         impatience={"connect_retries_timeout": 1, "socket_timeout": 1, "socket_connect_timeout": 1},
@@ -496,6 +500,7 @@ BROKERS = (
         waits=(
             ("RabbitMQ closes a stuck worker's channel after", "consumer_timeout", "deploy/rabbitmq/rabbitmq.conf"),
         ),
+        imports=("{slug}.doctor.report",),
         dead_letters="RabbitMQ moves it to the queue `dead_letters`",
         impatience={"connect_retries_timeout": 1, "read_timeout": 1, "write_timeout": 1},
     ),
@@ -549,6 +554,7 @@ BROKERS = (
             "\n          env:"
             "\n            - {{name: SQS_QUEUE_URL, value: $(SQS_QUEUE_URL_PREFIX){queue}}}"
         ),
+        untyped=("botocore.*",),
     ),
 )
 
@@ -620,6 +626,7 @@ SCHEDULERS = (
         ),
         packages=("celery-redbeat>=2.4.2,<2.5", HIREDIS),
         untyped=("redbeat.*",),
+        doctor=("schedule",),
     ),
     Scheduler(
         "database",
@@ -629,6 +636,7 @@ SCHEDULERS = (
         packages=("django-celery-beat>=2.9",),
         apps=("django_celery_beat", "{slug}.periodic"),
         untyped=("django_celery_beat.*",),
+        doctor=("beat", "schedule"),
     ),
 )
 

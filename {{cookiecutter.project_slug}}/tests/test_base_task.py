@@ -1,6 +1,7 @@
 """What holds for every task."""
 
-from datetime import timedelta
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import Mock
 
@@ -78,7 +79,7 @@ def run_that_raises(*errors: Exception | None) -> str:
 def test_start_and_success_are_logged_with_the_duration(said: list[tuple[str, dict[str, Any]]]) -> None:
     assert run_that_raises(None) == "SUCCESS"
     started, succeeded = said
-    assert started == ("task started", {"retries": 0})
+    assert started == ("task started", {"retries": 0, "waited": None})
     assert succeeded[0] == "task succeeded"
     assert 0 <= succeeded[1]["seconds"] < 5
 
@@ -104,3 +105,12 @@ def test_a_mistake_fails_at_once_and_shows_where(said: list[tuple[str, dict[str,
     assert run_that_raises(ZeroDivisionError()) == "FAILURE"
     assert isinstance(said[-1][1]["exc_info"], ZeroDivisionError)
     assert [event for event, _ in said] == ["task started", "task failed"]
+
+
+def test_a_task_has_waited_since_it_was_sent_or_due() -> None:
+    sent = time.time() - 1000
+    due = datetime.fromtimestamp(sent + 900, UTC).isoformat()
+    assert base_task.waited({"sent_at": sent}) == pytest.approx(1000, abs=5)
+    assert base_task.waited({"sent_at": sent, "eta": due}) == pytest.approx(100, abs=5)
+    assert base_task.waited({"sent_at": sent + 2000}) == 0  # by a clock that is ahead
+    assert base_task.waited({}) is None

@@ -89,6 +89,13 @@ def test_a_worker_that_may_only_be_waiting_is_not_taken_for_dead() -> None:
     assert all(int(unit_of(name)["WatchdogSec"]) > silent for name in WORKERS)
 
 
+def test_every_service_has_a_memory_limit_and_its_logs_are_rotated() -> None:
+    everything: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    for name, service in everything.items():
+        assert service["mem_limit"], name
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
+
+
 def test_tasks_have_limits() -> None:
     assert 0 < app.conf.task_soft_time_limit < app.conf.task_time_limit
 

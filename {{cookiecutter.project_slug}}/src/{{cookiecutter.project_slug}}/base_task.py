@@ -1,6 +1,7 @@
 """The class of every task of this project: what becomes of its failures, and what is logged of it."""
 
 import time
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -49,7 +50,7 @@ class BaseTask({{ plan().framework.task_class }}[Any, Any]):
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """Log the start; the ids are on every line of a task (see `signals.py`)."""
         self.request.update(started=time.monotonic())
-        log.info("task started", retries=self.request.retries)
+        log.info("task started", retries=self.request.retries, waited=waited(self.request))
 
     def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
         """Log the success."""
@@ -70,3 +71,13 @@ class BaseTask({{ plan().framework.task_class }}[Any, Any]):
         """How long the task has run, to the millisecond; None where that is not known."""
         started = self.request.get("started")
         return round(time.monotonic() - started, 3) if started else None
+
+
+def waited(headers: Any) -> float | None:
+    """How long a task has waited since it was sent or due, by its message's headers, in seconds; None if unknown."""
+    since: float | None = headers.get("sent_at")
+    if since is None:
+        return None
+    if eta := headers.get("eta"):
+        since = max(since, datetime.fromisoformat(eta).timestamp())
+    return max(0.0, round(time.time() - since, 3))

@@ -1,4 +1,14 @@
-"""A periodic task that never overlaps itself, however long it takes and however often beat sends it."""
+"""A periodic task that never overlaps itself, however long it takes and however often beat sends it.
+
+It has no entry in beat's schedule, since no example runs unasked. This would be one, with an `expires` so that runs
+which found no worker do not pile up:
+
+    "refresh, every minute": {
+        "task": "{{ cookiecutter.project_slug }}.examples.unique.refresh",
+        "schedule": timedelta(minutes=1),
+        "options": {"queue": "{{ plan().default_queue.name }}", "expires": 54},
+    },
+"""
 
 import time
 
