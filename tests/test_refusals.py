@@ -343,7 +343,7 @@ def test_what_is_typed_at_the_questions_is_text_too(tmp_path: Path) -> None:
         check=True,
         timeout=60,
     )
-    assert "[1/17] Project's name, as people read it (Background Jobs):" in ran.stdout
+    assert "[1/18] Project's name, as people read it (Background Jobs):" in ran.stdout
     assert "2 - rabbitmq    - RabbitMQ, with quorum queues" in ran.stdout
     metadata = tomllib.loads((tmp_path / "output" / "shop" / "pyproject.toml").read_text(encoding="utf-8"))
     assert metadata["project"]["description"] == HOSTILE["jinja"]
@@ -362,7 +362,8 @@ def test_only_the_files_that_show_a_text_differ_when_it_is_hostile(bake: Bakery)
     assert_every_file_parses(hostile.path)
     assert hostile.files() == plain.files()
     different = {name for name in plain.files() if plain.read(name) != hostile.read(name)}
-    assert different == {"LICENSE", "README.md", "pyproject.toml", "src/shop/__init__.py"}
+    dashboard = "deploy/monitoring/grafana/dashboards/queues.json"
+    assert different == {"LICENSE", "README.md", "pyproject.toml", "src/shop/__init__.py", dashboard}
 
 
 def test_arguments_of_jobs_with_every_kind_of_character_come_out_as_they_were(bake: Bakery) -> None:
