@@ -128,7 +128,7 @@ WRONG: dict[str, list[tuple[str, str]]] = {
             ("emails:1.5", "'emails:1.5' has no concurrency from 1 to 1000, or auto, after ':'"),
             (f"emails:{10**9}", "'emails:1000000000' has no concurrency from 1 to 1000, or auto, after ':'"),
             ("emails@fork", "'emails@fork' has no known pool after '@': it is one of prefork, threads, gevent"),
-            ("q" * 300, f"'{'q' * 59}…' has a name of 300 characters, and 64 are the most"),
+            ("q" * 300, f"'{'q' * 59}…' has a name of 300 characters, and 54 are the most"),
             ("celery", "'celery' begins with 'celery', as Celery's own queues do"),
         )
     ],

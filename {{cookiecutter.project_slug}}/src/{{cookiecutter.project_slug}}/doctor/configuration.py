@@ -63,7 +63,7 @@ def tls(name: str, url: str) -> Finding:
 
 
 def near(host: str) -> bool:
-    """Whether a host is this machine, or known within a cluster only: Compose's and Kubernetes' names."""
+    """Whether a host is this machine, or a name that only a cluster or Compose knows."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
