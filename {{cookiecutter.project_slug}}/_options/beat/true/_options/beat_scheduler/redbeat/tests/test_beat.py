@@ -23,6 +23,8 @@ def server() -> Iterator[str]:
 def keys(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """What is in that server, which is empty before each test."""
     monkeypatch.setitem(app.conf, "redbeat_redis_url", server)
+    for cached in ("redbeat_conf", "redbeat_redis"):  # of another test, and another server
+        monkeypatch.delattr(app, cached, raising=False)
     client = get_redis(app)
     client.flushdb()
     yield client

@@ -1,14 +1,14 @@
 """A beat that does not send is a failure: without the lock, or with jobs that are overdue."""
 
 import pytest
-from redbeat.schedulers import RedBeatSchedulerEntry
+from redbeat.schedulers import RedBeatSchedulerEntry, ensure_conf
 
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.doctor import schedule
 
 
 def test_without_a_lock_nobody_sends() -> None:
-    assert schedule.lock(app.conf.redbeat_lock_timeout - 3).what == "one sends, and has said so 3 s ago"
+    assert schedule.lock(ensure_conf(app).lock_timeout - 3).what == "one sends, and has said so 3 s ago"
     found = schedule.lock(-2)
     assert (found.check, found.status) == ("beat", "failure")
 

@@ -26,7 +26,7 @@ def lock(seconds: int) -> Finding:
     """Whether a beat holds the lock, by the seconds that it still lasts; below 0 there is none."""
     if seconds < 0:
         return failure("beat", "none holds the lock, so no job is sent", "start one, as compose.yaml does")
-    return ok("beat", f"one sends, and has said so {app.conf.redbeat_lock_timeout - seconds} s ago")
+    return ok("beat", f"one sends, and has said so {ensure_conf(app).lock_timeout - seconds} s ago")
 
 
 def overdue(names: Sequence[str]) -> Finding:
