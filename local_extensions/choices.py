@@ -282,6 +282,7 @@ class Scheduler(Choice):
         apps: Django's apps that it adds, where `{slug}` is the project's.
         untyped: modules without types that it adds.
         doctor: the modules of the doctor that look at beat, where `beat` asks it by way of the broker.
+        solar: whether it keeps jobs that follow the sun.
     """
 
     beats: str
@@ -294,6 +295,7 @@ class Scheduler(Choice):
     apps: tuple[str, ...] = ()
     untyped: tuple[str, ...] = ()
     doctor: tuple[str, ...] = ("beat",)
+    solar: bool = True
 
     @property
     def state_comment(self) -> str:
@@ -627,6 +629,7 @@ SCHEDULERS = (
         packages=("celery-redbeat>=2.4.2,<2.5", HIREDIS),
         untyped=("redbeat.*",),
         doctor=("schedule",),
+        solar=False,  # RedBeatJSONEncoder knows intervals, crontabs and its own rrule
     ),
     Scheduler(
         "database",

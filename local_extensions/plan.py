@@ -807,6 +807,10 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     if broker.most_queues and len(queue_answers) > broker.most_queues:
         many = f"has {len(queue_answers)} queues, and {broker.most_queues} are the most with broker {broker.name!r}"
         mistakes.add("queues", reading.read(answers, "queues"), many)
+    for job in job_answers:
+        if job.schedule.kind == "solar" and not scheduler.solar:
+            why = f"follows the sun, which beat_scheduler {scheduler.name!r} cannot keep; 'file' can"
+            mistakes.add("beat_jobs", job.name, why, f"{job.name} = 0 6 * * *")
     mistakes.refuse()
 
     results = result_backend.name != "none"

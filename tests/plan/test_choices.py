@@ -100,6 +100,17 @@ def test_sqs_takes_a_task_as_long_as_it_can_hide_its_message() -> None:
     assert mistakes_in(broker="redis", task_time_limit=str((refused.longest_task or 0) + 1)) == ()
 
 
+def test_a_job_that_follows_the_sun_needs_a_scheduler_that_can_keep_it() -> None:
+    jobs = "dusk = solar sunset 48.85 2.35; tidy = @daily"
+    (line,) = mistakes_in(beat_scheduler="redbeat", beat_jobs=jobs)
+    assert line == (
+        "beat_jobs: 'dusk' follows the sun, which beat_scheduler 'redbeat' cannot keep; 'file' can."
+        " Write for example: dusk = 0 6 * * *"
+    )
+    assert mistakes_in(beat_scheduler="file", beat_jobs=jobs) == ()
+    assert mistakes_in(framework="django", beat_scheduler="database", beat_jobs=jobs) == ()
+
+
 def test_a_broker_may_take_fewer_queues_than_others() -> None:
     queues = ", ".join(f"q{number}" for number in range(46))
     (line,) = mistakes_in(broker="sqs", queues=queues)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -70,6 +71,10 @@ SHAPES: dict[str, dict[str, str]] = {
         ),
     },
 }
+
+
+# A job that follows the sun, which RedBeat cannot keep.
+SOLAR = re.compile(r"[;\n][^;\n]*= *solar [^;\n]*")
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,10 @@ def variant(answers: Mapping[str, Answer], shape: str = "default") -> Variant:
     parts = [label(name, answer) for name, answer in answers.items() if len(offered[name]) > 1]
     if shape != "default":
         parts.append(shape)
-    return Variant("-".join(parts), {**answers, **SHAPES[shape]}, shape)
+    shaped = dict(SHAPES[shape])
+    if answers.get("beat_scheduler") == "redbeat" and "beat_jobs" in shaped:
+        shaped["beat_jobs"] = SOLAR.sub("", shaped["beat_jobs"])
+    return Variant("-".join(parts), {**answers, **shaped}, shape)
 
 
 def crossed() -> list[str]:
