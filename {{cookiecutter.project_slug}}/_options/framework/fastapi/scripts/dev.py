@@ -13,8 +13,8 @@ import watchfiles
 
 from embedded import embedded_broker
 
-SOURCE = Path(__file__).resolve().parent.parent / "src"
-API = ["uvicorn", "--factory", "{{ cookiecutter.project_slug }}.api:create_app", "--reload", "--reload-dir", str(SOURCE)]
+CODE = Path(__file__).resolve().parent.parent / "src"
+API = ["uvicorn", "--factory", "{{ cookiecutter.project_slug }}.api:create_app", "--reload", "--reload-dir", str(CODE)]
 WORKER = "celery -A {{ cookiecutter.project_slug }}.celery_app worker --loglevel INFO --concurrency 2{{ plan().dev_worker_options }}"
 
 
@@ -31,7 +31,7 @@ def main() -> None:
         os.chdir(scratch)  # where beat keeps its schedule
         api = stack.enter_context(subprocess.Popen(API))
         stack.callback(api.terminate)
-        watchfiles.run_process(SOURCE, target=WORKER, target_type="command")
+        watchfiles.run_process(CODE, target=WORKER, target_type="command")
 
 
 if __name__ == "__main__":
