@@ -1,5 +1,6 @@
 """Of several beats one sends, and another takes over from it."""
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,10 @@ from {{ cookiecutter.project_slug }}.schedule import BEAT_SCHEDULE
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The URL of a server for the schedule and the lock."""
-    with ValkeyServer() as running:
+    # The system chooses the port: runs of the tests that look for one at the same time may find the same.
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port: int = unused.getsockname()[1]
+    with ValkeyServer(port=port) as running:
         yield f"{running.connection_url}/0"
 
 

@@ -1,5 +1,6 @@
 """A Redis for the examples that need one: a Valkey that lives as long as the tests."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,10 @@ from {{ cookiecutter.project_slug }}.examples import store as stores
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[Redis]:
     """The server."""
-    with ValkeyServer() as server:
+    # The system chooses the port: runs of the tests that look for one at the same time may find the same.
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port: int = unused.getsockname()[1]
+    with ValkeyServer(port=port) as server:
         yield Redis.from_url(server.connection_url)
 
 
