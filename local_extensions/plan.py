@@ -824,6 +824,8 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     redis = REDIS in (broker.service, result_backend.service)
     flower = monitoring and broker.events
     derived = {"examples": examples, "beat": bool(jobs), "results": results, "redis": redis}
+    # For the lengths of queues ask who answers HTTP, and the exporter.
+    derived["queue_lengths"] = bool(framework.services) or monitoring
     derived |= {"monitoring": monitoring, "flower": flower, "kubernetes": kubernetes}
     derived["several_databases"] = len(redis_urls(broker, result_backend, scheduler if jobs else None)) > 1
     return Plan(

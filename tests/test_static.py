@@ -312,6 +312,9 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "tests/periodic/test_sync.py",
         },
     ),
+    ({"framework": "fastapi"}, {"src/{slug}/queue_lengths.py"}),
+    ({"framework": "django"}, {"src/{slug}/queue_lengths.py"}),
+    ({"monitoring": True}, {"src/{slug}/queue_lengths.py"}),
     (
         {"monitoring": True},
         {

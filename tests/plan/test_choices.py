@@ -84,6 +84,7 @@ def test_the_plan_holds_every_answer_and_what_follows_for_the_option_folders() -
         "redis": "false",
         "monitoring": "true",
         "flower": "true",
+        "queue_lengths": "true",
         "several_databases": "false",
     }
     assert (plan.framework.name, plan.broker.label, plan.result_backend.url) == ("none", "RabbitMQ", None)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from {{ cookiecutter.project_slug }} import queue_lengths
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.submissions import UnavailableError, promptly
@@ -40,19 +41,9 @@ class Readiness:
 
 def waiting() -> dict[str, int]:
     """How many tasks wait in each queue, without those that a worker has taken; asks the broker."""
-    found = {}
     # A connection of its own shows that a new one can be made.
     with app.connection_for_read() as connection:
-        for name in QueueName:
-            # A channel for each: asking for a queue that does not exist yet may close it.
-            channel: Any = connection.channel()
-            try:
-                found[name.value] = int(channel.queue_declare(queue=name.value, passive=True).message_count)
-            except connection.channel_errors:
-                found[name.value] = 0
-            finally:
-                connection.maybe_close_channel(channel)
-    return found
+        return {name.value: queue_lengths.waiting(connection, name.value) for name in QueueName}
 
 
 CHECKS: dict[str, Callable[[], object]] = {{ plan().server_checks }}

@@ -5,13 +5,13 @@ One is enough. It looks every few seconds, whoever asks, so that a broker that i
 
 import sys
 import time
-from typing import Any
 
 import structlog
 from prometheus_client import Gauge
 
 from {{ cookiecutter.project_slug }} import broker_metrics, health, logs, metrics
 from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.queue_lengths import waiting
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.settings import env
 
@@ -36,18 +36,6 @@ def look() -> None:
     UP.set(1)
     for queue, length in lengths.items():
         LENGTH.labels(queue).set(length)
-
-
-def waiting(connection: Any, queue: str) -> int:
-    """How many tasks wait in a queue; none in one that does not exist yet."""
-    # A channel for each: asking for a queue that does not exist may close it.
-    channel = connection.channel()
-    try:
-        return int(channel.queue_declare(queue=queue, passive=True).message_count)
-    except connection.channel_errors:
-        return 0
-    finally:
-        connection.maybe_close_channel(channel)
 
 
 def main() -> None:

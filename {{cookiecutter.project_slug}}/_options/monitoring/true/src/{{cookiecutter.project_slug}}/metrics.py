@@ -20,7 +20,7 @@ from celery.schedules import BaseSchedule
 from celery.worker.request import Request
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
-from {{ cookiecutter.project_slug }}.base_task import BaseTask
+from {{ cookiecutter.project_slug }}.base_task import BaseTask, waited
 from {{ cookiecutter.project_slug }}.settings import env
 
 TASKS = Counter("celery_tasks", "Runs that ended, by how they did.", ["queue", "task", "outcome"])
@@ -90,9 +90,8 @@ class CountedRequest(Request):
     def on_accepted(self, pid: str, time_accepted: float) -> None:
         """Note how long it has waited."""
         super().on_accepted(pid, time_accepted)
-        if sent_at := self.request_dict.get("sent_at"):
-            due = max(float(sent_at), self.eta.timestamp() if self.eta else 0)
-            WAIT.labels(self.queue).observe(max(0, time.time() - due))
+        if (seconds := waited(self.request_dict)) is not None:
+            WAIT.labels(self.queue).observe(seconds)
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
         """Count an end that is no success; Celery calls this for a retry, too."""

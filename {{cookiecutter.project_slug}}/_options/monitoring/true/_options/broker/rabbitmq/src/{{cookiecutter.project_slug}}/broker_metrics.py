@@ -7,6 +7,7 @@ from typing import Any
 
 from prometheus_client import Gauge
 
+from {{ cookiecutter.project_slug }}.queue_lengths import waiting
 from {{ cookiecutter.project_slug }}.quorum import DEAD_LETTERS as QUEUE
 
 INTERVAL = 10
@@ -17,13 +18,7 @@ DEAD_LETTERS = Gauge("celery_dead_letters", "Tasks that failed for good.")
 
 def look(connection: Any) -> None:
     """Ask RabbitMQ."""
-    channel = connection.channel()
-    try:
-        DEAD_LETTERS.set(channel.queue_declare(queue=QUEUE.name, passive=True).message_count)
-    except connection.channel_errors:  # no queue was declared yet
-        DEAD_LETTERS.set(0)
-    finally:
-        connection.maybe_close_channel(channel)
+    DEAD_LETTERS.set(waiting(connection, QUEUE.name))
 
 
 def forget() -> None:

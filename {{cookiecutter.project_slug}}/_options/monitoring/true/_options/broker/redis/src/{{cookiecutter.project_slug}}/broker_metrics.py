@@ -1,12 +1,11 @@
 """What Redis shows beyond the length of its queues: how long the oldest task waits, and the dead letters."""
 
 import json
-import time
-from datetime import datetime
 from typing import Any
 
 from prometheus_client import Gauge
 
+from {{ cookiecutter.project_slug }}.base_task import waited
 from {{ cookiecutter.project_slug }}.dead_letter_store import KEY
 from {{ cookiecutter.project_slug }}.queues import QueueName
 
@@ -24,7 +23,8 @@ def look(connection: Any) -> None:
     redis = connection.default_channel.client
     for name in QueueName:
         message = redis.lindex(name.value, -1)  # a worker takes from this end
-        OLDEST.labels(name.value).set(max(0, time.time() - due(message)) if message else 0)
+        headers = json.loads(message).get("headers", {}) if message else {}
+        OLDEST.labels(name.value).set(waited(headers) or 0)  # others' messages do not say
     DEAD_LETTERS.set(redis.hlen(KEY))
 
 
@@ -32,15 +32,3 @@ def forget() -> None:
     """Show nothing until Redis answers again."""
     OLDEST.clear()
     DEAD_LETTERS.set(float("nan"))
-
-
-def due(message: bytes) -> float:
-    """When a task was sent, or should be run if that is later, as a timestamp; now, if others have sent it."""
-    headers = json.loads(message).get("headers", {})
-    sent_at = float(headers.get("sent_at") or time.time())
-    return max(sent_at, timestamp(headers["eta"])) if headers.get("eta") else sent_at
-
-
-def timestamp(eta: str) -> float:
-    """A time as Celery writes it."""
-    return datetime.fromisoformat(eta).timestamp()
