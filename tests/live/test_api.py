@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.bakery import Bakery
-    from tests.support.brokers import RabbitMQ, Redis
     from tests.support.environments import Environment
     from tests.support.project import BakedProject
+    from tests.support.servers import Servers
 
 pytestmark = pytest.mark.slow
 
@@ -88,25 +88,9 @@ def on_redis() -> None:
 
 
 @pytest.fixture(scope="module")
-def variables(project: BakedProject, request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
+def variables(project: BakedProject, servers: Servers) -> Callable[[], dict[str, str]]:
     """Call it for the variables that name this variant's servers; each call names empty databases and queues."""
-    redis: Redis = request.getfixturevalue("redis")
-
-    def name_servers() -> dict[str, str]:
-        named = {"LOG_FORMAT": "console", "CELERY_BROKER_URL": redis.new_database()}
-        if project.answers["broker"] == "rabbitmq":
-            rabbitmq: RabbitMQ = request.getfixturevalue("rabbitmq")
-            named["CELERY_BROKER_URL"] = rabbitmq.new_vhost()
-        if project.answers["result_backend"] == "redis":
-            named["CELERY_RESULT_BACKEND"] = redis.new_database()
-        return named
-
-    return name_servers
-
-
-@pytest.fixture(scope="module")
-def environment(project: BakedProject, installed: Callable[..., Environment]) -> Environment:
-    return installed(project)
+    return lambda: servers.variables(project)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.conftest import count
 from tests.live.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.support.bakery import Bakery
     from tests.support.environments import Environment
@@ -56,11 +56,6 @@ def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pyte
         quick = re.sub(r"VisibilityTimeout: \d+", "VisibilityTimeout: 8", template.read_text(encoding="utf-8"))
         template.write_text(quick.replace("maxReceiveCount: 10", "maxReceiveCount: 1"), encoding="utf-8")
     return baked
-
-
-@pytest.fixture(scope="module")
-def environment(project: BakedProject, installed: Callable[..., Environment]) -> Environment:
-    return installed(project)
 
 
 @pytest.fixture

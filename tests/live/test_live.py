@@ -88,11 +88,6 @@ def variables(
 
 
 @pytest.fixture(scope="module")
-def environment(project: BakedProject, installed: Callable[..., Environment]) -> Environment:
-    return installed(project)
-
-
-@pytest.fixture(scope="module")
 def service(
     project: BakedProject, environment: Environment, variables: Callable[[], dict[str, str]]
 ) -> Iterator[Service]:

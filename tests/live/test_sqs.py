@@ -16,7 +16,7 @@ from tests.support.gate import Gate, port_of
 from tests.support.servers import Servers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.aws import Sqs
@@ -49,11 +49,6 @@ def project(bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProj
         assert patient in written
         (baked.package / name).write_text(written.replace(patient, quick), encoding="utf-8")
     return baked
-
-
-@pytest.fixture(scope="module")
-def environment(project: BakedProject, installed: Callable[..., Environment]) -> Environment:
-    return installed(project)
 
 
 @pytest.fixture

@@ -98,22 +98,8 @@ def install(project: BakedProject, shared: Path, python: str = sys.executable) -
     return Environment(folder)
 
 
-def install_dependencies(project: BakedProject, shared: Path, python: str = sys.executable) -> Environment:
-    """An environment without the project itself, enough to check its types; shared by all with the same dependencies.
-
-    Args and errors are those of `install`.
-    """
-    folder = shared / "environments" / lock(project, shared, python)
-    with locked(folder.with_suffix(".guard")):
-        if not folder.exists():
-            where = {"UV_PROJECT_ENVIRONMENT": str(folder)}
-            command = [uv(), "sync", "--quiet", "--frozen", "--no-install-project", "--python", python]
-            project.run(*command, variables=where, timeout=600)
-    return Environment(folder)
-
-
-def lock(project: BakedProject, shared: Path, python: str) -> str:
-    """Write a project's `uv.lock`, which is resolved once for each set of dependencies; a name for the set."""
+def lock(project: BakedProject, shared: Path, python: str) -> None:
+    """Write a project's `uv.lock`, which is resolved once for each set of dependencies."""
     declared = tomllib.loads(project.read("pyproject.toml"))
     facts = [declared["project"][key] for key in ("name", "version", "requires-python", "dependencies")]
     name = hashlib.sha256(json.dumps([*facts, declared["dependency-groups"]]).encode()).hexdigest()[:16]
@@ -123,4 +109,3 @@ def lock(project: BakedProject, shared: Path, python: str) -> str:
             project.run(uv(), "lock", "--quiet", "--python", python, timeout=300)
             shutil.copy(project.path / "uv.lock", resolved)
     shutil.copy(resolved, project.path / "uv.lock")
-    return name
