@@ -169,7 +169,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     write("")
     write(f"variants baked  {config.stash.get(BAKED, 0)}")
     write(f"suites run      {counted['suite']}")
-    write(f"suites hung     {counted['hung']}")
     write(f"live runs       {counted['live']}")
     write(f"Pythons         {', '.join(sorted(interpreters(), key=lambda version: int(version[2:])))}")
     write(f"kubectl         {KUBECTL or 'none: overlays were not put together'}")

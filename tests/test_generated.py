@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,13 +35,7 @@ def test_a_variant_passes_its_own_tests(
     count(request, "suite")
     project = bake(**variant.answers).copy_to(tmp_path)
 
-    environment = installed(project)
-    try:
-        ran = project.run("pytest", "-q", environment=environment, timeout=300)
-    except subprocess.TimeoutExpired:
-        # Seen once in 126 runs, on a busy machine, and not explained: docs/decisions.md. The table counts it.
-        count(request, "hung")
-        ran = project.run("pytest", "-q", environment=environment, timeout=300)
+    ran = project.run("pytest", "-q", environment=installed(project), timeout=300)
 
     assert " passed" in ran.stdout
     # What its own suite skips is not tested.
