@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.manifests import assert_valid, objects_in, problem_of
-from tests.support.variants import all_variants, choices
+from tests.support.variants import DEPENDENCIES, all_variants, covering
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,15 +31,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def kustomized() -> list[Variant]:
     """Variants in which every framework, broker, result backend and scheduler occurs."""
-    questions = ("framework", "broker", "result_backend", "beat_scheduler")
-    missing = {(name, answer) for name in questions for answer in choices()[name]}
-    chosen = []
-    for variant in all_variants():
-        if variant.answers["kubernetes"] and missing & variant.answers.items():
-            missing -= variant.answers.items()
-            chosen.append(variant)
-    assert not missing
-    return chosen
+    return covering([variant for variant in all_variants() if variant.answers["kubernetes"]], DEPENDENCIES)
 
 
 def manifests(project: BakedProject) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.real.conftest import figure
 from tests.real.stack import Stack
-from tests.real.work import ENOUGH, LOAD, PING_EVERYWHERE, give_work, wait_until_started
+from tests.real.work import ANSWERS, ENOUGH, LOAD, PING_EVERYWHERE, give_work, wait_until_started
 from tests.support.environments import uv
 
 if TYPE_CHECKING:
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
-ANSWERS: dict[str, str | bool] = {
-    "queues": "default:2, other:1",
-    "beat_jobs": "tick = every 1h -> other",
-    "examples": False,
-}
 VARIANTS: dict[str, dict[str, str | bool]] = {
     "none-redis": {"framework": "none", "broker": "redis"},
     "fastapi-rabbitmq": {"framework": "fastapi", "broker": "rabbitmq"},

@@ -12,7 +12,7 @@ import pytest
 
 from tests.real.conftest import figure
 from tests.real.machine import Installation
-from tests.real.work import ENOUGH, LOAD, PING_EVERYWHERE, give_work, wait_until_started
+from tests.real.work import ANSWERS, ENOUGH, LOAD, PING_EVERYWHERE, give_work, wait_until_started
 from tests.support.environments import uv
 
 if TYPE_CHECKING:
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
-ANSWERS: dict[str, str | bool] = {
-    "queues": "default:2, other:1",
-    "beat_jobs": "tick = every 1h -> other",
-    "examples": False,
-}
 WORKERS = ("beat", "worker@default", "worker@other")
 VARIANTS = {"none": WORKERS, "fastapi": ("api", *WORKERS), "django": ("migrate", "web", *WORKERS)}
 

@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.support.project import BakedProject
 
+# Both queues are used, and a beat is there.
+ANSWERS: dict[str, str | bool] = {
+    "queues": "default:2, other:1",
+    "beat_jobs": "tick = every 1h -> other",
+    "examples": False,
+}
+
 # It tells when it starts, and ends when it may; or it takes its time. What it did is counted outside of results.
 TASK = '''
 

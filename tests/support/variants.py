@@ -13,7 +13,7 @@ from local_extensions.choices import UNSUPPORTED
 from local_extensions.names import LONGEST_NAME, LONGEST_SLUG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -203,15 +203,26 @@ def suite_variants() -> list[Variant]:
     return shaped_variants()[::2]
 
 
+def covering(candidates: Sequence[Variant], names: Iterable[str]) -> list[Variant]:
+    """So few of the candidates that every answer to these questions occurs at least once.
+
+    Raises:
+        AssertionError: no candidate has some answer.
+    """
+    missing = {(name, answer) for name in names for answer in choices()[name]}
+    few: list[Variant] = []
+    while missing:
+        best = max(candidates, key=lambda each: len(missing & each.answers.items()))
+        assert missing & best.answers.items(), missing
+        missing -= best.answers.items()
+        few.append(best)
+    return few
+
+
 def few_variants() -> list[Variant]:
     """So few that every answer and every shape occurs at least once."""
     candidates = [each for each in all_variants() if each.shape == "default"]
-    missing = {(name, answer) for name, answers in choices().items() for answer in answers}
-    few: list[dict[str, Answer]] = []
-    while missing:
-        best = max(candidates, key=lambda each: len(missing & each.answers.items()))
-        missing -= best.answers.items()
-        few.append(dict(best.answers))
+    few = [each.answers for each in covering(candidates, choices())]
     # Shapes that are left over take the crossed combinations in turn.
     turns = range(max(len(few), len(SHAPES)))
     answers = itertools.chain(few, itertools.cycle(core_answers()))
