@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import json
+import os
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -177,3 +178,10 @@ def test_the_lock_file_names_only_the_public_registry() -> None:
 )
 def test_the_templates_own_files_are_clean(command: str) -> None:
     lint(*command.split())
+
+
+@pytest.mark.xdist_group("rules")
+def test_tests_of_a_group_are_kept_together(request: pytest.FixtureRequest) -> None:
+    # By this name pytest-xdist sends them to one process: tests of a group share servers, and what came before.
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        assert request.node.nodeid.endswith("@rules")
