@@ -227,8 +227,8 @@ def test_our_own_defaults_our_hook_and_the_paths_of_files_are_still_run() -> Non
         rendered = environment().from_string(QUESTIONS[name]).render(cookiecutter=DEFAULTS)
         assert "{{" not in rendered
     hook = (ROOT / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
-    assert '"broker": "redis"' in environment().from_string(hook).render(cookiecutter=DEFAULTS)
-    answered = {**DEFAULTS, "_template": "."}
+    answered = {**DEFAULTS, "_template": ".", "_output_dir": "/somewhere else"}
+    assert "cd '/somewhere else/background_jobs'" in environment().from_string(hook).render(cookiecutter=answered)
     assert environment().from_string("{{cookiecutter.project_slug}}").render(cookiecutter=answered) == "background_jobs"
     path = "src/{{cookiecutter.project_slug}}/app.py"
     assert environment(file="").from_string(path).render(cookiecutter=DEFAULTS) == "src/background_jobs/app.py"
