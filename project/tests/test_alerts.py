@@ -35,6 +35,7 @@ def alerted(monkeypatch: pytest.MonkeyPatch) -> Iterator["Queue[dict[str, Any]]"
             """Stay silent."""
 
     with HTTPServer(("127.0.0.1", 0), Webhook) as server:
+        # It looks every 0.01 s whether it is to end.
         Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         monkeypatch.setattr(alerts, "env", Mock(alert_webhook_url=f"http://127.0.0.1:{server.server_port}/"))
         yield received

@@ -14,4 +14,4 @@ def test_results_are_opt_in() -> None:
 @pytest.mark.integration
 @pytest.mark.usefixtures("worker")
 def test_a_result_comes_back() -> None:
-    assert ping.delay("hello").get(timeout=30, interval=0.01) == "hello"
+    assert ping.delay("hello").get(timeout=30, interval=0.05) == "hello"

@@ -53,7 +53,7 @@ def test_its_result_is_kept_although_others_are_not(outcome: Ran) -> None:
     task_id = tracking.submit(Submission(ping.name, {"text": "hello"}))
     assert outcome(task_id) == "SUCCESS"
     assert tracking.status(task_id) == tracking.Status(task_id, ping.name, "SUCCESS", result="hello")
-    assert AsyncResult(task_id, app=app).get(timeout=30, interval=0.01) == "hello"
+    assert AsyncResult(task_id, app=app).get(timeout=30, interval=0.05) == "hello"
     app.backend.forget(task_id)
     assert tracking.status(task_id) is None
 

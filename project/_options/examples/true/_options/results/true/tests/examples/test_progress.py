@@ -29,5 +29,5 @@ def test_a_task_that_is_asked_to_stop_ends_as_revoked(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(progress.add_up, "update_state", ask_at_the_second_step)
     with pytest.raises(TaskRevokedError, match="stopped on request"):
-        progress.add_up.delay([1, 2, 3]).get(timeout=30, interval=0.01)
+        progress.add_up.delay([1, 2, 3]).get(timeout=30, interval=0.05)
     assert done == [1, 2]
