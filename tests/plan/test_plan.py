@@ -263,3 +263,10 @@ def test_no_text_takes_long(text: str) -> None:
     started = time.process_time()
     assert mistakes_in(beat_jobs=text, queues=text, author_email=text, timezone=text) != ()
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(("framework", "door"), [("none", None), ("fastapi", "api[API]"), ("django", "web[Django]")])
+def test_the_picture_shows_who_answers_http(framework: str, door: str | None) -> None:
+    lines = [line for line in plan_of(framework=framework).diagram if line.startswith("clients")]
+
+    assert lines == ([f"clients([HTTP clients]) --> {door} --> broker"] if door else [])
