@@ -5,6 +5,7 @@ They are not what runs in production: that is {{ plan().broker.label }} and Post
 
 import logging
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,9 @@ MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 DATABASES = {{ plan().demo_databases | python }}
 
 
+{{ text("scripts/free_port.py") }}
+
+
 @contextmanager
 def embedded_broker(database_url: str | None = None) -> Iterator[dict[str, str]]:
     """The environment of processes that use the embedded servers, which end with the context.
@@ -25,7 +29,7 @@ def embedded_broker(database_url: str | None = None) -> Iterator[dict[str, str]]
     Args:
         database_url: of another database than the file, which ends with the context, too.
     """
-    with ValkeyServer() as server, tempfile.TemporaryDirectory() as folder:
+    with ValkeyServer(port=free_port()) as server, tempfile.TemporaryDirectory() as folder:
         environment = {
             **os.environ,
             **{name: server.connection_url + database for name, database in DATABASES.items()},
