@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -74,8 +75,8 @@ def bake(cookies_session: Any, shared: Path) -> Bakery:
 def installed(shared: Path) -> Callable[..., Environment]:
     """`installed(project)` makes the environment of a copied project, with `python=` for another interpreter."""
 
-    def make(project: BakedProject, **python: str) -> Environment:
-        return install(project, shared, **python)
+    def make(project: BakedProject, python: str = sys.executable) -> Environment:
+        return install(project, shared, python)
 
     return make
 
