@@ -99,17 +99,17 @@ def project(context: Context) -> str:
     as long as all the rest, and a mistake in the last of them left the others behind.
     """
     chosen = plan(context)
+    folder = ROOT / "project"
     environment = context.environment.overlay()
-    environment.loader = FileSystemLoader([ROOT / "project", ROOT / "templates"])
+    environment.loader = FileSystemLoader([folder, ROOT / "templates"])
     answers = {**context.get_all(), "plan": lambda: chosen}
-    return json.dumps(
-        files(
-            ROOT / "project",
-            chosen.options,
-            chosen.slug,
-            render=lambda name: environment.get_template(name).render(answers),
-        )
-    )
+
+    def render(name: str) -> str:
+        # Half of the files ask for nothing but the package's name, which spares Jinja compiling and loading them.
+        text = (folder / name).read_text(encoding="utf-8").replace("{{ cookiecutter.project_slug }}", chosen.slug)
+        return environment.get_template(name).render(answers) if is_template(text) else text
+
+    return json.dumps(files(folder, chosen.options, chosen.slug, render))
 
 
 @pass_context
@@ -129,6 +129,11 @@ def keeps_files() -> bool:
     """Whether `--skip-if-file-exists` was said, which Cookiecutter tells neither an extension nor a hook."""
     command = click.get_current_context(silent=True)
     return bool(command and command.params.get("skip_if_file_exists"))
+
+
+def is_template(text: str) -> bool:
+    """Whether Jinja would make anything else of it."""
+    return any(mark in text for mark in ("{{", "{%", "{#"))
 
 
 @lru_cache(maxsize=1)
@@ -165,6 +170,6 @@ class PlanExtension(Extension):
             return source
         if source == SLUG:
             return "{{ root_folder() }}"
-        if any(mark in source for mark in ("{{", "{%", "{#")) and source not in _own_templates():
+        if is_template(source) and source not in _own_templates():
             return "{{ " + string(source) + " }}"
         return source

@@ -6,11 +6,11 @@
 #   sudo deploy/systemd/install.sh --rollback   go back to the release before, with the units that it had
 #   sudo deploy/systemd/install.sh --uninstall  stop and remove everything but settings and state
 #
-# Settings are in /etc/{{ plan().slug }}; what is there is never overwritten.
+# Settings are in /etc/{{ cookiecutter.project_slug }}; what is there is never overwritten.
 # The exit status is 1 if something does not run in the end.
 set -eu
 
-slug={{ plan().slug }}
+slug={{ cookiecutter.project_slug }}
 user={{ plan().slug[:31] }}
 target=$slug.target
 etc=/etc/$slug

@@ -25,7 +25,7 @@ def backlog(queue: str, waiting: int, oldest: float | None = None) -> Finding:
 def dead_letters(number: int) -> Finding:
     """How many tasks have failed for good and wait for somebody to decide."""
     if number:
-        advice = "see why: python -m {{ plan().slug }}.dead_letters list; then requeue or purge them"
+        advice = "see why: python -m {{ cookiecutter.project_slug }}.dead_letters list; then requeue or purge them"
         return warning("dead letters", f"{number} of them", advice)
     return ok("dead letters", "none")
 

@@ -106,6 +106,6 @@ def heartbeats(workers: Sequence[Worker]) -> Finding:
         what = f"the file of {', '.join(old)} is old"
         return failure("heartbeats", what, "can it be written, or is the disk full? Else restart the worker")
     if alone := [worker.name for worker in workers if not worker.watched]:
-        advice = "set HEARTBEAT_FILE, and let a health check run python -m {{ plan().slug }}.health"
+        advice = "set HEARTBEAT_FILE, and let a health check run python -m {{ cookiecutter.project_slug }}.health"
         return warning("heartbeats", f"nobody would notice that {', '.join(alone)} hangs", advice)
     return ok("heartbeats", "all workers show that they are alive")
