@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 PORT = 9700
 """Where worker and beat serve their metrics, each in a container of its own; on one machine, the first of a row."""
 
-LADDER = (0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400)
-"""Seconds: steps of the histograms, up to the limit that matters."""
+LADDER = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400)
+"""Seconds: steps of the histograms, up to the limit that matters. A quantile is as coarse as they are."""
 
 BY_LABEL = "__auto"
 """A legend by which Grafana names each line by its label."""
