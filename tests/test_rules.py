@@ -166,6 +166,12 @@ def test_the_lock_file_names_only_the_public_registry() -> None:
     assert set(re.findall(r"https?://([^/\"]+)", lock)) == {"pypi.org", "files.pythonhosted.org"}
 
 
+def test_the_lock_file_of_the_picture_names_no_registry() -> None:
+    lock = json.loads((ROOT / "docs" / "dashboard" / "package-lock.json").read_text(encoding="utf-8"))
+
+    assert not [name for name, package in lock["packages"].items() if "resolved" in package]
+
+
 @pytest.mark.parametrize(
     "command",
     [
