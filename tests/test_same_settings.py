@@ -11,7 +11,7 @@ import pytest
 
 from local_extensions.choices import FRAMEWORKS
 from tests.support.environments import install
-from tests.support.variants import choices, combinations, label, supported
+from tests.support.variants import choices, combinations, every_two, label, supported
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,12 +35,12 @@ print(json.dumps({name: repr(app.conf.first(name, name.upper())) for name in (*D
 
 
 def same_answers() -> list[dict[str, Any]]:
-    """The other answers that more than one framework can have."""
+    """So many of the other answers that more than one framework can have that every two of them meet."""
 
     def frameworks(answers: dict[str, Any]) -> int:
         return sum(supported({**answers, "framework": name}) for name in choices()["framework"])
 
-    return [answers for answers in combinations(OTHERS) if frameworks(answers) > 1]
+    return every_two([answers for answers in combinations(OTHERS) if frameworks(answers) > 1])
 
 
 def names_of(project: BakedProject) -> list[str]:

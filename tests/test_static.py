@@ -25,6 +25,7 @@ from tests.support.variants import (
     all_variants,
     choices,
     few_variants,
+    known_to_mypy,
     questions,
     shaped_variants,
     suite_variants,
@@ -402,7 +403,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "shaped" in metafunc.fixturenames:
         metafunc.parametrize("shaped", few_variants() if quick else shaped_variants(), ids=str)
     if "typed" in metafunc.fixturenames:
-        metafunc.parametrize("typed", few_variants()[:3] if quick else suite_variants(), ids=str)
+        # Those of which mypy knows something from another come one after the other, in one process.
+        typed = few_variants()[:3] if quick else suite_variants()
+        marked = [
+            pytest.param(each, id=str(each), marks=pytest.mark.xdist_group(f"mypy-{known_to_mypy(each.answers)}"))
+            for each in sorted(typed, key=lambda each: known_to_mypy(each.answers))
+        ]
+        metafunc.parametrize("typed", marked)
 
 
 @pytest.fixture(scope="session")
@@ -659,5 +666,6 @@ def test_mypy_has_no_complaint_about_a_variant(typed: Variant, bake: Bakery, sha
 def test_mypy_has_no_complaint_about_what_those_variants_lack(
     corpus: Corpus, bake: Bakery, shared: Path, desk: Path
 ) -> None:
-    for project in corpus.beyond(bake(**variant.answers) for variant in suite_variants()):
+    lacking = corpus.beyond(bake(**variant.answers) for variant in suite_variants())
+    for project in sorted(lacking, key=lambda project: known_to_mypy(project.answers)):
         check_types(project, shared, desk)

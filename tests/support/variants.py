@@ -119,9 +119,8 @@ def supported(answers: Mapping[str, Answer]) -> bool:
     return not any(refused.refuses(texts) for refused in UNSUPPORTED)
 
 
-def every_two(names: list[str]) -> list[dict[str, Answer]]:
-    """So many combinations of the answers to these questions that every two answers that can do occur together."""
-    candidates = [answers for answers in combinations(names) if supported(answers)]
+def every_two(candidates: Sequence[dict[str, Answer]]) -> list[dict[str, Answer]]:
+    """So few of these combinations of answers that every two answers that do in any of them do in one of these."""
     twos = [set(itertools.combinations(answers.items(), 2)) for answers in candidates]
     missing = set().union(*twos)
     chosen: list[dict[str, Answer]] = []
@@ -196,6 +195,14 @@ def all_variants() -> list[Variant]:
     others = list(combinations([name for name in choices() if name not in crossed()]))
     every = [variant({**core, **other}) for core, other in pairs(core_answers(), others, most=600)]
     return every + [each for each in shaped_variants() if each.shape != "default"]
+
+
+def known_to_mypy(answers: Mapping[str, Answer]) -> str:
+    """The same for variants in which mypy goes on with what it knows; its plugin forgets all when the models change."""
+    if answers["framework"] != "django":
+        return "no-models"
+    models = [name for name in ("result_backend", "beat_scheduler") if answers[name] == "database"]
+    return "-".join([*models, str(answers.get("project_slug", "models"))])
 
 
 def suite_variants() -> list[Variant]:
