@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not KUBECTL:
         items[:] = [item for item in items if not item.get_closest_marker("kubectl")]
     # Times are measured when little else runs.
-    order = ("demo", "live", "generated", "same", "static", "refusals", "plan", "rules", "speed")
+    order = ("demo", "live", "static", "generated", "same", "refusals", "plan", "rules", "speed")
     items.sort(key=lambda item: [item.get_closest_marker(tier) is None for tier in order])
 
 

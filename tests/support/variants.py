@@ -197,16 +197,8 @@ def all_variants() -> list[Variant]:
     return every + [each for each in shaped_variants() if each.shape != "default"]
 
 
-def known_to_mypy(answers: Mapping[str, Answer]) -> str:
-    """The same for variants in which mypy goes on with what it knows; its plugin forgets all when the models change."""
-    if answers["framework"] != "django":
-        return "no-models"
-    models = [name for name in ("result_backend", "beat_scheduler") if answers[name] == "database"]
-    return "-".join([*models, str(answers.get("project_slug", "models"))])
-
-
 def suite_variants() -> list[Variant]:
-    """Whose types are checked and whose own tests are run: half of these, so every combination of DEPENDENCIES once."""
+    """Whose own tests are run: half of these, so every combination of DEPENDENCIES once."""
     return shaped_variants()[::2]
 
 
