@@ -92,7 +92,7 @@ def test_a_change_of_the_source_does_not_install_the_dependencies_again(
     seconds, said = stack.build()
 
     figure(request, "build after a change of the source", f"{seconds:.1f} s")
-    assert re.search(r"#(\d+) .*uv sync --locked --no-dev --no-install-project\n#\1 CACHED", said), said
+    assert re.search(r"#(\d+) .*uv sync .* --no-install-project\n#\1 CACHED", said), said
     assert seconds < 60
 
 

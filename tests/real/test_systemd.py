@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
-WORKERS = ("beat", "worker@default", "worker@other")
+WORKERS = ("beat", "exporter", "flower", "worker@default", "worker@other")
 VARIANTS = {"none": WORKERS, "fastapi": ("api", *WORKERS), "django": ("migrate", "web", *WORKERS)}
 
 
