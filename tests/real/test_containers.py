@@ -56,6 +56,7 @@ def test_make_up_writes_passwords_once_and_starts_everything(stack: Stack, reque
     assert min(map(len, passwords)) >= 40
     assert len(set(passwords)) == len(passwords)
     containers = stack.services()
+    assert stack.compose("config", "--quiet").stderr == ""
 
     started = time.monotonic()
     stack.run("make", "up")

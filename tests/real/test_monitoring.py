@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ import yaml
 
 from tests.real.conftest import figure
 from tests.real.stack import Stack
-from tests.real.work import ANSWERS, give_work
+from tests.real.work import ANSWERS, PING_EVERYWHERE, give_work
 from tests.support.environments import uv
 
 if TYPE_CHECKING:
@@ -147,8 +148,8 @@ def test_prometheus_reaches_every_process_and_evaluates_every_rule(
         found = prometheus(stack, "targets?state=active")["activeTargets"]
         return sorted((target["labels"]["service"], target["health"]) for target in found)
 
-    took = wait_for(targets, [(name, "up") for name in sorted(WATCHED)].__eq__)
-    figure(request, "Prometheus reaches every process", f"{took:.1f} s after make monitoring")
+    wait_for(targets, [(name, "up") for name in sorted(WATCHED)].__eq__)
+    figure(request, "processes that Prometheus reaches", f"{len(WATCHED)} of {len(WATCHED)}")
 
     written = yaml.safe_load(stack.project.read("deploy/monitoring/rules.yaml"))["groups"]
     rules = sum(len(group["rules"]) for group in written)
@@ -195,9 +196,28 @@ def test_a_broker_that_is_away_is_missed_and_stops_nothing_that_watches(
         stack.compose("start", broker)
     figure(request, "a broker that is away is missed after", f"{took:.1f} s")
     wait_for(lambda: alerts(stack), lambda found: found[unseen] == "ok inactive", 2 * SCRAPES)
+    stack.ask(PING_EVERYWHERE)  # the workers send events of tasks by now
     right = f"flower:{password(stack, 'FLOWER')}"
     assert get(stack, "FLOWER", "/", right)[0] == 200
     assert {name: stack.inspect(name)["State"]["StartedAt"] for name in watching} == before
+
+
+def test_what_watches_and_hangs_turns_unhealthy(stack: Stack, request: pytest.FixtureRequest) -> None:
+    hanging = ("flower", "exporter")  # in the order in which they turn
+    with ExitStack() as ended:
+        events = {name: ended.enter_context(stack.events(name, "health_status")) for name in hanging}
+        started = time.monotonic()
+        try:
+            for name in hanging:
+                stack.signal(name, "SIGSTOP")
+            for name in hanging:
+                events[name].wait_for_line("unhealthy", 360)
+                figure(request, f"{name} stopped by SIGSTOP is unhealthy after", f"{time.monotonic() - started:.0f} s")
+        finally:
+            for name in hanging:
+                stack.signal(name, "SIGCONT")
+        for name in hanging:
+            events[name].wait_for_line(lambda line: line.endswith(": healthy"), 120)
 
 
 def test_grafana_has_its_dashboard_and_reaches_prometheus(stack: Stack) -> None:

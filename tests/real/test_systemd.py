@@ -53,9 +53,12 @@ import urllib.request
 
 def missed():
     for address, wanted in WANTED:
-        shown = urllib.request.urlopen(f"http://{address}/metrics", timeout=10).read().decode().splitlines()
+        try:
+            shown = urllib.request.urlopen(f"http://{address}/metrics", timeout=10).read().decode().splitlines()
+        except OSError as error:
+            shown = [repr(error)]
         if not any(line.startswith(wanted) for line in shown):
-            yield address, wanted
+            yield address, wanted, shown
 
 until = time.monotonic() + 60
 while (answer := list(missed())) and time.monotonic() < until:
