@@ -52,6 +52,7 @@ def machine() -> Iterator[Machine]:
         )
     with Machine(shlex.split(prefix)) as running:
         running.must_have("systemctl", "runuser", "tar", "python3", "redis-server")
+        running.must_leave(5555, 8000, *range(9699, 9703))
         yield running
 
 

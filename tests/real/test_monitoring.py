@@ -171,6 +171,7 @@ def test_an_alert_fires(stack: Stack, request: pytest.FixtureRequest) -> None:
 
 def test_a_worker_that_is_stopped_is_missed(stack: Stack, request: pytest.FixtureRequest) -> None:
     missed = ("QueueWithoutConsumer", "other")
+    wait_for(lambda: alerts(stack), lambda found: found[missed] == "ok inactive")
     stack.compose("stop", "worker-other")
     try:
         took = wait_for(lambda: alerts(stack), lambda found: found[missed] == "ok pending")
@@ -188,6 +189,7 @@ def test_a_broker_that_is_away_is_missed_and_stops_nothing_that_watches(
     before = {name: stack.inspect(name)["State"]["StartedAt"] for name in watching}
     broker = str(stack.project.answers["broker"])
     unseen = ("BrokerUnseen", "")
+    wait_for(lambda: alerts(stack), lambda found: found[unseen] == "ok inactive")
 
     stack.compose("stop", broker)
     try:
