@@ -67,5 +67,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     if rows:
         terminalreporter.section("what was found on real engines")
-    for subject, what, value in rows:
+    for subject, what, value in sorted(rows, key=lambda row: row[0]):  # parts that ran side by side are mixed
         terminalreporter.write_line(f"{subject:<18}{what:<62}{value}")

@@ -125,13 +125,17 @@ def test_flower_asks_for_its_password_and_shows_workers_and_tasks(stack: Stack) 
         method = "POST" if path == shut else "GET"
         assert get(stack, "FLOWER", path, method=method)[0] == 401, path
         assert get(stack, "FLOWER", path, "flower:wrong", method=method)[0] == 401, path
-    assert get(stack, "FLOWER", "/", right)[0] == 200
+    for path in ("/", "/tasks", "/broker"):
+        assert get(stack, "FLOWER", path, right)[0] == 200, path
 
     def workers() -> set[str]:
         shown = json.loads(get(stack, "FLOWER", "/workers?json=1", right)[1])["data"]
         return {worker["hostname"].partition("@")[0] for worker in shown if worker["status"]}
 
     wait_for(workers, {"default", "other"}.__eq__)
+    container = stack.inspect("worker-other")["Id"]
+    with stack.follow("docker", "logs", "--follow", container, name="worker-other") as logs:
+        logs.wait_for_line("enabled by remote")  # Flower asks for events each five seconds
     stack.ask('answer = send("other", "seen").get(timeout=60)')
 
     def tasks() -> list[tuple[str, str]]:
