@@ -162,6 +162,8 @@ def test_prometheus_reaches_every_process_and_evaluates_every_rule(
 
 
 def test_an_alert_fires(stack: Stack, request: pytest.FixtureRequest) -> None:
+    # Prometheus has to have looked before: it sees no increase from nothing to nine.
+    wait_for(lambda: alerts(stack), lambda found: found["QueueWithoutConsumer", "default"] == "ok inactive")
     failed = 'send("default", f"fails-{number}", "no number").get(timeout=60, propagate=False)'
     stack.ask(f"answer = [repr({failed}) for number in range(9)]")
 
