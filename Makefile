@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(patsubst %/,%,$(dir $(UV))):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-quick test-real lint fix bench demo lock brokers clean
+.PHONY: help test test-quick test-real lint fix bench demo picture lock brokers clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(firstword $(MAKEFILE_LIST)) | awk -F': ' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -44,6 +44,9 @@ bench: .venv ## print how long a bake takes, against an empty template
 demo: .venv ## generate a project in a temporary folder and run its demo
 	@$(RUN) python -m tests.support.demo
 
+picture: .venv ## draw docs/dashboard.png anew: a default project runs under load for 21 minutes
+	@$(RUN) python -m docs.dashboard.picture
+
 lock: $(UV) ## bring uv.lock up to date
 	$(UV) lock --upgrade
 
@@ -51,7 +54,7 @@ brokers: ## install Redis, RabbitMQ, PostgreSQL and systemd's checker, as root o
 	@sh tests/support/install-brokers.sh
 
 clean: ## remove what these commands made
-	rm -rf .venv .uv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf docs/dashboard/node_modules .venv .uv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv: pyproject.toml uv.lock $(UV)
 	$(UV) sync --frozen

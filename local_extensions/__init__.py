@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import posixpath
+import shlex
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 from cookiecutter.exceptions import FailedHookException
-from jinja2 import FileSystemBytecodeCache, pass_context
+from jinja2 import FileSystemBytecodeCache, FileSystemLoader, pass_context
 from jinja2.ext import Extension
 
 from local_extensions import text
@@ -17,11 +19,10 @@ from local_extensions.errors import Refused
 from local_extensions.literals import python, string
 from local_extensions.names import slug
 from local_extensions.plan import Plan, make_plan
+from local_extensions.project import SLUG, files
 from local_extensions.queues import last_queue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from jinja2 import Environment
     from jinja2.runtime import Context
 
@@ -75,7 +76,7 @@ def rendered(context: Context, *names: str, folder: str = "") -> str:
     return "\n\n".join(text.strip("\n") for text in texts)
 
 
-ROOT_FOLDER = "{{cookiecutter.project_slug}}"
+ROOT = Path(__file__).parents[1]
 
 
 @pass_context
@@ -85,32 +86,62 @@ def root_folder(context: Context) -> str:
     Raises:
         FailedHookException: the answers have mistakes. They come from a replay file, for which `__check` is not asked.
     """
-    cookiecutter: dict[str, Any] = context["cookiecutter"]
-    if "_template" not in cookiecutter:
-        return ROOT_FOLDER  # not all is answered yet: it is an answer of just this text
+    if "_template" not in context["cookiecutter"]:
+        return SLUG  # not all is answered yet: it is an answer of just this text
+    return plan(context).slug
+
+
+@pass_context
+def project(context: Context) -> str:
+    """All files of the project as JSON: a list of path, whether it is a program, and text.
+
+    Cookiecutter writes it to a single file, and the hook unpacks that: its own walk through many small files took twice
+    as long as all the rest, and a mistake in the last of them left the others behind.
+    """
     chosen = plan(context)
-    # The hook deletes these folders. To render them first took as long as all the rest.
-    cookiecutter["_copy_without_render"] = unused_folders(chosen.options)
-    return chosen.slug
+    folder = ROOT / "project"
+    environment = context.environment.overlay()
+    environment.loader = FileSystemLoader([folder, ROOT / "templates"])
+    answers = {**context.get_all(), "plan": lambda: chosen}
+
+    def render(name: str) -> str:
+        # Half of the files ask for nothing but the package's name, which spares Jinja compiling and loading them.
+        text = (folder / name).read_text(encoding="utf-8").replace("{{ cookiecutter.project_slug }}", chosen.slug)
+        return environment.get_template(name).render(answers) if is_template(text) else text
+
+    return json.dumps(files(folder, chosen.options, chosen.slug, render))
 
 
-def unused_folders(options: Mapping[str, str]) -> list[str]:
-    """The option folders of answers that are not chosen, as patterns for Cookiecutter's `_copy_without_render`."""
-    project = Path(__file__).parents[1] / ROOT_FOLDER
-    return [
-        str(folder.relative_to(project))
-        for folder in project.glob("**/_options/*/*")
-        if options[folder.parent.name] not in folder.name.split("+")
-    ]
+@pass_context
+def closing_words(context: Context) -> str:
+    """What a user reads when the project is there."""
+    answers = context["cookiecutter"]
+    chosen = plan(context)
+    return f"""{chosen.summary}
+
+    cd {shlex.quote(str(Path(answers["_output_dir"], chosen.slug)))}
+    make demo    # see it at work, without a broker
+    make test    # install it and run its tests
+    make up      # broker, workers and beat in containers"""
+
+
+def keeps_files() -> bool:
+    """Whether `--skip-if-file-exists` was said, which Cookiecutter tells neither an extension nor a hook."""
+    command = click.get_current_context(silent=True)
+    return bool(command and command.params.get("skip_if_file_exists"))
+
+
+def is_template(text: str) -> bool:
+    """Whether Jinja would make anything else of it."""
+    return any(mark in text for mark in ("{{", "{%", "{#"))
 
 
 @lru_cache(maxsize=1)
 def _own_templates() -> frozenset[str]:
     """What Cookiecutter renders without a name, beside answers: our computed defaults and our hook."""
-    root = Path(__file__).parents[1]
-    questions = json.loads((root / "cookiecutter.json").read_text(encoding="utf-8"))
+    questions = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
     defaults = [default for default in questions.values() if isinstance(default, str)]
-    hook = (root / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
+    hook = (ROOT / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
     return frozenset([*defaults, hook])
 
 
@@ -119,7 +150,15 @@ class PlanExtension(Extension):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        environment.globals.update(plan=plan, check=check, root_folder=root_folder, text=rendered)
+        environment.globals.update(
+            plan=plan,
+            check=check,
+            root_folder=root_folder,
+            project=project,
+            text=rendered,
+            closing_words=closing_words,
+            keeps_files=keeps_files,
+        )
         environment.filters.update(FILTERS)
         # Half of a bake would be Jinja compiling the files; it needs to once for each version of a file.
         environment.bytecode_cache = FileSystemBytecodeCache()
@@ -129,8 +168,8 @@ class PlanExtension(Extension):
         # Files have a name, and when the paths in the project are rendered there is a loader.
         if name is not None or self.environment.loader is not None:
             return source
-        if source == ROOT_FOLDER:
+        if source == SLUG:
             return "{{ root_folder() }}"
-        if any(mark in source for mark in ("{{", "{%", "{#")) and source not in _own_templates():
+        if is_template(source) and source not in _own_templates():
             return "{{ " + string(source) + " }}"
         return source

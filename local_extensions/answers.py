@@ -101,7 +101,10 @@ def known_timezones() -> frozenset[str]:
 
 def read_timezone(answers: Mapping[str, object], mistakes: Mistakes) -> str:
     """The IANA name of a time zone; where no database is installed, anything that could be one."""
-    name, known = read(answers, "timezone"), known_timezones()
+    name = read(answers, "timezone")
+    if name == "UTC":
+        return name  # to look through the database takes longer than all other questions together
+    known = known_timezones()
     if not name:
         mistakes.add("timezone", name, "is empty")
     elif known and name not in known:

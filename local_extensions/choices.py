@@ -135,6 +135,7 @@ class Framework(Choice):
         dev_packages: requirements that working on it adds.
         web: whether it serves HTTP, so that tasks come in that way.
         services: its services in Compose, by their names in templates/compose/.
+        picture: its line in the README's picture, in Mermaid; "" for none.
         first: those of them that end before the others start.
         sections: its sections of README.md, by their names in templates/readme/.
         places: for AGENTS.md: what is where, `{slug}` being the project's.
@@ -165,6 +166,7 @@ class Framework(Choice):
     dev_packages: tuple[str, ...] = ()
     web: bool = False
     services: tuple[str, ...] = ()
+    picture: str = ""
     first: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
     places: tuple[tuple[str, str], ...] = ()
@@ -357,6 +359,7 @@ FRAMEWORKS = (
         ),
         web=True,
         services=("api",),
+        picture="clients([HTTP clients]) --> api[API] --> broker",
         sections=("api.md",),
         places=(
             ("the endpoints of the HTTP API", "`src/{slug}/api/`"),
@@ -436,6 +439,7 @@ FRAMEWORKS = (
         },
         web=True,
         services=("migrate", "web"),
+        picture="clients([HTTP clients]) --> web[Django] --> broker",
         first=("migrate",),
         sections=("django.md",),
         places=(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 PORT = 9700
 """Where worker and beat serve their metrics, each in a container of its own; on one machine, the first of a row."""
 
-LADDER = (0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400)
-"""Seconds: steps of the histograms, up to the limit that matters."""
+LADDER = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400)
+"""Seconds: steps of the histograms, up to the limit that matters. A quantile is as coarse as they are."""
 
 BY_LABEL = "__auto"
 """A legend by which Grafana names each line by its label."""
@@ -90,6 +90,64 @@ class Check:
             ]
             for name, alerts in self.firing.items()
         }
+
+
+@dataclass(frozen=True)
+class Field:
+    """How Grafana shows numbers.
+
+    Attributes:
+        settings: of a graph, such as its unit.
+        drawn: how it is drawn.
+        of: what is different for a line, by its legend.
+    """
+
+    settings: dict[str, Any]
+    drawn: dict[str, Any] = field(default_factory=dict)
+    of: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+COLORS = {
+    "succeeded": "green",
+    "retried": "yellow",
+    "failed": "red",
+    "lost": "purple",
+    "expired": "orange",
+    "revoked": "blue",
+}
+"""Of the outcomes; Grafana would give them away in the order of their names, and make success red."""
+
+COUNT = Field({"unit": "short", "decimals": 0}, {"axisSoftMax": 1})
+SECONDS = Field({"unit": "s"})
+LATE = Field({"unit": "s"}, {"axisSoftMax": 60})
+FAILURES = Field({**COUNT.settings, "noValue": "None"}, COUNT.drawn)
+# Of a thousand tasks and one worker, the worker is seen on an axis of its own.
+TASKS_AND_WORKERS = Field(
+    COUNT.settings,
+    COUNT.drawn,
+    {
+        "workers": [
+            {"id": "custom.axisPlacement", "value": "right"},
+            {"id": "custom.axisSoftMax", "value": 2},
+            {"id": "custom.lineInterpolation", "value": "stepAfter"},
+            {"id": "custom.fillOpacity", "value": 0},
+        ]
+    },
+)
+OUTCOMES = Field(
+    {"unit": "short"},
+    of={
+        outcome: [{"id": "color", "value": {"mode": "fixed", "fixedColor": color}}] for outcome, color in COLORS.items()
+    },
+)
+
+
+def up_to(limit: int) -> Field:
+    """Seconds, with a line at a limit; it is seen when they come near, and leaves them their place until then."""
+    steps = [{"color": "green", "value": None}, {"color": "red", "value": limit}]
+    return Field(
+        {**SECONDS.settings, "thresholds": {"mode": "absolute", "steps": steps}}, {"thresholdsStyle": {"mode": "line"}}
+    )
 
 
 def text(value: str) -> str:
@@ -293,15 +351,29 @@ def checks(alerts: Iterable[Alert]) -> tuple[Check, ...]:
     )
 
 
-def panel(title: str, place: tuple[int, int, int], targets: dict[str, str], unit: str = "short") -> dict[str, Any]:
+def panel(
+    title: str, place: tuple[int, int, int], targets: dict[str, str], field: Field, description: str = ""
+) -> dict[str, Any]:
     """A graph of the dashboard. Its place is column, row and width; its targets are PromQL by their legends."""
     column, row, width = place
     return {
         "type": "timeseries",
         "title": title,
+        **({"description": description} if description else {}),
         "datasource": {"type": "prometheus", "uid": "prometheus"},
         "gridPos": {"x": column, "y": row, "w": width, "h": 8},
-        "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
+        "fieldConfig": {
+            "defaults": {
+                "color": {"mode": "palette-classic"},
+                "min": 0,
+                **field.settings,
+                "custom": {"fillOpacity": 10, **field.drawn},
+            },
+            "overrides": [
+                {"matcher": {"id": "byName", "options": name}, "properties": properties}
+                for name, properties in field.of.items()
+            ],
+        },
         "targets": [
             {"refId": chr(ord("A") + number), "expr": expression, "legendFormat": legend}
             for number, (legend, expression) in enumerate(targets.items())
@@ -328,14 +400,16 @@ def panels_of_queue(queue: str, broker: Broker, limits: Limits, place: int) -> l
             (0, place + 1, 6),
             {
                 "tasks": f"max(celery_queue_length{{{queue_is}}})",
-                "workers": f"sum(celery_worker_consuming{{{queue_is}}})",
+                "workers": f"sum(celery_worker_consuming{{{queue_is}}}) or vector(0)",
             },
+            TASKS_AND_WORKERS,
         ),
-        panel("How long they wait", (6, place + 1, 6), waits, unit="s"),
+        panel("How long they wait", (6, place + 1, 6), waits, SECONDS),
         panel(
             "Done a minute",
             (12, place + 1, 6),
             {BY_LABEL: f"60 * sum by (outcome) (rate(celery_tasks_total{{{queue_is}}}[5m]))"},
+            OUTCOMES,
         ),
         panel(
             "How long they run",
@@ -343,9 +417,9 @@ def panels_of_queue(queue: str, broker: Broker, limits: Limits, place: int) -> l
             {
                 "half of them": quantile(runtime, queue_is, 0.5),
                 "slowest of ten": quantile(runtime, queue_is, 0.9),
-                "time limit": f"vector({limits.task_time_limit})",
             },
-            unit="s",
+            up_to(limits.task_time_limit),
+            f"The red line is the time limit, {limits.task_time_limit} s.",
         ),
     ]
 
@@ -357,21 +431,22 @@ def quantile(metric: str, labels: str, share: float) -> str:
 
 def panels_of_all(broker: Broker, *, beat: bool) -> list[dict[str, Any]]:
     """The graphs above those of the queues, in one row."""
-    graphs: list[tuple[str, dict[str, str], str]] = [
-        ("Waiting in all queues", {BY_LABEL: "sum by (queue) (celery_queue_length)"}, "short"),
+    graphs: list[tuple[str, dict[str, str], Field]] = [
+        ("Waiting in all queues", {BY_LABEL: "sum by (queue) (celery_queue_length)"}, COUNT),
         (
             "Failed in the last hour",
             {BY_LABEL: f"sum by (task) (increase(celery_tasks_total{{{BAD}}}[1h])) > 0"},
-            "short",
+            FAILURES,
         ),
     ]
     if broker.counts_dead_letters:
-        graphs.append(("Dead letters", {"dead letters": "max(celery_dead_letters)"}, "short"))
+        graphs.append(("Dead letters", {"dead letters": "max(celery_dead_letters)"}, COUNT))
     if beat:
-        late = "clamp_min(time() - max by (entry) (celery_beat_job_due_timestamp_seconds), 0)"
-        graphs.append(("Jobs that beat should have sent, since", {BY_LABEL: late}, "s"))
+        # Also of a beat that is gone, and tells nothing any more.
+        due = "max by (entry) (last_over_time(celery_beat_job_due_timestamp_seconds[1h]))"
+        graphs.append(("How late beat's jobs are", {BY_LABEL: f"clamp_min(time() - {due}, 0)"}, LATE))
     width = 24 // len(graphs)
-    return [panel(title, (width * at, 0, width), targets, unit) for at, (title, targets, unit) in enumerate(graphs)]
+    return [panel(title, (width * at, 0, width), targets, field) for at, (title, targets, field) in enumerate(graphs)]
 
 
 def dashboard(plan: Plan) -> dict[str, Any]:

@@ -754,9 +754,10 @@ class Plan:
 
     @property
     def diagram(self) -> tuple[str, ...]:
-        """Lines of the README's picture, in Mermaid, beyond the queues: beat, and where results go."""
+        """Lines of the README's picture, in Mermaid, beyond the queues: what answers HTTP, beat, and the results."""
         workers = " & ".join(f"{queue.module}_worker" for queue in self.queues)
         return (
+            *([self.framework.picture] if self.framework.picture else []),
             *(["beat([beat]) --> broker"] if self.jobs else []),
             *([f"{workers} --> results[({self.result_backend.label}: results)]"] if self.results else []),
         )

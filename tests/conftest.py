@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -53,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not KUBECTL:
         items[:] = [item for item in items if not item.get_closest_marker("kubectl")]
     # Times are measured when little else runs.
-    order = ("demo", "live", "generated", "same", "static", "refusals", "plan", "rules", "speed")
+    order = ("demo", "live", "static", "generated", "same", "refusals", "plan", "rules", "speed")
     items.sort(key=lambda item: [item.get_closest_marker(tier) is None for tier in order])
 
 
@@ -74,8 +75,8 @@ def bake(cookies_session: Any, shared: Path) -> Bakery:
 def installed(shared: Path) -> Callable[..., Environment]:
     """`installed(project)` makes the environment of a copied project, with `python=` for another interpreter."""
 
-    def make(project: BakedProject, **python: str) -> Environment:
-        return install(project, shared, **python)
+    def make(project: BakedProject, python: str = sys.executable) -> Environment:
+        return install(project, shared, python)
 
     return make
 

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from local_extensions.project import SLUG
 from tests.support.variants import ROOT
 
-PROJECT = "{{cookiecutter.project_slug}}"
 ROWS = re.findall(
     r"^\| ([a-z][^|]+) \| `([^`]+)` \| `([^`:]+)::(\w+)` \|$",
     (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8"),
@@ -18,13 +18,13 @@ ROWS = re.findall(
 
 def as_generated(path: str) -> str:
     """Where a file of the template ends up in a project."""
-    return re.sub(r"_options/[^/]+/[^/]+/", "", path).removeprefix(f"{PROJECT}/").replace(PROJECT, "<slug>")
+    return re.sub(r"_options/[^/]+/[^/]+/", "", path).removeprefix("project/").replace(SLUG, "<slug>")
 
 
 # What a project has, and the tests of this repository.
 FILES = {
     as_generated(path.relative_to(ROOT).as_posix()): path
-    for folder in (PROJECT, "tests")
+    for folder in ("project", "tests")
     for path in (ROOT / folder).rglob("*")
     if path.is_file()
 }

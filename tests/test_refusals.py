@@ -74,7 +74,7 @@ def config(folder: Path) -> Path:
 def command(folder: Path, *answers: str) -> subprocess.CompletedProcess[str]:
     """The command that people type, with these answers as `question=answer`."""
     output = folder / "output"
-    output.mkdir()
+    output.mkdir(exist_ok=True)
     return subprocess.run(
         [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", f"--output-dir={output}", *answers],
         capture_output=True,
@@ -86,6 +86,50 @@ def command(folder: Path, *answers: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         stdin=subprocess.DEVNULL,
     )
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A project that was baked before, with a file that was changed and one that was added since."""
+    folder = tmp_path / "output" / "shop"
+    assert command(tmp_path, "project_slug=shop").returncode == 0
+    for name in ("README.md", "own.txt"):
+        (folder / name).write_text("mine\n", encoding="utf-8")
+    (folder / "Makefile").unlink()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("options", "succeeds", "expected"),
+    [
+        ([], False, {"README.md": True, "own.txt": True, "Makefile": None}),
+        (["--overwrite-if-exists"], True, {"README.md": False, "own.txt": True, "Makefile": False}),
+        (
+            ["--overwrite-if-exists", "--skip-if-file-exists"],
+            True,
+            {"README.md": True, "own.txt": True, "Makefile": False},
+        ),
+    ],
+    ids=["by default", "overwrite", "overwrite, but keep files"],
+)
+@pytest.mark.usefixtures("home")
+def test_a_project_that_is_there_is_overwritten_only_on_demand(
+    tmp_path: Path, mine: Path, options: list[str], succeeds: bool, expected: dict[str, bool | None]
+) -> None:
+    ran = command(tmp_path, "project_slug=shop", *options)
+
+    assert (ran.returncode == 0) == succeeds, ran.stderr
+    texts = {name: (mine / name).read_text(encoding="utf-8") if (mine / name).exists() else None for name in expected}
+    assert {name: text and text == "mine\n" for name, text in texts.items()} == expected
+    assert not (mine / "project.json").exists()
+
+
+@pytest.mark.usefixtures("home")
+def test_without_the_hook_the_project_stays_packed(tmp_path: Path) -> None:
+    assert command(tmp_path, "project_slug=shop", "--accept-hooks=no").returncode == 0
+
+    packed = json.loads((tmp_path / "output" / "shop" / "project.json").read_text(encoding="utf-8"))
+    assert ["src/shop/py.typed", False, ""] in packed
 
 
 # Each wrong answer of a question: the answer, and the line without its example.
@@ -220,7 +264,7 @@ def replay(folder: Path, **answers: object) -> subprocess.CompletedProcess[str]:
     context = {**DEFAULTS, **answers, "__check": "", "_extensions": ["local_extensions.PlanExtension"]}
     (folder / "answers.json").write_text(json.dumps({"cookiecutter": context}), encoding="utf-8")
     output = folder / "output"
-    output.mkdir()
+    output.mkdir(exist_ok=True)
     return subprocess.run(
         [sys.executable, "-m", "cookiecutter", str(ROOT), "--replay-file=answers.json", f"--output-dir={output}"],
         capture_output=True,

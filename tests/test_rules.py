@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local_extensions.project import SLUG
 from tests.support.answers import plan_of
 from tests.support.lint import lint
 from tests.support.variants import ROOT, choices, core_answers, questions
@@ -19,7 +20,7 @@ from tests.support.variants import ROOT, choices, core_answers, questions
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROJECT = ROOT / "{{cookiecutter.project_slug}}"
+PROJECT = ROOT / "project"
 SOURCES = sorted(path for folder in (PROJECT, ROOT / "templates") for path in folder.rglob("*") if path.is_file())
 TAG = re.compile(r"\{%[-+]?\s*(\w+)")
 OUTPUT = re.compile(r"\{\{.*?\}\}", re.DOTALL)
@@ -72,7 +73,12 @@ def test_at_most_one_file_in_eight_has_a_block() -> None:
 def test_no_path_depends_on_an_answer() -> None:
     rendered = {expression for path in SOURCES for expression in re.findall(r"\{[{%].*?[%}]\}", name(path))}
 
-    assert rendered <= {"{{cookiecutter.project_slug}}"}
+    assert rendered <= {SLUG}
+
+
+def test_cookiecutter_itself_renders_one_file() -> None:
+    # It would take a millisecond for each more, and leave what it has written when a later one fails.
+    assert [path.name for path in (ROOT / SLUG).rglob("*")] == ["project.json"]
 
 
 def test_hooks_compare_no_answers() -> None:
@@ -158,6 +164,12 @@ def test_the_lock_file_names_only_the_public_registry() -> None:
     lock = (ROOT / "uv.lock").read_text(encoding="utf-8")
 
     assert set(re.findall(r"https?://([^/\"]+)", lock)) == {"pypi.org", "files.pythonhosted.org"}
+
+
+def test_the_lock_file_of_the_picture_names_no_registry() -> None:
+    lock = json.loads((ROOT / "docs" / "dashboard" / "package-lock.json").read_text(encoding="utf-8"))
+
+    assert not [name for name, package in lock["packages"].items() if "resolved" in package]
 
 
 @pytest.mark.parametrize(

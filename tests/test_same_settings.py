@@ -11,7 +11,7 @@ import pytest
 
 from local_extensions.choices import FRAMEWORKS
 from tests.support.environments import install
-from tests.support.variants import choices, combinations, label, supported
+from tests.support.variants import choices, combinations, every_two, label, supported
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,12 +35,12 @@ print(json.dumps({name: repr(app.conf.first(name, name.upper())) for name in (*D
 
 
 def same_answers() -> list[dict[str, Any]]:
-    """The other answers that more than one framework can have."""
+    """So many of the other answers that more than one framework can have that every two of them meet."""
 
     def frameworks(answers: dict[str, Any]) -> int:
         return sum(supported({**answers, "framework": name}) for name in choices()["framework"])
 
-    return [answers for answers in combinations(OTHERS) if frameworks(answers) > 1]
+    return every_two([answers for answers in combinations(OTHERS) if frameworks(answers) > 1])
 
 
 def names_of(project: BakedProject) -> list[str]:
@@ -56,6 +56,7 @@ def effective(project: BakedProject, shared: Path, tmp_path: Path) -> dict[str, 
     copy = project.copy_to(tmp_path / str(project.answers["framework"]))
     in_database = project.answers["result_backend"] == "database"
     variables = {
+        "PYTHONPATH": "src",
         "CELERY_BROKER_URL": "memory://",
         "CELERY_RESULT_BACKEND": "db+sqlite://" if in_database else "cache+memory://",
         "REDBEAT_REDIS_URL": "redis://localhost/2",
@@ -67,7 +68,7 @@ def effective(project: BakedProject, shared: Path, tmp_path: Path) -> dict[str, 
         "API_KEY": "x" * 50,
     }
     program = PROGRAM.replace("NAMES", repr(names_of(copy)))
-    ran = copy.run("python", "-c", program, environment=install(copy, shared), variables=variables)
+    ran = copy.run("python", "-c", program, environment=install(copy, shared, itself=False), variables=variables)
     settings: dict[str, str] = json.loads(ran.stdout)
     return settings
 

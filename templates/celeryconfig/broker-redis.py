@@ -8,6 +8,6 @@ broker_transport_options = {
     "socket_connect_timeout": 5,  # seconds
     "socket_keepalive": True,  # notice a peer that vanished without a word
     "health_check_interval": 25,  # seconds; firewalls drop idle connections
-    "client_name": "{{ plan().slug }}",  # who it is, in CLIENT LIST
+    "client_name": "{{ cookiecutter.project_slug }}",  # who it is, in CLIENT LIST
 }
 worker_cancel_long_running_tasks_on_connection_loss = False  # True loses running tasks when Redis restarts

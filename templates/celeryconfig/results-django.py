@@ -1,5 +1,5 @@
 # --- Results: opt in with @shared_task(ignore_result=False)
-result_backend = "{{ plan().slug }}.results.DatabaseBackend"  # django-db; see results.py
+result_backend = "{{ cookiecutter.project_slug }}.results.DatabaseBackend"  # django-db; see results.py
 task_ignore_result = True  # a result nobody reads costs a write, and an outage would hold the task that has it
 task_track_started = True  # STARTED tells a running task from a queued one, where a result is kept
 result_expires = 86400  # seconds (a day) until celery.backend_cleanup, which beat sends, may delete a result

@@ -4,6 +4,7 @@ def worker() -> Iterator[None]:
     app.conf.broker_transport_options = {**app.conf.broker_transport_options, "polling_interval": 0.01}  # seconds
     with start_worker(app, pool="threads", concurrency=2, perform_ping_check=False, shutdown_timeout=30):
         yield
+        app.control.shutdown()  # it would notice the end of this block only after seconds of waiting for messages
 
 
 @pytest.fixture

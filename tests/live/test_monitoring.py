@@ -241,3 +241,22 @@ def test_prometheus_itself_sees_a_queue_without_a_consumer_and_a_failed_job(
     while not expected.items() <= (found := states()).items():
         assert time.monotonic() < until, (found, [each.process.output for each in watched])
         time.sleep(0.5)
+
+    def shown(expression: str) -> list[float]:
+        """What Prometheus has for an expression now."""
+        query = urllib.parse.urlencode({"query": expression})
+        answer: Any = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/query?{query}", timeout=10))
+        return [float(each["value"][1]) for each in answer["data"]["result"]]
+
+    # The dashboard shows who is away, instead of nothing.
+    watched[-1].process.kill()
+    until = time.monotonic() + 30
+    while shown("celery_beat_job_due_timestamp_seconds"):
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    graphs = json.loads(project.read("deploy/monitoring/grafana/dashboards/queues.json"))["panels"]
+    numbers = {target["expr"]: shown(target["expr"]) for graph in graphs for target in graph.get("targets", [])}
+    (late,) = (found for expression, found in numbers.items() if "celery_beat_job_due" in expression)
+    assert late
+    workers = {expression: found for expression, found in numbers.items() if "celery_worker_consuming" in expression}
+    assert {tuple(found) for found in workers.values()} == {(0,), (1,)}  # of emails, and of crawl

