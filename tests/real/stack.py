@@ -131,7 +131,7 @@ class Stack:
     def events(self, service: str, event: str) -> Process:
         """What happens to a service's container; a line for each event."""
         container = self.inspect(service)["Id"]
-        now = str(int(time.time()))
+        now = f"{time.time():.6f}"  # or what came earlier in this second would be taken for new
         words = ["events", "--since", now, "--filter", f"container={container}", "--filter", f"event={event}"]
         return self.follow("docker", *words, "--format", "{{.Action}}", name=f"events of {service}")
 
