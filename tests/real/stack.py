@@ -105,7 +105,8 @@ class Stack:
 
     def signal(self, service: str, name: str) -> None:
         """Send a signal to the main process of a service."""
-        self.python(service, MAIN.replace("SIGNAL", name))
+        # With the main process the container ends, and may take the one that sent the signal along.
+        self.python(service, MAIN.replace("SIGNAL", name), check=name != "SIGKILL")
 
     def client(self, code: str) -> list[str]:
         """The command that runs Python in a container of its own, which no change of the services touches."""
