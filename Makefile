@@ -27,7 +27,7 @@ test-quick: .venv ## the tests that need no broker, on a few variants
 	$(RUN) pytest $(PARALLEL) --quick -m "not slow"
 
 test-real: .venv ## deploy variants on a real Docker engine and a machine with systemd: SYSTEMD_MACHINE="ssh root@..."
-	$(RUN) pytest tests/real
+	$(RUN) pytest tests/real -n 3 --dist loadfile
 
 lint: .venv ## check style and types; changes nothing
 	$(RUN) ruff check

@@ -52,6 +52,7 @@ def machine() -> Iterator[Machine]:
         )
     with Machine(shlex.split(prefix)) as running:
         running.must_have("systemctl", "runuser", "tar", "python3", "redis-server")
+        running.must_leave(5555, 8000, *range(9699, 9703))
         yield running
 
 
@@ -66,5 +67,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     if rows:
         terminalreporter.section("what was found on real engines")
-    for subject, what, value in rows:
+    for subject, what, value in sorted(rows, key=lambda row: row[0]):  # parts that ran side by side are mixed
         terminalreporter.write_line(f"{subject:<18}{what:<62}{value}")

@@ -90,6 +90,12 @@ class Machine:
             missing = f"lacks {' and '.join(ran.stdout.split())}" if ran.stdout else f"does not answer: {ran.stderr}"
             pytest.fail(f"the machine of SYSTEMD_MACHINE {missing}", pytrace=False)
 
+    def must_leave(self, *ports: int) -> None:
+        """Fail if something listens there already, where the units would."""
+        listens = f"import socket; print(*(p for p in {ports} if not socket.socket().connect_ex(('127.0.0.1', p))))"
+        if taken := self.sh(f'python3 -c "{listens}"').stdout.strip():
+            pytest.fail(f"the machine of SYSTEMD_MACHINE has something that listens on {taken}", pytrace=False)
+
     def put(self, files: dict[str, str], folder: str) -> None:
         """Write texts to files in a folder there."""
         packed = io.BytesIO()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -25,19 +26,28 @@ for folder in pathlib.Path("/proc").glob("[0-9]*"):
         os.kill(int(folder.name), signal.SIGNAL)
 """
 
+PORTS = ("API_PORT", "WEB_PORT", "RABBITMQ_PAGES_PORT", "FLOWER_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
+
 
 @dataclass
 class Stack:
-    """Use it in a `with` block, which removes its containers, volumes and image."""
+    """Use it in a `with` block, which removes its containers, volumes and images.
+
+    Attributes:
+        project: what runs.
+        profile: of compose.yaml, whose services are meant as well.
+        ports: the variables that say where its servers listen, each a port that is free.
+    """
 
     project: BakedProject
-    ports: dict[str, str] = field(default_factory=dict)
+    profile: str = ""
+    ports: dict[str, str] = field(default_factory=lambda: {name: str(free_port()) for name in PORTS})
     _end: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def __enter__(self) -> Self:
-        self.ports = {name: str(free_port()) for name in ("API_PORT", "WEB_PORT", "RABBITMQ_PAGES_PORT")}
-        down = ("docker", "compose", "--project-directory", str(self.project.path), "down")
-        self._end.enter_context(at_the_end(*down, "--volumes", "--rmi", "local", "--timeout", "5", "--remove-orphans"))
+        self._end.enter_context(at_the_end("docker", "image", "rm", self.image, f"{self.image}-flower"))
+        down = ("docker", "compose", "--project-directory", str(self.project.path), "--profile", "*", "down")
+        self._end.enter_context(at_the_end(*down, "--volumes", "--timeout", "5", "--remove-orphans"))
         return self
 
     def __exit__(
@@ -52,10 +62,15 @@ class Stack:
         """The name of its image."""
         return self.project.slug.replace("_", "-")
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables that Compose reads."""
+        plain = {"BUILDKIT_PROGRESS": "plain", "COMPOSE_PROGRESS": "plain"}
+        return self.ports | plain | {"COMPOSE_PROFILES": self.profile}
+
     def run(self, *command: str, timeout: float = 600, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command in the project; see `BakedProject.run`."""
-        variables = self.ports | {"BUILDKIT_PROGRESS": "plain", "COMPOSE_PROGRESS": "plain"}
-        return self.project.run(*command, variables=variables, timeout=timeout, check=check)
+        return self.project.run(*command, variables=self.variables, timeout=timeout, check=check)
 
     def compose(self, *words: str, timeout: float = 600, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `docker compose`."""
@@ -63,7 +78,7 @@ class Stack:
 
     def follow(self, *command: str, name: str) -> Process:
         """A command whose lines can be waited for; use it in a `with` block."""
-        return Process(command, cwd=self.project.path, env=self.project.variables(None, self.ports), name=name)
+        return Process(command, cwd=self.project.path, env=self.project.variables(None, self.variables), name=name)
 
     def services(self) -> dict[str, str]:
         """The container of each service that should run, by its name."""
@@ -90,7 +105,8 @@ class Stack:
 
     def signal(self, service: str, name: str) -> None:
         """Send a signal to the main process of a service."""
-        self.python(service, MAIN.replace("SIGNAL", name))
+        # With the main process the container ends, and may take the one that sent the signal along.
+        self.python(service, MAIN.replace("SIGNAL", name), check=name != "SIGKILL")
 
     def client(self, code: str) -> list[str]:
         """The command that runs Python in a container of its own, which no change of the services touches."""
@@ -116,7 +132,7 @@ class Stack:
     def events(self, service: str, event: str) -> Process:
         """What happens to a service's container; a line for each event."""
         container = self.inspect(service)["Id"]
-        now = str(int(time.time()))
+        now = f"{time.time():.6f}"  # or what came earlier in this second would be taken for new
         words = ["events", "--since", now, "--filter", f"container={container}", "--filter", f"event={event}"]
         return self.follow("docker", *words, "--format", "{{.Action}}", name=f"events of {service}")
 
@@ -129,3 +145,23 @@ class Stack:
     def megabytes(self, image: str) -> float:
         """An image's size, unpacked."""
         return int(self.run("docker", "image", "inspect", "--format", "{{.Size}}", image).stdout) / 1e6
+
+    def can_do_little(self, service: str) -> None:
+        """Assert that a service is closed, limited, and open to this machine only."""
+        host = self.inspect(service)["HostConfig"]
+        assert host["ReadonlyRootfs"], service
+        assert host["CapDrop"] == ["ALL"], service
+        assert any("no-new-privileges" in option for option in host["SecurityOpt"]), service
+        assert host["Memory"] > 0, service
+        assert host["NanoCpus"] > 0, service
+        assert host["RestartPolicy"]["Name"] == "unless-stopped", service
+        assert host["LogConfig"]["Config"] == {"max-file": "5", "max-size": "10m"}, service
+        published = [binding["HostIp"] for each in host["PortBindings"].values() for binding in each]
+        assert set(published) <= {"127.0.0.1"}, service
+        uid = self.compose("exec", "-T", service, "id", "-u").stdout.strip()
+        status = self.compose("exec", "-T", service, "cat", "/proc/self/status").stdout
+        assert uid != "0", service
+        assert re.search(r"^CapBnd:\t0+$", status, re.MULTILINE), service
+        assert "NoNewPrivs:\t1" in status, service
+        refused = self.compose("exec", "-T", service, "touch", "/usr/here", check=False)
+        assert "Read-only file system" in refused.stderr, service

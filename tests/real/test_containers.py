@@ -56,6 +56,7 @@ def test_make_up_writes_passwords_once_and_starts_everything(stack: Stack, reque
     assert min(map(len, passwords)) >= 40
     assert len(set(passwords)) == len(passwords)
     containers = stack.services()
+    assert stack.compose("config", "--quiet").stderr == ""
 
     started = time.monotonic()
     stack.run("make", "up")
@@ -92,30 +93,13 @@ def test_a_change_of_the_source_does_not_install_the_dependencies_again(
     seconds, said = stack.build()
 
     figure(request, "build after a change of the source", f"{seconds:.1f} s")
-    assert re.search(r"#(\d+) .*uv sync --locked --no-dev --no-install-project\n#\1 CACHED", said), said
+    assert re.search(r"#(\d+) .*uv sync .* --no-install-project\n#\1 CACHED", said), said
     assert seconds < 60
 
 
 def test_services_can_do_little(stack: Stack) -> None:
     for service in stack.services():
-        described = stack.inspect(service)
-        host = described["HostConfig"]
-        assert host["ReadonlyRootfs"], service
-        assert host["CapDrop"] == ["ALL"], service
-        assert any("no-new-privileges" in option for option in host["SecurityOpt"]), service
-        assert host["Memory"] > 0, service
-        assert host["NanoCpus"] > 0, service
-        assert host["RestartPolicy"]["Name"] == "unless-stopped", service
-        assert host["LogConfig"]["Config"] == {"max-file": "5", "max-size": "10m"}, service
-        published = [binding["HostIp"] for each in host["PortBindings"].values() for binding in each]
-        assert set(published) <= {"127.0.0.1"}, service
-        uid = stack.compose("exec", "-T", service, "id", "-u").stdout.strip()
-        status = stack.compose("exec", "-T", service, "cat", "/proc/self/status").stdout
-        assert uid != "0", service
-        assert re.search(r"^CapBnd:\t0+$", status, re.MULTILINE), service
-        assert "NoNewPrivs:\t1" in status, service
-        refused = stack.compose("exec", "-T", service, "touch", "/usr/here", check=False)
-        assert "Read-only file system" in refused.stderr, service
+        stack.can_do_little(service)
 
 
 def test_a_task_runs_through_each_queue(stack: Stack, request: pytest.FixtureRequest) -> None:

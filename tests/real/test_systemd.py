@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from tests.real.conftest import figure
 from tests.real.machine import Installation
@@ -23,8 +24,46 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
-WORKERS = ("beat", "worker@default", "worker@other")
+WORKERS = ("beat", "exporter", "flower", "worker@default", "worker@other")
 VARIANTS = {"none": WORKERS, "fastapi": ("api", *WORKERS), "django": ("migrate", "web", *WORKERS)}
+
+# These run on the machine, where passwords and ports are.
+FLOWER = """
+import base64, pathlib, urllib.error, urllib.request
+
+def get(path, user):
+    asked = urllib.request.Request("http://127.0.0.1:5555" + path)
+    if user:
+        asked.add_header("Authorization", "Basic " + base64.b64encode(user.encode()).decode())
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read()
+
+right = pathlib.Path("FILE").read_text().strip().partition("=")[2]
+until = time.monotonic() + 60
+while len(workers := json.loads(get("/workers?json=1", right)[1])["data"]) < 2 and time.monotonic() < until:
+    time.sleep(0.5)
+statuses = [get("/workers", user)[0] for user in ("", "flower:wrong", right)]
+answer = {"statuses": statuses, "workers": sorted(each["hostname"].partition("@")[0] for each in workers)}
+"""
+METRICS = """
+import urllib.request
+
+def missed():
+    for address, wanted in WANTED:
+        try:
+            shown = urllib.request.urlopen(f"http://{address}/metrics", timeout=10).read().decode().splitlines()
+        except OSError as error:
+            shown = [repr(error)]
+        if not any(line.startswith(wanted) for line in shown):
+            yield address, wanted, shown
+
+until = time.monotonic() + 60
+while (answer := list(missed())) and time.monotonic() < until:
+    time.sleep(0.5)
+"""
 
 
 @pytest.fixture(scope="module", params=list(VARIANTS))
@@ -54,6 +93,11 @@ def change(project: Installation, what: str) -> None:
     project.upload()
 
 
+def restarted(unit: str, before: str) -> str:
+    """A shell's condition: a unit is active again, after more restarts than before."""
+    return f'[ "$(systemctl show -P NRestarts {unit})" -gt {before} ] && systemctl is-active --quiet {unit}'
+
+
 @pytest.fixture(scope="module")
 def installed(project: Installation) -> Installation:
     """The project, installed and running; the installer's first words asked for the servers' addresses."""
@@ -74,13 +118,30 @@ def installed(project: Installation) -> Installation:
     return project
 
 
+def changed_by(machine: Machine, script: str) -> list[str]:
+    """What has changed on a machine since before a script, logs and what belongs to no file aside."""
+    machine.sh(f"touch /run/before\n{script}", timeout=900)
+    places = "/boot /etc /home /opt /root /srv /usr /var/lib/systemd /var/spool"
+    return machine.sh(f"find {places} -xdev -newer /run/before", check=False).stdout.split()
+
+
 def test_a_dry_run_changes_nothing(project: Installation) -> None:
-    changed = f"ls -d /opt/{project.slug} /etc/{project.slug} /etc/systemd/system/{project.slug}*"
+    installer = f"{project.folder}/deploy/systemd/install.sh"
 
     said = project.installer("--dry-run").stdout
 
     assert f"+ systemctl enable --quiet {project.target}" in said
-    assert project.machine.sh(changed, check=False).stdout == ""
+    assert changed_by(project.machine, f"{installer} --dry-run; {installer} --dry-run --uninstall") == []
+
+
+def test_a_dry_run_changes_nothing_of_what_runs(installed: Installation) -> None:
+    installer = f"{installed.folder}/deploy/systemd/install.sh"
+    pids = {unit: installed.machine.show(unit, "MainPID") for unit in installed.units()}
+
+    # There is nothing yet to go back to, which it says.
+    script = f"{installer} --dry-run\n{installer} --dry-run --rollback || true\n{installer} --dry-run --uninstall"
+    assert changed_by(installed.machine, script) == []
+    assert {unit: installed.machine.show(unit, "MainPID") for unit in installed.units()} == pids
 
 
 def test_the_installer_starts_every_service(installed: Installation, request: pytest.FixtureRequest) -> None:
@@ -138,11 +199,10 @@ def test_a_stop_during_a_task_lets_it_finish(installed: Installation) -> None:
 def test_killed_services_are_started_again(installed: Installation, request: pytest.FixtureRequest) -> None:
     for name in installed.daemons:
         unit = installed.unit(name)
-        before = int(installed.machine.show(unit, "NRestarts")["NRestarts"])
+        before = installed.machine.show(unit, "NRestarts")["NRestarts"]
 
         installed.machine.sh(f"systemctl kill --kill-whom=main --signal=KILL {unit}")
-        restarted = f'[ "$(systemctl show -P NRestarts {unit})" -gt {before} ] && systemctl is-active --quiet {unit}'
-        took = installed.machine.wait_until(restarted, 60)
+        took = installed.machine.wait_until(restarted(unit, before), 60)
 
         figure(request, f"{name} is active again after kill -9", f"{took:.1f} s")
 
@@ -160,10 +220,7 @@ def test_a_frozen_service_is_restarted_and_a_busy_one_is_not(
     for unit in frozen.values():
         machine.sh(f"systemctl kill --kill-whom=main --signal=STOP {unit}")
     for name, unit in frozen.items():
-        restarted = (
-            f'[ "$(systemctl show -P NRestarts {unit})" -gt {before[unit]} ] && systemctl is-active --quiet {unit}'
-        )
-        machine.wait_until(restarted, 240)
+        machine.wait_until(restarted(unit, before[unit]), 240)
         figure(request, f"{name} stopped by SIGSTOP is active again after", f"{time.monotonic() - started:.0f} s")
         journal = f"journalctl -q --no-pager -o cat --namespace=+{installed.slug} --since -10min -u {unit}"
         said = machine.sh(journal).stdout
@@ -174,22 +231,54 @@ def test_a_frozen_service_is_restarted_and_a_busy_one_is_not(
     assert installed.ask(f'redis.delete("finished")\n{release}')
 
 
-def test_beats_watchdog_is_fed_by_its_ticks(installed: Installation, request: pytest.FixtureRequest) -> None:
-    unit, machine = installed.unit("beat"), installed.machine
-    # Its own five minutes would only take longer. A tick takes 30 s at most.
-    machine.sh(f"mkdir -p /run/systemd/system/{unit}.d")
-    machine.put({"shorter.conf": "[Service]\nWatchdogSec=45\n"}, f"/run/systemd/system/{unit}.d")
+def test_the_watchdogs_of_beat_and_exporter_are_fed_by_what_they_do(
+    installed: Installation, request: pytest.FixtureRequest
+) -> None:
+    machine = installed.machine
+    units = {name: installed.unit(name) for name in ("beat", "exporter")}
+    restart = f"systemctl daemon-reload; systemctl restart {' '.join(units.values())}"
+    # Their own five minutes would only take longer. A tick takes 30 s at most, a look at the broker 10 s.
+    for unit in units.values():
+        machine.sh(f"mkdir -p /run/systemd/system/{unit}.d")
+        machine.put({"shorter.conf": "[Service]\nWatchdogSec=45\n"}, f"/run/systemd/system/{unit}.d")
     try:
-        machine.sh(f"systemctl daemon-reload; systemctl restart {unit}")
-        before = int(machine.show(unit, "NRestarts")["NRestarts"])
+        machine.sh(restart)
+        before = {unit: machine.show(unit, "NRestarts")["NRestarts"] for unit in units.values()}
         time.sleep(60)  # longer than the watchdog waits: it is fed, or it would bite
-        assert int(machine.show(unit, "NRestarts")["NRestarts"]) == before
-        machine.sh(f"systemctl kill --kill-whom=main --signal=STOP {unit}")
-        restarted = f'[ "$(systemctl show -P NRestarts {unit})" -gt {before} ] && systemctl is-active --quiet {unit}'
-        took = machine.wait_until(restarted, 90)
+        assert {unit: machine.show(unit, "NRestarts")["NRestarts"] for unit in units.values()} == before
+        started = time.monotonic()
+        for unit in units.values():
+            machine.sh(f"systemctl kill --kill-whom=main --signal=STOP {unit}")
+        for name, unit in units.items():
+            machine.wait_until(restarted(unit, before[unit]), 90)
+            took = f"active again after {time.monotonic() - started:.0f} s"
+            figure(request, f"{name}, with a watchdog of 45 s, stopped by SIGSTOP", took)
     finally:
-        machine.sh(f"rm -r /run/systemd/system/{unit}.d; systemctl daemon-reload; systemctl restart {unit}")
-    figure(request, "beat, with a watchdog of 45 s, stopped by SIGSTOP", f"active again after {took:.0f} s")
+        folders = " ".join(f"/run/systemd/system/{unit}.d" for unit in units.values())
+        machine.sh(f"rm -r {folders}; {restart}")
+
+
+def test_flower_asks_for_its_password_and_shows_the_workers(installed: Installation) -> None:
+    file = f"/etc/{installed.slug}/flower.env"
+    assert installed.machine.sh(f"stat -c '%U %a' {file}").stdout.split() == ["root", "600"]
+
+    found = installed.ask(FLOWER.replace("FILE", file))
+
+    assert found == {"statuses": [401, 401, 200], "workers": ["default", "other"]}
+
+
+def test_every_process_serves_its_metrics_where_prometheus_finds_them(installed: Installation) -> None:
+    written = yaml.safe_load(installed.project.read("deploy/monitoring/targets.yaml"))
+    targets = {target["labels"]["service"]: target["targets"][0] for target in written}
+    expected = {
+        "beat": "celery_beat_last_tick_timestamp_seconds",
+        "default": 'celery_worker_consuming{queue="default"} 1.0',
+        "exporter": "celery_broker_up 1.0",
+        "other": 'celery_worker_consuming{queue="other"} 1.0',
+    }
+    assert targets.keys() == expected.keys()
+
+    assert installed.ask(METRICS.replace("WANTED", repr([(targets[name], expected[name]) for name in expected]))) == []
 
 
 def test_a_changed_setting_holds_after_a_restart(installed: Installation) -> None:
