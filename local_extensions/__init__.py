@@ -19,7 +19,7 @@ from local_extensions.errors import Refused
 from local_extensions.literals import python, string
 from local_extensions.names import slug
 from local_extensions.plan import Plan, make_plan
-from local_extensions.project import SLUG, files
+from local_extensions.project import SLUG, files, write
 from local_extensions.queues import last_queue
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def rendered(context: Context, *names: str, folder: str = "") -> str:
 
 
 ROOT = Path(__file__).parents[1]
+SOURCES = ROOT / "project"
 
 
 @pass_context
@@ -92,41 +93,44 @@ def root_folder(context: Context) -> str:
 
 
 @pass_context
-def project(context: Context) -> str:
-    """All files of the project as JSON: a list of path, whether it is a program, and text.
+def write_project(context: Context) -> str:
+    """Write all files of the project, and nothing to the file whose name asks for it.
 
-    Cookiecutter writes it to a single file, and the hook unpacks that: its own walk through many small files took twice
-    as long as all the rest, and a mistake in the last of them left the others behind.
+    Cookiecutter makes no file whose name is empty. To let it walk through all files took twice as long as all the rest
+    of a bake, and a mistake in the last one left the others behind.
+
+    Raises:
+        FailedHookException: they could not be written. Of this, Cookiecutter shows the message only.
     """
-    chosen = plan(context)
-    folder = ROOT / "project"
-    environment = context.environment.overlay()
-    environment.loader = FileSystemLoader([folder, ROOT / "templates"])
-    answers = {**context.get_all(), "plan": lambda: chosen}
-
-    def render(name: str) -> str:
-        # Half of the files ask for nothing but the package's name, which spares Jinja compiling and loading them.
-        text = (folder / name).read_text(encoding="utf-8").replace("{{ cookiecutter.project_slug }}", chosen.slug)
-        return environment.get_template(name).render(answers) if is_template(text) else text
-
-    return json.dumps(files(folder, chosen.options, chosen.slug, render))
-
-
-@pass_context
-def closing_words(context: Context) -> str:
-    """What a user reads when the project is there."""
     answers = context["cookiecutter"]
     chosen = plan(context)
-    return f"""{chosen.summary}
+    environment = context.environment.overlay()
+    environment.loader = FileSystemLoader([SOURCES, ROOT / "templates"])
+    variables = {**context.get_all(), "plan": lambda: chosen}
 
-    cd {shlex.quote(str(Path(answers["_output_dir"], chosen.slug)))}
-    make demo    # see it at work, without a broker
-    make test    # install it and run its tests
-    make up      # broker, workers and beat in containers"""
+    def render(path: str) -> str:
+        # Half of the files ask for nothing but the package's name, which spares Jinja compiling and loading them.
+        text = (SOURCES / path).read_text(encoding="utf-8").replace("{{ cookiecutter.project_slug }}", chosen.slug)
+        return environment.get_template(path).render(variables) if is_template(text) else text
+
+    made = files(SOURCES, chosen.options, chosen.slug, render)
+    folder = Path(answers["_output_dir"], chosen.slug)
+    try:
+        write(folder, made.values(), keep=keeps_files())
+    except OSError as error:
+        raise FailedHookException(f"The project could not be written: {error}") from None
+    click.echo(
+        f"{chosen.summary}\n\n"
+        f"    cd {shlex.quote(str(folder))}\n"
+        "    make demo    # see it at work, without a broker\n"
+        "    make test    # install it and run its tests\n"
+        "    make up      # broker, workers and beat in containers"
+    )
+    return ""
 
 
 def keeps_files() -> bool:
-    """Whether `--skip-if-file-exists` was said, which Cookiecutter tells neither an extension nor a hook."""
+    """Whether `--skip-if-file-exists` was said, which Cookiecutter does not tell its extensions."""
     command = click.get_current_context(silent=True)
     return bool(command and command.params.get("skip_if_file_exists"))
 
@@ -138,15 +142,13 @@ def is_template(text: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _own_templates() -> frozenset[str]:
-    """What Cookiecutter renders without a name, beside answers: our computed defaults and our hook."""
+    """What Cookiecutter renders without a name, beside answers: our computed defaults."""
     questions = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
-    defaults = [default for default in questions.values() if isinstance(default, str)]
-    hook = (ROOT / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
-    return frozenset([*defaults, hook])
+    return frozenset(default for default in questions.values() if isinstance(default, str))
 
 
 class PlanExtension(Extension):
-    """What cookiecutter.json, the template's files and the hook use."""
+    """What cookiecutter.json and the template's files use."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -154,10 +156,8 @@ class PlanExtension(Extension):
             plan=plan,
             check=check,
             root_folder=root_folder,
-            project=project,
+            write_project=write_project,
             text=rendered,
-            closing_words=closing_words,
-            keeps_files=keeps_files,
         )
         environment.filters.update(FILTERS)
         # Half of a bake would be Jinja compiling the files; it needs to once for each version of a file.

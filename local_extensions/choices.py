@@ -1,4 +1,8 @@
-"""What we know of each answer to the questions that offer a choice. A new answer is an entry here."""
+"""What we know of each answer to the questions that offer a choice. A new answer is an entry here.
+
+Each entry is itself and no other, so that its class needs neither `__eq__` nor `__repr__`: making them takes time in
+each bake.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Service:
     """A server that the project talks to: its name in Compose, its image, its port, its unit, and its port for TLS."""
 
@@ -37,7 +41,7 @@ MONITORS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Url:
     """An environment variable that holds the URL of a server.
 
@@ -60,7 +64,7 @@ class Url:
     sample: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Variable:
     """Another environment variable, a text.
 
@@ -112,7 +116,7 @@ class Variable:
         return "".join(f"        {line},\n" for line in lines)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Choice:
     """An answer to choose, by its name in cookiecutter.json and its name for people."""
 
@@ -120,7 +124,7 @@ class Choice:
     label: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Framework(Choice):
     """What the tasks live in.
 
@@ -191,7 +195,7 @@ class Framework(Choice):
         return f"{self.namespace}{name.upper()}" if self.namespace else name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Broker(Choice):
     """What carries the messages.
 
@@ -244,7 +248,7 @@ class Broker(Choice):
     untyped: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ResultBackend(Choice):
     """Where results are kept; the one named "none" has no server and no URL.
 
@@ -269,7 +273,7 @@ class ResultBackend(Choice):
     sections: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scheduler(Choice):
     """Where beat's schedule is kept.
 
@@ -305,7 +309,7 @@ class Scheduler(Choice):
         return f"# {self.keeps}\n" if self.keeps else ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Pool(Choice):
     """How a worker runs several tasks at a time.
 
@@ -318,7 +322,7 @@ class Pool(Choice):
     extra: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class License(Choice):
     """The project's licence; `spdx` is what pyproject.toml says."""
 
@@ -664,7 +668,7 @@ LICENSES = (
 PYTHONS = tuple(Choice(version, f"Python {version}") for version in ("3.13", "3.12", "3.14", "3.11"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Unsupported:
     """Answers that do not work together, why, and what to choose instead.
 

@@ -24,7 +24,7 @@ BY_LABEL = "__auto"
 BAD = 'outcome=~"failed|lost"'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Series:
     """What Prometheus has of a metric in a test of an alert: a sample each minute, from the minute 0 on.
 
@@ -39,7 +39,7 @@ class Series:
     broken: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Alert:
     """A rule of Prometheus.
 
@@ -72,7 +72,7 @@ class Alert:
         return f"docs/runbook.md#{self.name.lower()}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Check:
     """A test of all alerts: what they look at, and by their names which of them fire at its end."""
 
@@ -92,7 +92,7 @@ class Check:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Field:
     """How Grafana shows numbers.
 

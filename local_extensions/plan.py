@@ -86,7 +86,7 @@ class Limits:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Queue:
     """A queue, its worker, and what runs there.
 
@@ -142,7 +142,7 @@ class Queue:
         return 10 * self.slots
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Plan:
     """A project, decided. Texts are as they were given; a template writes them with the filter of its format."""
 

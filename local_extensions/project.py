@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 SLUG = "{{cookiecutter.project_slug}}"
 """What stands for the package's name in a path."""
@@ -63,8 +64,8 @@ def split(path: str, text: str) -> Iterator[tuple[str, str]]:
         yield path.rpartition("/")[0] + "/" * ("/" in path) + name, part
 
 
-def files(folder: Path, options: Mapping[str, str], slug: str, render: Callable[[str], str]) -> list[File]:
-    """The files of a project.
+def files(folder: Path, options: Mapping[str, str], slug: str, render: Callable[[str], str]) -> dict[str, File]:
+    """The files of a project, by their paths.
 
     Args:
         folder: see `chosen`.
@@ -84,4 +85,34 @@ def files(folder: Path, options: Mapping[str, str], slug: str, render: Callable[
             if part in made:
                 raise ValueError(f"Two files of the template become {part}")
             made[part] = File(part, executable, content)
-    return list(made.values())
+    return made
+
+
+def write(folder: Path, files: Iterable[File], *, keep: bool) -> None:
+    """Write files into a folder.
+
+    Args:
+        folder: where; it is there.
+        files: what.
+        keep: whether what is there already stays as it is.
+
+    Raises:
+        OSError: one could not be written. A folder that was empty is gone then.
+    """
+    empty = not any(folder.iterdir())
+    known = {folder}
+    try:
+        for file in files:
+            path = folder / file.path
+            if keep and path.exists():
+                continue
+            if path.parent not in known:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                known.add(path.parent)
+            path.write_text(file.text, encoding="utf-8", newline="\n")
+            if file.executable:
+                path.chmod(path.stat().st_mode | 0o111)
+    except OSError:
+        if empty:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise

@@ -10,11 +10,10 @@ from benchmarks.bake import against_empty, bake_by_command, grown
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("speed")]
 
 
-def test_a_bake_takes_at_most_five_times_an_empty_templates() -> None:
-    # The aim is 1.5 times: docs/decisions.md says what it would take.
-    ours, empty = against_empty(bake_by_command, runs=7)
+def test_a_bake_takes_at_most_one_and_a_half_times_an_empty_templates() -> None:
+    ours, empty = against_empty(bake_by_command, runs=15)
 
-    assert ours <= 5 * empty, f"{ours:.3f} s against {empty:.3f} s: {ours / empty:.2f} times"
+    assert ours <= 1.5 * empty, f"{ours:.3f} s against {empty:.3f} s: {ours / empty:.2f} times"
 
 
 def test_a_thousand_jobs_on_two_hundred_queues_bake_in_under_three_seconds() -> None:

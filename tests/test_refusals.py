@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
+from jinja2 import DictLoader, TemplateNotFound
 from markdown_it import MarkdownIt
 
 from local_extensions.errors import EXAMPLES, shown
@@ -121,15 +122,29 @@ def test_a_project_that_is_there_is_overwritten_only_on_demand(
     assert (ran.returncode == 0) == succeeds, ran.stderr
     texts = {name: (mine / name).read_text(encoding="utf-8") if (mine / name).exists() else None for name in expected}
     assert {name: text and text == "mine\n" for name, text in texts.items()} == expected
-    assert not (mine / "project.json").exists()
 
 
 @pytest.mark.usefixtures("home")
-def test_without_the_hook_the_project_stays_packed(tmp_path: Path) -> None:
-    assert command(tmp_path, "project_slug=shop", "--accept-hooks=no").returncode == 0
+def test_the_command_says_what_was_made_and_how_to_go_on(tmp_path: Path) -> None:
+    folder = tmp_path / "a folder 'with' blanks"
+    folder.mkdir()
+    first, _, change, *_ = command(folder, "project_slug=shop").stdout.splitlines()
 
-    packed = json.loads((tmp_path / "output" / "shop" / "project.json").read_text(encoding="utf-8"))
-    assert ["src/shop/py.typed", False, ""] in packed
+    assert first == "Created shop: 3 queues and 3 beat jobs on Redis."
+    words = subprocess.run(
+        ["sh", "-c", f"printf %s {change.strip().removeprefix('cd ')}"], capture_output=True, check=True
+    )
+    assert words.stdout.decode() == str(folder / "output" / "shop")
+
+
+@pytest.mark.usefixtures("home")
+def test_when_a_file_cannot_be_rendered_none_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local_extensions.FileSystemLoader", lambda _: DictLoader({}))
+    output = tmp_path / "output"
+    with pytest.raises(TemplateNotFound):
+        cookiecutter(str(ROOT), no_input=True, output_dir=str(output), config_file=str(config(tmp_path)))
+
+    assert not [path for path in files_under(output) if path.is_file()]
 
 
 # Each wrong answer of a question: the answer, and the line without its example.

@@ -97,12 +97,16 @@ def service(
         yield running
 
 
+@pytest.fixture(scope="module")
+def apart(variables: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """The variables that name other servers than that service's."""
+    return variables()
+
+
 @pytest.fixture
-def stopped(
-    project: BakedProject, environment: Environment, variables: Callable[[], dict[str, str]]
-) -> Iterator[Service]:
+def stopped(project: BakedProject, environment: Environment, apart: dict[str, str]) -> Iterator[Service]:
     """The same on servers of its own, of which a test starts what it needs."""
-    with Service(project, environment, variables()) as waiting:
+    with Service(project, environment, apart) as waiting:
         yield waiting
 
 

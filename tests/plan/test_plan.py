@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from local_extensions.errors import Refused
 from local_extensions.plan import Limits, make_plan
 from tests.plan.test_beat import job_texts, mangled
-from tests.support.answers import DEFAULTS, QUESTIONS, ROOT, mistakes_in, plan_of
+from tests.support.answers import DEFAULTS, QUESTIONS, mistakes_in, plan_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -222,13 +222,11 @@ def test_an_answer_is_text_and_never_run(answer: str) -> None:
     assert environment().from_string(answer).render(cookiecutter=DEFAULTS) == expected
 
 
-def test_our_own_defaults_our_hook_and_the_paths_of_files_are_still_run() -> None:
+def test_our_own_defaults_and_the_paths_of_files_are_still_run() -> None:
     for name in ("project_slug", "beat_jobs", "__check"):
         rendered = environment().from_string(QUESTIONS[name]).render(cookiecutter=DEFAULTS)
         assert "{{" not in rendered
-    hook = (ROOT / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
-    answered = {**DEFAULTS, "_template": ".", "_output_dir": "/somewhere else"}
-    assert "cd '/somewhere else/background_jobs'" in environment().from_string(hook).render(cookiecutter=answered)
+    answered = {**DEFAULTS, "_template": "."}
     assert environment().from_string("{{cookiecutter.project_slug}}").render(cookiecutter=answered) == "background_jobs"
     path = "src/{{cookiecutter.project_slug}}/app.py"
     assert environment(file="").from_string(path).render(cookiecutter=DEFAULTS) == "src/background_jobs/app.py"

@@ -1,12 +1,14 @@
-"""Which files of the template become the project's."""
+"""Which files of the template become the project's, and how they are written."""
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from local_extensions.project import chosen, files
+from local_extensions.project import File, chosen, files
+from local_extensions.project import write as write_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +27,7 @@ def made(folder: Path, **options: str) -> dict[str, str]:
     def render(name: str) -> str:
         return (folder / name).read_text(encoding="utf-8")
 
-    return {file.path: file.text for file in files(folder, OPTIONS | options, "mail_room", render)}
+    return {path: file.text for path, file in files(folder, OPTIONS | options, "mail_room", render).items()}
 
 
 def test_the_chosen_answer_s_files_are_laid_over_the_project_and_the_others_are_not_there(tmp_path: Path) -> None:
@@ -72,7 +74,7 @@ def test_a_file_of_an_answer_that_is_not_chosen_is_not_even_rendered(tmp_path: P
         assert name == "a"
         return ""
 
-    assert [file.path for file in files(tmp_path, OPTIONS, "mail_room", render)] == ["a"]
+    assert list(files(tmp_path, OPTIONS, "mail_room", render)) == ["a"]
 
 
 def test_a_file_keeps_that_it_is_a_program(tmp_path: Path) -> None:
@@ -81,7 +83,7 @@ def test_a_file_keeps_that_it_is_a_program(tmp_path: Path) -> None:
 
     found = files(tmp_path, OPTIONS, "mail_room", render=str)
 
-    assert {file.path: file.executable for file in found} == {"run.sh": True, "a.sh": False}
+    assert {path: file.executable for path, file in found.items()} == {"run.sh": True, "a.sh": False}
 
 
 @pytest.mark.parametrize(
@@ -128,3 +130,43 @@ def test_a_split_file_without_parts_becomes_nothing_and_no_part_leaves_its_folde
     write(tmp_path, {"tasks/each.split": text})
 
     assert made(tmp_path) == {}
+
+
+def files_in(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes().decode() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_each_file_is_written_where_it_belongs(tmp_path: Path) -> None:
+    texts = {"README.md": "# It\n", "src/mail/app.py": "", "src/mail/a/b.txt": "\u00e9\n"}
+    write_files(tmp_path, [File(path, executable=False, text=text) for path, text in texts.items()], keep=False)
+
+    assert files_in(tmp_path) == texts
+
+
+def test_a_program_can_be_run_and_nothing_else(tmp_path: Path) -> None:
+    program = "#!/bin/sh\nexit 7\n"
+    made = [File("run.sh", executable=True, text=program), File("a.sh", executable=False, text=program)]
+    write_files(tmp_path, made, keep=False)
+
+    assert subprocess.run([tmp_path / "run.sh"], check=False).returncode == 7
+    assert not (tmp_path / "a.sh").stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize(("mine", "expected"), [(None, {}), ("kept.txt", {"kept.txt": "mine", "a": "a"})])
+def test_what_cannot_be_written_leaves_a_new_folder_gone_and_another_as_it_is(
+    tmp_path: Path, mine: str | None, expected: dict[str, str]
+) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    if mine:
+        (folder / mine).write_text("mine", encoding="utf-8")
+    # The second wants a folder where the first is a file.
+    impossible = [File("a", executable=False, text="a"), File("a/b", executable=False, text="b")]
+
+    with pytest.raises(OSError, match="a"):
+        write_files(folder, impossible, keep=False)
+
+    assert folder.exists() == bool(mine)
+    assert files_in(folder) == expected
