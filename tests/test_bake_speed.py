@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("speed")]
 
 
 def test_a_bake_takes_at_most_one_and_a_half_times_an_empty_templates() -> None:
-    ours, empty = against_empty(bake_by_command, runs=15)
+    ours, empty = against_empty(bake_by_command, runs=9)
 
     assert ours <= 1.5 * empty, f"{ours:.3f} s against {empty:.3f} s: {ours / empty:.2f} times"
 

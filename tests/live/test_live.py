@@ -192,17 +192,14 @@ def test_sigterm_lets_a_running_task_finish(stopped: Service, project: BakedProj
     assert any(task_id in line and "succeeded" in line for line in worker.lines), worker.output
 
 
-@pytest.mark.parametrize(
-    ("value", "complaint"), [("", "is missing"), ("http://localhost", "must begin with")], ids=["missing", "bad"]
-)
-def test_a_missing_or_bad_variable_is_one_line_and_nothing_starts(
-    stopped: Service, project: BakedProject, value: str, complaint: str
-) -> None:
-    # A worker and beat; the other workers are the same program.
-    for words in {bool(queue_of(words)): words for words in commands(project).values()}.values():
-        process = stopped.start(words, "refused", CELERY_BROKER_URL=value)
+def test_a_missing_or_bad_variable_is_one_line_and_nothing_starts(stopped: Service, project: BakedProject) -> None:
+    # The other workers are the same program as the last.
+    words = {"worker" if queue_of(each) else "beat": each for each in commands(project).values()}
+    wrong = {"worker": ("", "is missing"), "beat": ("http://localhost", "must begin with")}
+    processes = {name: stopped.start(words[name], name, CELERY_BROKER_URL=value) for name, (value, _) in wrong.items()}
 
-        assert process.wait(30) == 1
-        (line,) = process.lines
+    for name, (_, complaint) in wrong.items():
+        assert processes[name].wait(30) == 1
+        (line,) = processes[name].lines
         assert line.startswith("CELERY_BROKER_URL: ")
         assert complaint in line

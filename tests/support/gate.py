@@ -24,6 +24,8 @@ class Gate:
         """Released once for each connection that was refused."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._ended = False
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> Self:
@@ -33,6 +35,8 @@ class Gate:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with self._lock:
+            self._ended = True
         self._open.set()
         self._cut()
         self._close(self._listener)
@@ -57,8 +61,9 @@ class Gate:
         self._open.set()
 
     def _cut(self) -> None:
-        while self._sockets:
-            self._close(self._sockets.pop())
+        with self._lock:
+            while self._sockets:
+                self._close(self._sockets.pop())
 
     @staticmethod
     def _close(each: socket.socket) -> None:
@@ -75,7 +80,12 @@ class Gate:
                     self.refused.release()
                     continue
                 server = socket.create_connection(("127.0.0.1", self._target))
-                self._sockets += [client, server]
+                with self._lock:
+                    self._sockets += [client, server]
+                    ended = self._ended
+                if ended:  # it came while the block ended
+                    self._cut()
+                    return
                 for source, target in ((client, server), (server, client)):
                     threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
 
