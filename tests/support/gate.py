@@ -72,22 +72,28 @@ class Gate:
         each.close()
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
+        while True:
+            try:
                 client, _ = self._listener.accept()
-                if self._refusing:
-                    client.close()
-                    self.refused.release()
-                    continue
+            except OSError:
+                return  # the block has ended
+            if self._refusing:
+                client.close()
+                self.refused.release()
+                continue
+            try:
                 server = socket.create_connection(("127.0.0.1", self._target))
-                with self._lock:
-                    self._sockets += [client, server]
-                    ended = self._ended
-                if ended:  # it came while the block ended
-                    self._cut()
-                    return
-                for source, target in ((client, server), (server, client)):
-                    threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
+            except OSError:
+                client.close()  # one that the server did not take is no reason to take no other
+                continue
+            with self._lock:
+                self._sockets += [client, server]
+                ended = self._ended
+            if ended:  # it came while the block ended
+                self._cut()
+                return
+            for source, target in ((client, server), (server, client)):
+                threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
 
     def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
