@@ -52,7 +52,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
-    """Nothing that this process or its children, print arrives."""
+    """Nothing that this process or its children print arrives."""
     sys.stdout.flush()
     kept = os.dup(1)
     with Path(os.devnull).open("w") as nowhere:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import shutil
 from pathlib import Path
@@ -61,7 +62,7 @@ def split(path: str, text: str) -> Iterator[tuple[str, str]]:
     """The parts of a `.split` file, each of which begins with a line `=== path ===`, with their paths beside it."""
     _, *parts = PART.split(text)
     for name, part in zip(parts[::2], parts[1::2], strict=True):
-        yield path.rpartition("/")[0] + "/" * ("/" in path) + name, part
+        yield posixpath.join(posixpath.dirname(path), name), part
 
 
 def files(folder: Path, options: Mapping[str, str], slug: str, render: Callable[[str], str]) -> dict[str, File]:
@@ -80,7 +81,7 @@ def files(folder: Path, options: Mapping[str, str], slug: str, render: Callable[
     for path, source in chosen(folder, options):
         target = path.replace(SLUG, slug)
         text = render(source.relative_to(folder).as_posix())
-        executable = os.access(source, os.X_OK)
+        executable = bool(source.stat().st_mode & 0o111)
         for part, content in split(target, text) if target.endswith(".split") else [(target, text)]:
             if part in made:
                 raise ValueError(f"Two files of the template become {part}")
@@ -88,12 +89,12 @@ def files(folder: Path, options: Mapping[str, str], slug: str, render: Callable[
     return made
 
 
-def write(folder: Path, files: Iterable[File], *, keep: bool) -> None:
+def write(folder: Path, made: Iterable[File], *, keep: bool) -> None:
     """Write files into a folder.
 
     Args:
         folder: where; it is there.
-        files: what.
+        made: what.
         keep: whether what is there already stays as it is.
 
     Raises:
@@ -102,7 +103,7 @@ def write(folder: Path, files: Iterable[File], *, keep: bool) -> None:
     empty = not any(folder.iterdir())
     known = {folder}
     try:
-        for file in files:
+        for file in made:
             path = folder / file.path
             if keep and path.exists():
                 continue
