@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.uv/bin/uv)
 RUN = $(UV) run --frozen
 # More processes than cores, since many tests wait; in the order of tests/conftest.py, so that nothing long is left for the end.
-PARALLEL := -n 3 --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n 4 --dist loadgroup --no-loadscope-reorder
 
 # uv takes the Python that you have: it finds none through pyenv's shims, and downloads nothing.
 export UV_PYTHON_DOWNLOADS := never

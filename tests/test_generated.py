@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,9 +14,11 @@ from tests.support.variants import few_variants, suite_variants
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from subprocess import CompletedProcess
 
     from tests.support.bakery import Bakery
     from tests.support.environments import Environment
+    from tests.support.project import BakedProject
     from tests.support.variants import Variant
 
 
@@ -23,6 +26,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "variant" in metafunc.fixturenames:
         quick = metafunc.config.getoption("quick")
         metafunc.parametrize("variant", few_variants()[:2] if quick else suite_variants(), ids=str)
+
+
+def run_tests(project: BakedProject, environment: Environment, *, check: bool = True) -> CompletedProcess[str]:
+    """Run a copied project's own tests, whose temporary folders are not among those of this run."""
+    # Its path is short, since a socket's has to be.
+    with TemporaryDirectory(prefix="suite-") as folder:
+        command = ["pytest", "-q", f"--basetemp={folder}/tests"]
+        return project.run(*command, environment=environment, timeout=300, check=check)
 
 
 def test_a_variant_passes_its_own_tests(
@@ -35,7 +46,7 @@ def test_a_variant_passes_its_own_tests(
     count(request, "suite")
     project = bake(**variant.answers).copy_to(tmp_path)
 
-    ran = project.run("pytest", "-q", environment=installed(project), timeout=300)
+    ran = run_tests(project, installed(project))
 
     assert " passed" in ran.stdout
     # What its own suite skips is not tested.
@@ -50,7 +61,7 @@ def test_the_default_project_passes_its_tests_on_every_python_it_supports(
     count(request, "suite")
     project = bake(python_version=version).copy_to(tmp_path)
 
-    project.run("pytest", "-q", environment=installed(project, python=interpreters()[version]), timeout=300)
+    run_tests(project, installed(project, python=interpreters()[version]))
 
 
 def test_a_broken_project_fails_its_own_tests(
@@ -60,7 +71,7 @@ def test_a_broken_project_fails_its_own_tests(
     queues = project.package / "queues.py"
     queues.write_text(queues.read_text(encoding="utf-8").replace('"low_priority"', '"lost"'), encoding="utf-8")
 
-    ran = project.run("pytest", "-q", environment=installed(project), timeout=300, check=False)
+    ran = run_tests(project, installed(project), check=False)
 
     assert ran.returncode == 1, ran.stdout
     assert " failed" in ran.stdout

@@ -535,7 +535,7 @@ def test_kubernetes_and_keda_know_all_that_a_manifest_says(corpus: Corpus) -> No
 @pytest.mark.xdist_group("corpus")
 def test_each_worker_in_compose_has_a_name_and_a_queue_of_its_own(corpus: Corpus) -> None:
     for project in corpus.projects:
-        services = yaml.safe_load(project.read("compose.yaml"))["services"]
+        services = yaml.load(project.read("compose.yaml"), yaml.CSafeLoader)["services"]
         workers = [
             service["command"].split() for service in services.values() if " worker " in service.get("command", "")
         ]

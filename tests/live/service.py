@@ -71,23 +71,24 @@ class Service:
 
     def start_worker(self, queue: str) -> Process:
         """Start the worker of a queue, and wait until it takes tasks."""
-        (words,) = (words for words in commands(self.project).values() if queue_of(words) == queue)
-        self.workers[queue] = self.start(words, queue)
-        self.workers[queue].wait_for_line(" ready.", START)
+        self.start_workers(queue)
         return self.workers[queue]
+
+    def start_workers(self, *queues: str) -> None:
+        """Start the workers of these queues at once, and wait until they take tasks."""
+        words = {queue_of(command): command for command in commands(self.project).values()}
+        for queue in queues:
+            self.workers[queue] = self.start(words[queue], queue)
+        for queue in queues:
+            self.workers[queue].wait_for_line(" ready.", START)
 
     def start_all(self) -> None:
         """Start every worker at once, and beat once they take tasks."""
-        for words in commands(self.project).values():
-            if queue := queue_of(words):
-                self.workers[queue] = self.start(words, queue)
-        for worker in self.workers.values():
-            worker.wait_for_line(" ready.", START)
-        for words in commands(self.project).values():
-            if not queue_of(words):
-                # Its state belongs into the project's copy, not where the container keeps it.
-                local = [word if not word.startswith("/") else str(self.project.path / "beat.db") for word in words]
-                self.beat = self.start(local, "beat")
+        words = {queue_of(command): command for command in commands(self.project).values()}
+        self.start_workers(*filter(None, words))
+        # Its state belongs into the project's copy, not where the container keeps it.
+        local = [word if not word.startswith("/") else str(self.project.path / "beat.db") for word in words[""]]
+        self.beat = self.start(local, "beat")
 
     def health(self, name: str) -> str:
         """What the probe of a running worker or beat complains of; "" if it is healthy."""

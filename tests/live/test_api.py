@@ -99,8 +99,7 @@ def service(
 ) -> Iterator[Service]:
     """Both workers of this variant, running."""
     with Service(project, environment, variables()) as running:
-        for queue in ("emails", "reports"):
-            running.start_worker(queue)
+        running.start_workers("emails", "reports")
         yield running
 
 

@@ -42,8 +42,7 @@ def api(
     project = bake(framework="fastapi", **ANSWERS).copy_to(tmp_path_factory.mktemp("hostile"))
     named = {name: redis.new_database() for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")}
     with Service(project, installed(project), {**named, "LOG_FORMAT": "console"}) as service:
-        for queue in ("emails", "reports"):
-            service.start_worker(queue)
+        service.start_workers("emails", "reports")
         api = start_api(service)
         yield api
         assert "Traceback" not in api.process.output

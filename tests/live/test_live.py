@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
@@ -171,25 +172,38 @@ def test_running_processes_are_healthy_and_others_are_not(service: Service) -> N
     assert "does not exist" in service.health("nobody")
 
 
-@pytest.mark.parametrize("queue", ["emails", "reports"], ids=["prefork", "threads"])
-def test_sigterm_lets_a_running_task_finish(stopped: Service, project: BakedProject, queue: str) -> None:
-    worker = stopped.start_worker(queue)
-    pipe = project.path / f"pipe-{queue}"
-    os.mkfifo(pipe)
-    # Open for both, so that neither side waits for the other to open it.
-    writer = os.open(pipe, os.O_RDWR)
-    task_id = stopped.ask(f"from live_check.tasks.{queue} import hold\nanswer = hold.delay({str(pipe)!r}).id")
-    worker.wait_for_line(f"holding {pipe}")
+def test_sigterm_lets_running_tasks_finish(stopped: Service, project: BakedProject) -> None:
+    pipes = {queue: project.path / f"pipe-{queue}" for queue in ("emails", "reports")}  # processes, and threads
+    stopped.start_workers(*pipes)
+    workers = [stopped.workers[queue] for queue in pipes]
+    with contextlib.ExitStack() as stack:
+        writers = []
+        for pipe in pipes.values():
+            os.mkfifo(pipe)
+            # Open for both, so that neither side waits for the other to open it.
+            writers.append(os.open(pipe, os.O_RDWR))
+            stack.callback(os.close, writers[-1])
+        hold = "hold.delay({!r}).id".format
+        tasks: list[str] = stopped.ask(
+            "from live_check.tasks import emails, reports\n"
+            f"answer = [{', '.join(f'{queue}.{hold(str(pipe))}' for queue, pipe in pipes.items())}]"
+        )
+        for worker, pipe in zip(workers, pipes.values(), strict=True):
+            worker.wait_for_line(f"holding {pipe}")
 
-    worker.terminate()
-    worker.wait_for_line(lambda line: "warm shutdown" in line.lower())
-    with pytest.raises(subprocess.TimeoutExpired):
-        worker.popen.wait(1)
-    os.write(writer, b".")
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.wait_for_line(lambda line: "warm shutdown" in line.lower())
+        with pytest.raises(subprocess.TimeoutExpired):
+            workers[0].popen.wait(1)
+        assert workers[1].popen.poll() is None
+        for writer in writers:
+            os.write(writer, b".")
 
-    assert worker.wait(30) == 0, worker.output
-    os.close(writer)
-    assert any(task_id in line and "succeeded" in line for line in worker.lines), worker.output
+        for worker, task_id in zip(workers, tasks, strict=True):
+            assert worker.wait(30) == 0, worker.output
+            assert any(task_id in line and "succeeded" in line for line in worker.lines), worker.output
 
 
 def test_a_missing_or_bad_variable_is_one_line_and_nothing_starts(stopped: Service, project: BakedProject) -> None:

@@ -79,8 +79,7 @@ def test_the_policies_suffice_and_allow_nothing_else(
         sqs.enforce_policies()
         variables = {**deployed.variables, "LOG_FORMAT": "console"}
         with Service(project, environment, variables | who["Worker"]) as service:
-            for queue in ("emails", "crawl"):
-                service.start_worker(queue)
+            service.start_workers("emails", "crawl")
             service.variables.update(who["Publisher"])
             for queue in ("emails", "crawl"):
                 ran(service, queue, send(service, queue))

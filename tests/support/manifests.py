@@ -19,7 +19,7 @@ VERSIONS = ("1.30", "1.37")
 
 def objects_in(*texts: str) -> list[dict[str, Any]]:
     """The objects of YAML files, but for kustomize's own."""
-    documents = [document for text in texts for document in yaml.safe_load_all(text)]
+    documents = [document for text in texts for document in yaml.load_all(text, yaml.CSafeLoader)]
     return [document for document in documents if document["kind"] not in {"Component", "Kustomization"}]
 
 

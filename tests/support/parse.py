@@ -8,7 +8,7 @@ import json
 import re
 import subprocess
 import tomllib
-from functools import lru_cache
+from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ def assert_every_file_parses(project: Path) -> None:
         assert problem is None, f"{name}: {problem}"
 
 
-@lru_cache(maxsize=4096)
+@cache
 def problem_of(name: str, content: bytes) -> str | None:
     """What is wrong with a file's content, None if it is fine. Variants share most files, so each is read once."""
     reader = reader_of(name)
@@ -155,7 +155,7 @@ BY_NAME: Mapping[str, Callable[[str], object]] = {
 }
 
 
-class CloudFormation(yaml.SafeLoader):
+class CloudFormation(yaml.CSafeLoader):
     """YAML in which `!Sub` and the like are CloudFormation's functions; cfn-lint knows what they may be."""
 
 
@@ -179,5 +179,5 @@ BY_SUFFIX: Mapping[str, Callable[[str], object]] = {
     ".target": unit,
     ".toml": tomllib.loads,
     ".yaml": any_yaml,
-    ".yml": yaml.safe_load,
+    ".yml": any_yaml,
 }

@@ -116,7 +116,8 @@ def test_a_listed_task_without_names_for_its_arguments_is_an_error_at_the_start(
         submissions.submittable()
 
 
-def test_whoever_hangs_is_given_up_at_the_deadline() -> None:
+def test_whoever_hangs_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submissions, "DEADLINE", 0.1)
     released = threading.Event()
     started = time.monotonic()
     with pytest.raises(UnavailableError):
