@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -75,14 +76,18 @@ def variables(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[], dict[str, str]]:
     """Call it for the variables that name this variant's servers; each call names empty databases and queues."""
+    migrated = tmp_path_factory.mktemp("migrated") / "db.sqlite3"
 
     def name_servers() -> dict[str, str]:
         named = servers.variables(project)
         if project.answers["framework"] == "django":
-            database = tmp_path_factory.mktemp("database") / "db.sqlite3"
             named["DJANGO_SETTINGS_MODULE"] = "live_check.settings.development"
+            if not migrated.exists():
+                first = named | {"DATABASE_URL": f"sqlite:///{migrated}"}
+                project.run("python", "manage.py", "migrate", "--no-input", environment=environment, variables=first)
+            database = tmp_path_factory.mktemp("database") / "db.sqlite3"
+            shutil.copy(migrated, database)
             named["DATABASE_URL"] = f"sqlite:///{database}"
-            project.run("python", "manage.py", "migrate", "--no-input", environment=environment, variables=named)
         return named
 
     return name_servers
