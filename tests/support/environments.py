@@ -102,11 +102,13 @@ def install(project: BakedProject, shared: Path, python: str = sys.executable, *
 def lock(project: BakedProject, shared: Path, python: str) -> None:
     """Write a project's `uv.lock`, which is resolved once for each set of dependencies."""
     declared = tomllib.loads(project.read("pyproject.toml"))
-    facts = [declared["project"][key] for key in ("name", "version", "requires-python", "dependencies")]
+    facts = [declared["project"][key] for key in ("version", "requires-python", "dependencies")]
     name = hashlib.sha256(json.dumps([*facts, declared["dependency-groups"]]).encode()).hexdigest()[:16]
     resolved = shared / "locks" / name
+    # Only its name stands in the lock.
+    own, anybody = f'name = "{declared["project"]["name"]}"', 'name = "{name}"'
     with locked(resolved.with_suffix(".guard")):
         if not resolved.exists():
             project.run(uv(), "lock", "--quiet", "--python", python, timeout=300)
-            shutil.copy(project.path / "uv.lock", resolved)
-    shutil.copy(resolved, project.path / "uv.lock")
+            resolved.write_text(project.read("uv.lock").replace(own, anybody), encoding="utf-8")
+    (project.path / "uv.lock").write_text(resolved.read_text(encoding="utf-8").replace(anybody, own), encoding="utf-8")
