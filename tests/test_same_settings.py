@@ -56,7 +56,6 @@ def effective(project: BakedProject, shared: Path, tmp_path: Path) -> dict[str, 
     copy = project.copy_to(tmp_path / str(project.answers["framework"]))
     in_database = project.answers["result_backend"] == "database"
     variables = {
-        "PYTHONPATH": "src",
         "CELERY_BROKER_URL": "memory://",
         "CELERY_RESULT_BACKEND": "db+sqlite://" if in_database else "cache+memory://",
         "REDBEAT_REDIS_URL": "redis://localhost/2",
@@ -68,7 +67,7 @@ def effective(project: BakedProject, shared: Path, tmp_path: Path) -> dict[str, 
         "API_KEY": "x" * 50,
     }
     program = PROGRAM.replace("NAMES", repr(names_of(copy)))
-    ran = copy.run("python", "-c", program, environment=install(copy, shared, itself=False), variables=variables)
+    ran = copy.run("python", "-c", program, environment=install(copy, shared), variables=variables)
     settings: dict[str, str] = json.loads(ran.stdout)
     return settings
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from tests.conftest import need
 from tests.support.corpus import Corpus
@@ -551,6 +552,14 @@ def test_what_the_project_says_of_its_python_is_what_was_asked(corpus: Corpus) -
         assert tomllib.loads(project.read("pyproject.toml"))["project"]["requires-python"] == ">=3.11"
 
 
+def test_the_image_has_a_uv_that_builds_the_project_itself(bake: Bakery) -> None:
+    (backend,) = tomllib.loads(bake().read("pyproject.toml"))["build-system"]["requires"]
+    named = re.search(r"^ARG UV_VERSION=(\S+)$", bake().read("Dockerfile"), re.MULTILINE)
+
+    assert named
+    assert Requirement(backend).specifier.contains(named[1])
+
+
 def test_systemd_accepts_the_units(shaped: Variant, bake: Bakery, tmp_path: Path) -> None:
     project = bake(**shaped.answers)
     units = []
@@ -645,7 +654,7 @@ def check_types(project: BakedProject, shared: Path, desk: Path) -> None:
     for path in copy.path.rglob("*.py"):
         os.utime(path, (second, second))
     command = ["mypy", "--strict", "--cache-dir", str(desk / "cache")]
-    copy.run(*command, environment=install(copy, shared, itself=False), timeout=300)
+    copy.run(*command, environment=install(copy, shared), timeout=300)
 
 
 @pytest.mark.xdist_group("corpus")

@@ -76,7 +76,7 @@ def interpreters() -> dict[str, str]:
     return found
 
 
-def install(project: BakedProject, shared: Path, python: str = sys.executable, *, itself: bool = True) -> Environment:
+def install(project: BakedProject, shared: Path, python: str = sys.executable) -> Environment:
     """An environment with exactly what the project locks, as its Makefile makes it, until the next one is asked for.
 
     Each pytest-xdist worker has one for each interpreter, which uv brings from one project to the next: what they have
@@ -86,7 +86,6 @@ def install(project: BakedProject, shared: Path, python: str = sys.executable, *
         project: a copy, which gets a `uv.lock`.
         shared: a folder that all pytest-xdist workers use.
         python: the interpreter.
-        itself: whether the project is installed, too; to build it takes longer than all the rest.
 
     Raises:
         AssertionError: the dependencies cannot be resolved or installed; uv's words are in the message.
@@ -94,7 +93,7 @@ def install(project: BakedProject, shared: Path, python: str = sys.executable, *
     lock(project, shared, python)
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     folder = shared / "environments" / f"{worker}-{hashlib.sha256(python.encode()).hexdigest()[:8]}"
-    command = [uv(), "sync", "--quiet", "--frozen", "--python", python, *([] if itself else ["--no-install-project"])]
+    command = [uv(), "sync", "--quiet", "--frozen", "--python", python]
     project.run(*command, variables={"UV_PROJECT_ENVIRONMENT": str(folder)}, timeout=600)
     return Environment(folder)
 
