@@ -9,17 +9,22 @@ import pytest
 
 from tests.support.demo import ANSWERS
 from tests.support.project import clean_environment
-from tests.support.variants import ROOT
+from tests.support.variants import DEPENDENCIES, ROOT, Variant, combinations, covering, supported, variant
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.bakery import Bakery
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.slow
 
 QUEUES = [piece.split(":")[0].strip() for piece in ANSWERS["queues"].split(",")]
 JOBS = [piece.split("=")[0].split("(")[0].strip() for piece in ANSWERS["beat_jobs"].split("; ")]
+
+
+def varied() -> list[Variant]:
+    """So few variants that every framework, broker, result backend and scheduler occurs."""
+    return covering([variant(answers) for answers in filter(supported, combinations(list(DEPENDENCIES)))], DEPENDENCIES)
 
 
 def make_demo(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -42,6 +47,19 @@ def test_the_templates_demo_runs_a_task_on_every_queue_and_names_them() -> None:
     assert ran.returncode == 0, ran.stdout
     missing = [name for name in (*QUEUES, *JOBS) if name.replace("-", "_") not in ran.stdout]
     assert not missing, f"the table does not name {missing}:\n{ran.stdout}"
+
+
+@pytest.mark.parametrize("chosen", varied(), ids=str)
+def test_a_projects_demo_runs_on_the_embedded_broker_whatever_was_answered(
+    chosen: Variant, bake: Bakery, tmp_path: Path
+) -> None:
+    few = {"queues": "default:1, mail:2@threads", "beat_jobs": "tidy = @daily -> mail"}
+    project = bake(**chosen.answers, **few).copy_to(tmp_path)
+
+    ran = make_demo(project.path)
+
+    assert ran.returncode == 0, ran.stdout
+    assert "3 of 3 tasks ran on their own queue's worker" in ran.stdout
 
 
 def test_a_projects_demo_fails_when_a_task_fails(bake: Bakery, tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ PING = TASKS + "{{ plan().default_queue.module }}.ping"
 POOLS = {{ plan().pools | python }}
 TIMEOUT = 90.0
 """Seconds until what did not run is given up."""
+GRACE = 15.0
+"""Seconds in which processes may end by themselves."""
 
 
 class HurriedScheduler(Scheduler):
@@ -96,6 +98,19 @@ def celery(*arguments: str, environment: dict[str, str], log: Path) -> subproces
         return subprocess.Popen(command, env=environment, stdout=output, stderr=output)
 
 
+def stop(processes: list[subprocess.Popen[bytes]]) -> None:
+    """End all of them at the same time; those that do not end in time are killed."""
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + GRACE
+    for process in processes:
+        try:
+            process.wait(max(0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
 def main() -> int:
     """Run the demonstration and return its exit status."""
     started = time.monotonic()
@@ -111,10 +126,11 @@ def main() -> int:
         demonstration = Demonstration([Row("this script", PING, queue) for queue in POOLS] + jobs)
         console.print("The broker of this demonstration is an embedded Valkey; in production it is {{ plan().broker.label }}.")
 
+        running: list[subprocess.Popen[bytes]] = []
+        stack.callback(stop, running)
+
         def process(name: str, *arguments: str) -> None:
-            running = celery(*arguments, environment=environment, log=scratch / name)
-            stack.callback(running.wait)
-            stack.callback(running.terminate)
+            running.append(celery(*arguments, environment=environment, log=scratch / name))
 
         for queue, pool in POOLS.items():
             process(queue, "worker", "-Q", queue, "-n", f"{queue}@%h", "-c", "2", "-P", pool, "-E")

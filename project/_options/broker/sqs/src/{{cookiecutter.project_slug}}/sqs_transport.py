@@ -79,6 +79,9 @@ class Transport(SQS.Transport):
     """
 
     Channel = Channel
+    # Seconds between two requests; more would be a pause between two tasks as well. No transport option, which
+    # Redis would take, too: the embedded one of `make demo` would then wait for the first message for ever.
+    polling_interval = 0
     recoverable_connection_errors = SQS.Transport.connection_errors
 
     def establish_connection(self) -> Any:
