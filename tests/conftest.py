@@ -72,20 +72,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def in_good_order(items: list[pytest.Item]) -> None:
     """Sort tests by `ORDER`; kinds on one line of it alternate, each spread over the others."""
-    kinds: dict[pytest.Item, str] = {}
-    scopes: dict[pytest.Item, str] = {}
-    met: dict[str, dict[str, int]] = {kind: {} for line in ORDER for kind in line}
+    lines = {kind: number for number, line in enumerate(ORDER) for kind in line}
+    met: dict[str, dict[str, int]] = {kind: {} for kind in lines}
+    found: dict[pytest.Item, tuple[str, str]] = {}
     for item in items:
         group = item.get_closest_marker("xdist_group")
         # What pytest-xdist gives to one process as a whole.
-        scopes[item] = group.args[0] if group else item.nodeid
-        kinds[item] = next(kind for kind in met if kind == scopes[item] or item.get_closest_marker(kind))
-        met[kinds[item]].setdefault(scopes[item], len(met[kinds[item]]))
-    lines = {kind: number for number, line in enumerate(ORDER) for kind in line}
+        scope = group.args[0] if group else item.nodeid
+        kind = next(kind for kind in met if kind == scope or item.get_closest_marker(kind))
+        met[kind].setdefault(scope, len(met[kind]))
+        found[item] = kind, scope
 
     def place(item: pytest.Item) -> tuple[int, float]:
-        numbers = met[kinds[item]]
-        return lines[kinds[item]], numbers[scopes[item]] / len(numbers)
+        kind, scope = found[item]
+        return lines[kind], met[kind][scope] / len(met[kind])
 
     items.sort(key=place)
 

@@ -553,8 +553,9 @@ def test_what_the_project_says_of_its_python_is_what_was_asked(corpus: Corpus) -
 
 
 def test_the_image_has_a_uv_that_builds_the_project_itself(bake: Bakery) -> None:
-    (backend,) = tomllib.loads(bake().read("pyproject.toml"))["build-system"]["requires"]
-    named = re.search(r"^ARG UV_VERSION=(\S+)$", bake().read("Dockerfile"), re.MULTILINE)
+    project = bake()
+    (backend,) = tomllib.loads(project.read("pyproject.toml"))["build-system"]["requires"]
+    named = re.search(r"^ARG UV_VERSION=(\S+)$", project.read("Dockerfile"), re.MULTILINE)
 
     assert named
     assert Requirement(backend).specifier.contains(named[1])

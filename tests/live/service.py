@@ -7,6 +7,7 @@ import re
 import shlex
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import yaml
@@ -63,6 +64,14 @@ class Service:
     ) -> None:
         self._stack.close()
 
+    @cached_property
+    def _words(self) -> dict[str, list[str]]:
+        """The commands of compose.yaml by their queue; beat's by ""."""
+        found = commands(self.project).values()
+        by_queue = {queue_of(words): words for words in found}
+        assert len(by_queue) == len(found), "two services have the same queue"
+        return by_queue
+
     def start(self, words: list[str], name: str, **variables: str) -> Process:
         """Start one command of compose.yaml; it ends with this service."""
         heartbeat = {"HEARTBEAT_FILE": str(self.project.path / f"heartbeat-{name}")}
@@ -76,18 +85,16 @@ class Service:
 
     def start_workers(self, *queues: str) -> None:
         """Start the workers of these queues at once, and wait until they take tasks."""
-        words = {queue_of(command): command for command in commands(self.project).values()}
         for queue in queues:
-            self.workers[queue] = self.start(words[queue], queue)
+            self.workers[queue] = self.start(self._words[queue], queue)
         for queue in queues:
             self.workers[queue].wait_for_line(" ready.", START)
 
     def start_all(self) -> None:
         """Start every worker at once, and beat once they take tasks."""
-        words = {queue_of(command): command for command in commands(self.project).values()}
-        self.start_workers(*filter(None, words))
+        self.start_workers(*filter(None, self._words))
         # Its state belongs into the project's copy, not where the container keeps it.
-        local = [word if not word.startswith("/") else str(self.project.path / "beat.db") for word in words[""]]
+        local = [word if not word.startswith("/") else str(self.project.path / "beat.db") for word in self._words[""]]
         self.beat = self.start(local, "beat")
 
     def health(self, name: str) -> str:

@@ -211,11 +211,8 @@ def test_sigterm_lets_running_tasks_finish(stopped: Service, project: BakedProje
             # Open for both, so that neither side waits for the other to open it.
             writers.append(os.open(pipe, os.O_RDWR))
             stack.callback(os.close, writers[-1])
-        hold = "hold.delay({!r}).id".format
-        tasks: list[str] = stopped.ask(
-            "from live_check.tasks import emails, reports\n"
-            f"answer = [{', '.join(f'{queue}.{hold(str(pipe))}' for queue, pipe in pipes.items())}]"
-        )
+        calls = ", ".join(f"{queue}.hold.delay({str(pipe)!r}).id" for queue, pipe in pipes.items())
+        tasks: list[str] = stopped.ask(f"from live_check.tasks import emails, reports\nanswer = [{calls}]")
         for worker, pipe in zip(workers, pipes.values(), strict=True):
             worker.wait_for_line(f"holding {pipe}")
 

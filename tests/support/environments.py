@@ -104,7 +104,7 @@ def lock(project: BakedProject, shared: Path, python: str) -> None:
     facts = [declared["project"][key] for key in ("version", "requires-python", "dependencies")]
     name = hashlib.sha256(json.dumps([*facts, declared["dependency-groups"]]).encode()).hexdigest()[:16]
     resolved = shared / "locks" / name
-    # Only its name stands in the lock.
+    # Nothing else in the lock tells whose it is.
     own, anybody = f'name = "{declared["project"]["name"]}"', 'name = "{name}"'
     with locked(resolved.with_suffix(".guard")):
         if not resolved.exists():

@@ -179,5 +179,5 @@ BY_SUFFIX: Mapping[str, Callable[[str], object]] = {
     ".target": unit,
     ".toml": tomllib.loads,
     ".yaml": any_yaml,
-    ".yml": any_yaml,
+    ".yml": yaml.safe_load,
 }
