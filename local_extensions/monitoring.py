@@ -456,7 +456,7 @@ def dashboard(plan: Plan) -> dict[str, Any]:
         panels += panels_of_queue(queue.name, plan.broker, plan.limits, 8 + 9 * number)
     return {
         "uid": plan.slug.replace("_", "-")[:40],
-        "title": plan.name,
+        "title": plan.project.name,
         "schemaVersion": 39,
         "editable": True,
         "refresh": "30s",

@@ -24,6 +24,7 @@ from local_extensions.choices import (
     SCHEDULERS,
 )
 from local_extensions.errors import Mistakes
+from local_extensions.features import feature_table
 from local_extensions.literals import LINE_LENGTH, exploded, string
 from local_extensions.queues import parse_queues
 from local_extensions.requirements import FLOWER, PROMETHEUS_CLIENT, dependencies, dev_dependencies
@@ -115,11 +116,11 @@ class Queue:
 
     @property
     def dns_name(self) -> str:
-        """What its worker is called on Kubernetes, which takes 63 characters for a label and some for itself."""
+        """The queue's name in the names of Kubernetes' objects."""
         name = self.name.replace("_", "-")
         if len(name) > LONGEST_DNS_NAME:
             name = f"{name[: LONGEST_DNS_NAME - 7].rstrip('-')}-{sha256(name.encode()).hexdigest()[:6]}"
-        return f"worker-{name}"
+        return name
 
     @property
     def cpus(self) -> int:
@@ -142,22 +143,36 @@ class Queue:
         return 10 * self.slots
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Plan:
-    """A project, decided. Texts are as they were given; a template writes them with the filter of its format."""
+@dataclass(frozen=True)
+class Project:
+    """The answers that describe the project, as they were given.
 
-    slug: str
+    Attributes:
+        name: The project's name, for people.
+        description: One line.
+        author_name: A person or a team.
+        author_email: The author's e-mail address.
+        timezone: The IANA name of the time zone of the periodic tasks.
+        license_expression: The license as an SPDX expression.
+        python_version: The Python version of the image and of CI, for example "3.13".
+    """
+
     name: str
     description: str
     author_name: str
     author_email: str
     timezone: str
-    license: str
     license_expression: str
-    ci: str
     python_version: str
-    examples: bool
-    kubernetes: bool
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan:
+    """A project, decided. Texts are as they were given; a template writes them with the filter of its format."""
+
+    slug: str
+    project: Project
+    features: Mapping[str, bool]
     framework: Framework
     broker: Broker
     result_backend: ResultBackend
@@ -167,8 +182,6 @@ class Plan:
     limits: Limits
     dependencies: tuple[str, ...]
     dev_dependencies: tuple[str, ...]
-    options: Mapping[str, str]
-    monitoring: bool
 
     @property
     def default_queue(self) -> Queue:
@@ -178,7 +191,7 @@ class Plan:
     @property
     def results(self) -> bool:
         """Whether results are kept."""
-        return self.result_backend.name != "none"
+        return self.features["results"]
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -201,7 +214,7 @@ class Plan:
     @property
     def variables(self) -> tuple[Variable, ...]:
         """The other environment variables that the answers bring."""
-        return (*self.framework.variables, *self.broker.variables, *([METRICS_ADDRESS] if self.monitoring else []))
+        return (*self.framework.variables, *self.broker.variables, *([METRICS_ADDRESS] if self.features["monitoring"] else []))
 
     @property
     def config_texts(self) -> tuple[str, ...]:
@@ -210,7 +223,7 @@ class Plan:
             f"broker-{self.broker.name}.py",
             *("queues.py", "messages.py", "publishing.py", "tasks.py", "worker.py"),
             f"results-{self.result_backend.settings or self.result_backend.name}.py",
-            *(["examples.py"] if self.examples else []),
+            *(["examples.py"] if self.features["examples"] else []),
             *([f"beat-{self.scheduler.name}.py"] if self.jobs else []),
             *(["beat-answers.py"] if "beat" in self.doctor_parts else []),
         )
@@ -259,7 +272,7 @@ class Plan:
     @property
     def imports(self) -> str:
         """The code of the modules that a worker and beat import."""
-        modules = [*self.broker.imports, *(["{slug}.metrics"] if self.monitoring else [])]
+        modules = [*self.broker.imports, *(["{slug}.metrics"] if self.features["monitoring"] else [])]
         rows = [*(string(module.format(slug=self.slug)) for module in modules), "*TASK_MODULES"]
         flat = f"({', '.join(rows)})" if modules else "TASK_MODULES"
         fits = len(f"{self.framework.setting('imports')} = {flat}") <= LINE_LENGTH
@@ -283,12 +296,12 @@ class Plan:
         modules += ["progress", "workflows"] if self.results else []
         modules += ["stopping"] if self.results and self.framework.web else []
         modules += ["idempotency", "unique"] if self.redis_url else []
-        return tuple(f"{self.slug}.examples.{module}" for module in sorted(modules)) if self.examples else ()
+        return tuple(f"{self.slug}.examples.{module}" for module in sorted(modules)) if self.features["examples"] else ()
 
     @property
     def routes(self) -> str:
         """The code of Celery's setting `task_routes`."""
-        return f'["{self.slug}.examples.routing.route_urgent", TASK_ROUTES]' if self.examples else "[TASK_ROUTES]"
+        return f'["{self.slug}.examples.routing.route_urgent", TASK_ROUTES]' if self.features["examples"] else "[TASK_ROUTES]"
 
     @property
     def urgent_queue(self) -> Queue:
@@ -315,7 +328,7 @@ class Plan:
     def submittable(self) -> tuple[str, ...]:
         """The tasks that may be submitted by HTTP: those of the queues, and the examples that report their progress."""
         tasks = [f"tasks.{queue.module}.{task.function}" for queue in self.queues for task in queue.tasks]
-        if self.examples and self.results:
+        if self.features["examples"] and self.results:
             tasks += ["examples.progress.add_up", "examples.stopping.count_down"]
         return tuple(f"{self.slug}.{task}" for task in tasks)
 
@@ -394,7 +407,7 @@ class Plan:
     @property
     def passwords(self) -> str:
         """The beginning of .env.example, if there are servers with passwords."""
-        people = (["flower"] if self.flower else []) + (["grafana"] if self.monitoring else [])
+        people = (["flower"] if self.flower else []) + (["grafana"] if self.features["monitoring"] else [])
         servers = (*(service.name for service in self.services), *people)
         names = "".join(f"{server.upper()}_PASSWORD=\n" for server in servers)
         title = "# The passwords of the servers in compose.yaml: `make up` copies this file to .env and fills them in."
@@ -473,7 +486,7 @@ class Plan:
     def compose_texts(self) -> tuple[str, ...]:
         """The services of compose.yaml, by their names in templates/compose/."""
         beat = (f"beat-{self.scheduler.name}",) if self.jobs else ()
-        watching = (*(["flower"] if self.flower else []), *(["monitoring"] if self.monitoring else []))
+        watching = (*(["flower"] if self.flower else []), *(["monitoring"] if self.features["monitoring"] else []))
         names = ("workers", *self.framework.services, *beat, *(service.name for service in self.services), *watching)
         return tuple(f"{name}.yaml" for name in names)
 
@@ -490,14 +503,14 @@ class Plan:
     def compose_volumes(self) -> str:
         """The end of compose.yaml: what outlives its containers."""
         beat = ["beat"] if self.jobs and self.scheduler.keeps else []
-        watching = ["prometheus", "grafana"] if self.monitoring else []
+        watching = ["prometheus", "grafana"] if self.features["monitoring"] else []
         names = [*beat, *(service.name for service in self.services), *watching]
         return "".join(("\n\nvolumes:", *(f"\n  {name}-data:" for name in names))) if names else ""
 
     @property
     def deployments(self) -> str:
         """For the README: what says how the project is deployed."""
-        return "`compose.yaml`, `deploy/systemd/`" + (", `deploy/kubernetes/`" if self.kubernetes else "")
+        return "`compose.yaml`, `deploy/systemd/`" + (", `deploy/kubernetes/`" if self.features["kubernetes"] else "")
 
     @property
     def dns_name(self) -> str:
@@ -507,8 +520,8 @@ class Plan:
     @property
     def manifests(self) -> tuple[str, ...]:
         """The files of Kubernetes' objects that every environment has."""
-        names = ("namespace", "service-account", "network-policies", *(queue.dns_name for queue in self.queues))
-        chosen = [*(["metrics"] if self.monitoring else []), *(["beat"] if self.jobs else [])]
+        names = ("namespace", "service-account", "network-policies", *(f"worker-{queue.dns_name}" for queue in self.queues))
+        chosen = [*(["metrics"] if self.features["monitoring"] else []), *(["beat"] if self.jobs else [])]
         return tuple(f"{name}.yaml" for name in (*names, *chosen, *self.framework.services))
 
     @property
@@ -546,7 +559,7 @@ class Plan:
     def replicas(self, *, web: int, workers: int = 0) -> str:
         """Lines of an overlay: how many pods there are of what answers HTTP, and of each worker; 0: it does not say."""
         served = [name for name in self.framework.services if name not in self.framework.first]
-        counts = dict.fromkeys(served, web) | {queue.dns_name: workers for queue in self.queues}
+        counts = dict.fromkeys(served, web) | {f"worker-{queue.dns_name}": workers for queue in self.queues}
         lines = "".join(f"  - {{name: {name}, count: {count}}}\n" for name, count in counts.items() if count)
         return f"replicas:\n{lines}" if lines else ""
 
@@ -558,12 +571,12 @@ class Plan:
     @property
     def flower(self) -> bool:
         """Whether there is a Flower: it needs events and remote control."""
-        return self.options["flower"] == "true"
+        return self.features["flower"]
 
     @property
     def watching_place(self) -> str:
         """A row of AGENTS.md's table."""
-        if not self.monitoring:
+        if not self.features["monitoring"]:
             return ""
         return (
             f"| metrics | `src/{self.slug}/metrics.py`, `exporter.py`, `broker_metrics.py` |\n"
@@ -617,7 +630,7 @@ class Plan:
     @property
     def make_monitoring(self) -> tuple[str, str, str]:
         """In the Makefile: a target's name, the target, and the option of Compose that names its services as well."""
-        if not self.monitoring:
+        if not self.features["monitoring"]:
             return ("", "", "")
         target = (
             "\nmonitoring: .env uv.lock ## start them with what watches them: dashboard, alerts\n"
@@ -628,7 +641,7 @@ class Plan:
     @property
     def compose_environment(self) -> str:
         """Further environment variables of the project's processes in Compose."""
-        return f"\n    METRICS_ADDRESS: 0.0.0.0:{watching.PORT}" if self.monitoring else ""
+        return f"\n    METRICS_ADDRESS: 0.0.0.0:{watching.PORT}" if self.features["monitoring"] else ""
 
     @property
     def metrics_ports(self) -> dict[str, int]:
@@ -651,7 +664,7 @@ class Plan:
     @property
     def metrics_settings(self) -> dict[str, str]:
         """By process: a line of its environment file for systemd, with a comment; "" without monitoring."""
-        if not self.monitoring:
+        if not self.features["monitoring"]:
             return dict.fromkeys(self.metrics_ports, "")
         comment = "# Where Prometheus finds its metrics; see deploy/monitoring/targets.yaml."
         return {name: f"{comment}\nMETRICS_ADDRESS=127.0.0.1:{port}\n" for name, port in self.metrics_ports.items()}
@@ -659,7 +672,7 @@ class Plan:
     @property
     def beat_environment_file(self) -> str:
         """A line of beat's unit."""
-        return f"EnvironmentFile=/etc/{self.slug}/beat.env\n" if self.monitoring else ""
+        return f"EnvironmentFile=/etc/{self.slug}/beat.env\n" if self.features["monitoring"] else ""
 
     @property
     def runtime_buckets(self) -> tuple[float, ...]:
@@ -742,8 +755,8 @@ class Plan:
             change,
             "configure.md",
             "operate.md",
-            *(["monitoring.md"] if self.monitoring else []),
-            *(["kubernetes.md"] if self.kubernetes else []),
+            *(["monitoring.md"] if self.features["monitoring"] else []),
+            *(["kubernetes.md"] if self.features["kubernetes"] else []),
             "failures.md",
         )
 
@@ -822,26 +835,26 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     extras |= {"solar" for job in jobs if job.schedule.kind == "solar"} | ({scheduler.extra} if jobs else set())
     packages = (*framework.packages, *broker.packages, *result_backend.packages, *(scheduler.packages if jobs else ()))
     packages += (PROMETHEUS_CLIENT,) if monitoring else ()
-    redis = REDIS in (broker.service, result_backend.service)
-    flower = monitoring and broker.events
-    derived = {"examples": examples, "beat": bool(jobs), "results": results, "redis": redis}
-    # For the lengths of queues ask who answers HTTP, and the exporter.
-    derived["queue_lengths"] = bool(framework.services) or monitoring
-    derived |= {"monitoring": monitoring, "flower": flower, "kubernetes": kubernetes}
-    derived["several_databases"] = len(redis_urls(broker, result_backend, scheduler if jobs else None)) > 1
+    features = feature_table(
+        options,
+        beat=bool(jobs),
+        examples=examples,
+        monitoring=monitoring,
+        kubernetes=kubernetes,
+        redis_databases=len(redis_urls(broker, result_backend, scheduler if jobs else None)),
+    )
     return Plan(
         slug=slug,
-        name=texts["project_name"],
-        description=texts["description"],
-        author_name=texts["author_name"],
-        author_email=texts["author_email"],
-        timezone=timezone,
-        license=licence.name,
-        license_expression=licence.spdx,
-        ci=ci.name,
-        python_version=python.name,
-        examples=examples,
-        kubernetes=kubernetes,
+        project=Project(
+            name=texts["project_name"],
+            description=texts["description"],
+            author_name=texts["author_name"],
+            author_email=texts["author_email"],
+            timezone=timezone,
+            license_expression=licence.spdx,
+            python_version=python.name,
+        ),
+        features=features,
         framework=framework,
         broker=broker,
         result_backend=result_backend,
@@ -851,8 +864,6 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
         limits=Limits.of(time_limit),
         dependencies=dependencies(extras, packages),
         dev_dependencies=dev_dependencies(extras, framework.dev_packages),
-        options=options | {option: str(value).lower() for option, value in derived.items()},
-        monitoring=monitoring,
     )
 
 

@@ -1,0 +1,133 @@
+"""What cookiecutter.json and the template's files use: `plan()`, `check()` and the filters."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from cookiecutter.exceptions import FailedHookException
+from jinja2 import pass_context
+
+from local_extensions import text
+from local_extensions.errors import Refused
+from local_extensions.literals import python, string
+from local_extensions.names import slug
+from local_extensions.plan import Plan, make_plan
+from local_extensions.queues import last_queue
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from jinja2.runtime import Context
+
+ROOT = Path(__file__).parents[1]
+
+PROJECT_FOLDER = "{{cookiecutter.project_slug}}"
+"""The name of the folder that Cookiecutter renders."""
+
+FILTERS = {
+    "code": text.code,
+    "django_settings": text.django_settings,
+    "docstring": text.docstring,
+    "json": text.json,
+    "last_queue": last_queue,
+    "markdown": text.markdown,
+    "python": python,
+    "select_enabled": lambda features: [name for name, enabled in features.items() if enabled],
+    "slug": slug,
+    "systemd": text.systemd,
+    "toml": text.toml,
+    "yaml": text.yaml,
+}
+
+
+def register(environment: Environment) -> None:
+    """Add this template's functions and filters to a Jinja environment."""
+    environment.globals.update(
+        plan=plan,
+        check=check,
+        project_folder=project_folder,
+        keeps_existing_files=keeps_existing_files,
+        text=rendered,
+    )
+    environment.filters.update(FILTERS)
+
+
+@lru_cache(maxsize=1)
+def _plan(answers: tuple[tuple[str, str], ...]) -> Plan:
+    """Return the plan. It is cached, since every file asks for it."""
+    return make_plan(dict(answers))
+
+
+@pass_context
+def plan(context: Context) -> Plan:
+    """Return the plan for the answers so far.
+
+    Raises:
+        FailedHookException: An answer is invalid. Cookiecutter shows only the message of this exception.
+    """
+    answers: dict[str, Any] = context["cookiecutter"]
+    try:
+        return _plan(tuple((name, str(answer)) for name, answer in answers.items() if not name.startswith("_")))
+    except Refused as refused:
+        raise FailedHookException(str(refused)) from None
+
+
+@pass_context
+def check(context: Context) -> str:
+    """Return an empty text if the answers are valid; see `plan`."""
+    plan(context)
+    return ""
+
+
+@pass_context
+def rendered(context: Context, *names: str, folder: str = "") -> str:
+    """The files of `templates/`, or of a folder in it, with a blank line between two of them."""
+    load, answers = context.environment.get_template, context.get_all()
+    texts = (load(posixpath.join(folder, name)).render(answers) for name in names)
+    return "\n\n".join(text.strip("\n") for text in texts)
+
+
+@pass_context
+def project_folder(context: Context) -> str:
+    """Return the name of the project's folder, which Cookiecutter renders before it creates anything.
+
+    Raises:
+        FailedHookException: An answer is invalid. It comes from a replay file, for which `__check` is not rendered.
+    """
+    if "_template" not in context["cookiecutter"]:
+        return PROJECT_FOLDER  # a question is being answered, with this very text
+    return plan(context).slug
+
+
+def keeps_existing_files() -> bool:
+    """Return whether `--skip-if-file-exists` is set, which Cookiecutter does not pass to hooks."""
+    command = click.get_current_context(silent=True)
+    return bool(command and command.params.get("skip_if_file_exists"))
+
+
+def prepare_source(environment: Environment, source: str, name: str | None) -> str:
+    """Return what Jinja compiles for a source: an answer stays text, even if it contains `{{`.
+
+    With --no-input, Cookiecutter renders each answer as a template.
+    """
+    # Files have a name, and a loader is set while paths in the project are rendered.
+    if name is not None or environment.loader is not None:
+        return source
+    if source == PROJECT_FOLDER:
+        return "{{ project_folder() }}"
+    if any(mark in source for mark in ("{{", "{%", "{#")) and source not in _nameless_templates():
+        return "{{ " + string(source) + " }}"
+    return source
+
+
+@lru_cache(maxsize=1)
+def _nameless_templates() -> frozenset[str]:
+    """Return the texts that Cookiecutter renders without a name, beside answers: computed defaults and hooks."""
+    questions = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+    defaults = [default for default in questions.values() if isinstance(default, str)]
+    hooks = [path.read_text(encoding="utf-8") for path in (ROOT / "hooks").glob("*.py")]
+    return frozenset((*defaults, *hooks))

@@ -1,0 +1,100 @@
+"""The features of a project: when each is enabled.
+
+The files that only one feature adds are in `{{cookiecutter.project_slug}}/_features/<feature>/`, and templates ask for
+`plan().features.<feature>`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def feature_table(
+    answers: Mapping[str, str],
+    *,
+    beat: bool,
+    examples: bool,
+    monitoring: bool,
+    kubernetes: bool,
+    redis_databases: int,
+) -> dict[str, bool]:
+    """Return for each feature whether it is enabled.
+
+    Args:
+        answers: The chosen answer to each question that offers several.
+        beat: Whether there are periodic tasks.
+        examples: The answer to the question of that name.
+        monitoring: The answer to the question of that name.
+        kubernetes: The answer to the question of that name.
+        redis_databases: How many databases of Redis the project uses.
+    """
+    framework, broker, scheduler = answers["framework"], answers["broker"], answers["beat_scheduler"]
+    django, fastapi = framework == "django", framework == "fastapi"
+    redis, rabbitmq, sqs = broker == "redis", broker == "rabbitmq", broker == "sqs"
+    http_api = django or fastapi
+    results = answers["result_backend"] != "none"
+    remote_control = redis or rabbitmq
+    return {
+        # framework
+        "worker_only": framework == "none",
+        "fastapi": fastapi,
+        "django": django,
+        "celeryconfig": not django,
+        "http_api": http_api,
+        # broker
+        "redis": redis,
+        "rabbitmq": rabbitmq,
+        "sqs": sqs,
+        "remote_control": remote_control,
+        "visibility_timeout": redis or sqs,
+        "queue_lengths": http_api or monitoring,
+        "several_redis_databases": redis_databases > 1,
+        # results
+        "results": results,
+        "redis_results": answers["result_backend"] == "redis",
+        "database_results": answers["result_backend"] == "database" and not django,
+        "django_results": answers["result_backend"] == "database" and django,
+        "task_tracking": http_api and results,
+        "fastapi_tracking": fastapi and results,
+        "fastapi_submission": fastapi and not results,
+        "django_tracking": django and results,
+        "django_submission": django and not results,
+        # beat
+        "beat": beat,
+        "file_schedule": beat and scheduler == "file",
+        "redbeat": beat and scheduler == "redbeat",
+        "database_schedule": beat and scheduler == "database",
+        "beat_remote_control": beat and scheduler != "redbeat" and remote_control,
+        "fastapi_schedule": beat and fastapi,
+        "django_code_schedule": beat and django and scheduler != "database",
+        # examples
+        "examples": examples,
+        "redis_examples": examples and "redis" in (broker, answers["result_backend"]),
+        "result_examples": examples and results,
+        "cancellation_examples": examples and results and http_api,
+        # monitoring
+        "monitoring": monitoring,
+        "flower": monitoring and remote_control,
+        "beat_metrics": monitoring and beat,
+        "redis_metrics": monitoring and redis,
+        "rabbitmq_metrics": monitoring and rabbitmq,
+        "sqs_metrics": monitoring and sqs,
+        # deployment
+        "kubernetes": kubernetes,
+        "kubernetes_django": kubernetes and django,
+        "kubernetes_fastapi": kubernetes and fastapi,
+        "kubernetes_redis": kubernetes and redis,
+        "kubernetes_rabbitmq": kubernetes and rabbitmq,
+        "kubernetes_sqs": kubernetes and sqs,
+        "kubernetes_beat": kubernetes and beat,
+        "kubernetes_monitoring": kubernetes and monitoring,
+        "github": answers["ci"] == "github",
+        "gitlab": answers["ci"] == "gitlab",
+        # license
+        "mit_license": answers["license"] == "MIT",
+        "apache_license": answers["license"] == "Apache-2.0",
+        "proprietary_license": answers["license"] == "Proprietary",
+    }

@@ -1,1 +1,0 @@
-"""{{ plan().name | docstring }}."""

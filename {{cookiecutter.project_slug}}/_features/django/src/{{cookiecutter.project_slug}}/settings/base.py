@@ -1,0 +1,102 @@
+"""What holds in every environment.
+
+https://docs.djangoproject.com/en/stable/ref/settings/
+"""
+
+import sys
+from pathlib import Path
+
+import dj_database_url
+
+from {{ cookiecutter.project_slug }} import logs
+from {{ cookiecutter.project_slug }}.settings import env
+from {{ cookiecutter.project_slug }}.settings.celery import *
+
+
+def words(text: str) -> list[str]:
+    """What stands between the commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+# --- Applications
+INSTALLED_APPS = {{ plan().django_apps | python(used=17) }}
+MIDDLEWARE = [
+    "{{ cookiecutter.project_slug }}.web.middleware.RequestMiddleware",  # first: what the others log has the request's id
+    "{{ cookiecutter.project_slug }}.web.health.HealthMiddleware",  # before host names are checked: probes use addresses
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "{{ cookiecutter.project_slug }}.urls"
+WSGI_APPLICATION = "{{ cookiecutter.project_slug }}.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Who may come in
+SECRET_KEY = env.secret_key
+ALLOWED_HOSTS = words(env.allowed_hosts)
+CSRF_TRUSTED_ORIGINS = words(env.csrf_trusted_origins)
+CSRF_FAILURE_VIEW = "{{ cookiecutter.project_slug }}.web.problems.csrf_failure"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "admin:index"
+
+# --- Database
+DATABASES = {
+    "default": dj_database_url.parse(
+        env.database_url,
+        conn_max_age=60,  # seconds; a request reuses its thread's connection, while Celery closes a task's after each
+        conn_health_checks=True,  # a connection that the server has closed since is opened again
+    )
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Several processes write: each waits for the others, and readers for nobody.
+    DATABASES["default"]["OPTIONS"] = {
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+        "timeout": 20,  # seconds
+        "transaction_mode": "IMMEDIATE",  # the default deadlocks when two transactions read before they write
+    }
+else:
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)  # seconds; the default is minutes
+
+# --- Static files: each release collects its own, beside its packages
+STATIC_URL = "static/"
+STATIC_ROOT = Path(sys.prefix) / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- Language and time
+LANGUAGE_CODE = "en"
+TIME_ZONE = "{{ plan().project.timezone }}"  # Celery's, too
+USE_TZ = True
+
+# --- Logs: those of the workers, in the same form
+LOGGING_CONFIG = None
+logs.configure()

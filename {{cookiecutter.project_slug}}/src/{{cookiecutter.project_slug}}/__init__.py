@@ -1,0 +1,1 @@
+"""{{ plan().project.name | docstring }}."""
