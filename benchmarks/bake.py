@@ -52,16 +52,16 @@ def seconds(work: Callable[[], object]) -> float:
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
-    """Nothing that this process or its children print arrives."""
-    sys.stdout.flush()
-    kept = os.dup(1)
+    """Discard what this process and its children print to stderr, where the hook prints its summary."""
+    sys.stderr.flush()
+    kept = os.dup(2)
     with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
     try:
         yield
     finally:
-        sys.stdout.flush()
-        os.dup2(kept, 1)
+        sys.stderr.flush()
+        os.dup2(kept, 2)
         os.close(kept)
 
 

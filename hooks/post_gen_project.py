@@ -7,61 +7,98 @@ the mode of scripts. Cookiecutter renders this file with the answers and runs it
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
 
-ENABLED = {{ plan().features | select_enabled | tojson }}
-SUMMARY = {{ plan().summary | tojson }}
+ENABLED = {{ plan().enabled_features | tojson }}
+SLUG, BROKER = {{ plan().slug | tojson }}, {{ plan().broker.label | tojson }}
+QUEUES, JOBS = {{ plan().queues | length }}, {{ plan().jobs | length }}
 KEEP_EXISTING = {{ keeps_existing_files() }}  # --skip-if-file-exists
+QUIET = {{ cookiecutter._output_dir is not defined }}  # cruft, which renders into temporary folders
 
 FEATURES = Path("_features")
-# These folders and the root contain everything that the template generates.
+# These folders, and the root itself, hold everything that the template generates.
 FOLDERS = tuple(Path(name) for name in ("deploy", "docs", "scripts", "src", "tests"))
-# Before each file in a template whose name contains {queue}.
+# What stands before each file in a template whose name contains {queue}.
 PART = re.compile(r"^=== (\S+) ===\n", re.MULTILINE)
 
 
-def place(source: Path, target: Path) -> None:
-    """Move a rendered file to its place in the project."""
+def place(source: Path, target: Path) -> Path:
+    """Move a rendered file to its place in the project, and return that place."""
     if KEEP_EXISTING and target.exists():
         source.unlink()
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    source.replace(target)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+    return target
 
 
-def lay_features() -> None:
-    """Move the files of the enabled features to their places, and remove the others."""
-    for feature in sorted(ENABLED):
-        folder = FEATURES / feature
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            place(path, path.relative_to(folder))
+def lay_features() -> tuple[set[Path], set[Path]]:
+    """Move the files of the enabled features to their places; return their paths, and those of the other features."""
+    placed: set[Path] = set()
+    unused: set[Path] = set()
+    for feature in sorted(FEATURES.iterdir()):
+        for path in sorted(path for path in feature.rglob("*") if path.is_file()):
+            target = path.relative_to(feature)
+            if feature.name in ENABLED:
+                placed.add(place(path, target))
+            else:
+                unused.add(target)
     shutil.rmtree(FEATURES)
+    return placed, unused
 
 
-def write_queue_files() -> None:
-    """Write the files that exist once per queue: `worker-{queue}.env` contains one file for each queue."""
-    for template in [path for folder in FOLDERS for path in folder.rglob("*{queue}*")]:
+def write_queue_files() -> tuple[set[Path], set[Path]]:
+    """Write a file for each queue from `worker-{queue}.env` and its like; return their paths, and those of the templates."""
+    placed: set[Path] = set()
+    templates = {path for folder in FOLDERS for path in folder.rglob("*{queue}*")}
+    for template in templates:
         _, *parts = PART.split(template.read_text(encoding="utf-8"))
         for queue, text in zip(parts[::2], parts[1::2]):
-            part = template.with_name(template.name + ".part")
+            part = template.with_name(f"{template.name}.part")
             part.write_text(text, encoding="utf-8", newline="\n")
-            place(part, template.with_name(template.name.replace("{queue}", queue)))
+            placed.add(place(part, template.with_name(template.name.replace("{queue}", queue))))
         template.unlink()
+    return placed, templates
 
 
-def set_modes() -> None:
-    """Make scripts executable. A template from a zip archive, or from Windows, has no execute bits."""
-    paths = [*Path().iterdir(), *(path for folder in FOLDERS for path in folder.rglob("*"))]
-    for path in paths:
+def make_scripts_executable() -> None:
+    """Set the execute bit of each file that begins with `#!`: an archive, or Windows, does not keep it."""
+    for path in [*Path().iterdir(), *(path for folder in FOLDERS for path in folder.rglob("*"))]:
         if path.is_file():
             with path.open("rb") as file:
                 if file.read(2) == b"#!":
                     path.chmod(path.stat().st_mode | 0o111)
 
 
-lay_features()
-write_queue_files()
-set_modes()
-print(SUMMARY, file=sys.stderr)
+def left_over(placed: set[Path], others: set[Path]) -> list[Path]:
+    """Return the files in the project that only other answers, or other queues, have."""
+    found = {path for other in others for path in Path().glob(str(other).replace("{queue}", "[a-z]*"))}
+    return sorted(found - placed)
+
+
+def report(others: list[Path]) -> None:
+    """Print what was created and what to do next. It goes to stderr, since tools print diffs to stdout."""
+    queues = "1 queue" if QUEUES == 1 else f"{QUEUES} queues"
+    jobs = "no beat jobs" if not JOBS else "1 beat job" if JOBS == 1 else f"{JOBS} beat jobs"
+    lines = [
+        f"Created {SLUG}: {queues} and {jobs} on {BROKER}.",
+        "",
+        f"    cd {shlex.quote(str(Path.cwd()))}",
+        "    make demo    # see it at work, without a broker",
+        "    make test    # install it and run its tests",
+        "    make up      # broker, workers and beat in containers",
+    ]
+    if others:
+        lines += ["", "These files do not belong to the current answers. Delete those that earlier answers left:"]
+        lines += [f"    {path}" for path in others]
+    print("\n".join(lines), file=sys.stderr)
+
+
+feature_files, files_of_others = lay_features()
+queue_files, queue_templates = write_queue_files()
+make_scripts_executable()
+if not QUIET:
+    report(left_over(feature_files | queue_files, files_of_others | queue_templates))

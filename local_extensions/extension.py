@@ -36,7 +36,6 @@ FILTERS = {
     "last_queue": last_queue,
     "markdown": text.markdown,
     "python": python,
-    "select_enabled": lambda features: [name for name, enabled in features.items() if enabled],
     "slug": slug,
     "systemd": text.systemd,
     "toml": text.toml,

@@ -776,12 +776,9 @@ class Plan:
         )
 
     @property
-    def summary(self) -> str:
-        """One line about the project, for whoever made it."""
-        queues, jobs = len(self.queues), len(self.jobs)
-        of_queues = "1 queue" if queues == 1 else f"{queues} queues"
-        of_jobs = "no beat jobs" if not jobs else "1 beat job" if jobs == 1 else f"{jobs} beat jobs"
-        return f"Created {self.slug}: {of_queues} and {of_jobs} on {self.broker.label}."
+    def enabled_features(self) -> tuple[str, ...]:
+        """The names of the enabled features."""
+        return tuple(name for name, enabled in self.features.items() if enabled)
 
 
 def make_plan(answers: Mapping[str, object]) -> Plan:

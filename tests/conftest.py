@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.support.postgres import Postgres
     from tests.support.project import BakedProject
 
-TIERS = ("plan", "refusals", "rules", "static", "generated", "same", "live", "demo", "speed", "real")
+TIERS = ("plan", "refusals", "rules", "layout", "updates", "static", "generated", "same", "live", "demo", "speed", "real")
 # What takes long begins first. Live tests mostly wait, and projects' own mostly compute. Times are measured last, when
 # little else runs.
 ORDER = (
@@ -39,7 +39,7 @@ ORDER = (
     ("same",),
     ("refusals",),
     ("plan",),
-    ("rules",),
+    ("rules", "layout", "updates"),
     ("speed",),
     ("real",),
 )

@@ -1,106 +1,116 @@
-"""The rules that keep the template readable (docs/decisions.md says why)."""
+"""The rules of the template's source: every file of it is used, and it says its own text."""
 
 from __future__ import annotations
 
-import itertools
+import ast
+import functools
 import json
 import os
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from jinja2 import Environment, nodes
 
-from local_extensions.project import SLUG
 from tests.support.answers import plan_of
 from tests.support.lint import lint
-from tests.support.variants import ROOT, choices, core_answers, questions
+from tests.support.variants import ROOT, all_variants, choices, questions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-PROJECT = ROOT / "project"
-SOURCES = sorted(path for folder in (PROJECT, ROOT / "templates") for path in folder.rglob("*") if path.is_file())
-TAG = re.compile(r"\{%[-+]?\s*(\w+)")
-OUTPUT = re.compile(r"\{\{.*?\}\}", re.DOTALL)
-# These stand inside a block or end one; all others begin one.
-INNER_TAGS = {"else", "elif"}
+PROJECT = ROOT / "{{cookiecutter.project_slug}}"
+FEATURES = PROJECT / "_features"
+PARTIALS = ROOT / "templates"
+SOURCES = sorted(path for folder in (PROJECT, PARTIALS) for path in folder.rglob("*") if path.is_file())
 
 
 def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def tags(path: Path) -> list[str]:
-    return TAG.findall(path.read_text(encoding="utf-8"))
+def files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def yields_python(path: Path) -> bool:
-    """Whether it renders to Python: by its own name, or by the names that a .split file gives its pieces."""
-    if path.suffix == ".split":
-        return bool(re.search(r"^=== .*\.py ===$", path.read_text(encoding="utf-8"), re.MULTILINE))
-    return path.suffix == ".py"
+@functools.cache
+def feature_tables() -> list[Mapping[str, bool]]:
+    """Return the features of every variant that the tests bake, each distinct table once."""
+    tables = {tuple(plan_of(**each.answers).features.items()) for each in all_variants()}
+    return [dict(table) for table in sorted(tables)]
 
 
 def test_the_template_has_sources() -> None:
-    assert len(SOURCES) > 30
+    assert len(SOURCES) > 300
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if yields_python(path)], ids=name)
-def test_python_holds_no_condition(path: Path) -> None:
-    assert not {"if", "elif"} & set(tags(path))
-    conditional = [text for text in OUTPUT.findall(path.read_text(encoding="utf-8")) if re.search(r"\bif\b", text)]
-    assert not conditional
+@pytest.mark.parametrize("folder", sorted(FEATURES.iterdir()), ids=lambda folder: folder.name)
+def test_a_feature_folder_is_named_after_a_feature_and_holds_files_at_their_final_paths(folder: Path) -> None:
+    assert folder.name in feature_tables()[0]
+    assert files_below(folder)
+    assert not list(folder.rglob("_features"))
+
+
+@pytest.mark.parametrize("feature", sorted(feature_tables()[0]))
+def test_a_feature_is_enabled_in_some_variants_and_disabled_in_others(feature: str) -> None:
+    assert {table[feature] for table in feature_tables()} == {True, False}
+
+
+def test_every_feature_is_used() -> None:
+    folders = {path.name for path in FEATURES.iterdir()}
+    named = set(re.findall(r"features\.(\w+)", "".join(path.read_text(encoding="utf-8") for path in SOURCES)))
+
+    assert named <= feature_tables()[0].keys()
+    assert feature_tables()[0].keys() <= folders | named
+
+
+def test_no_path_has_two_sources_in_any_variant() -> None:
+    tree = {path for path in files_below(PROJECT) if not path.startswith("_features/")}
+    of_feature = {folder.name: files_below(folder) for folder in FEATURES.iterdir()}
+    for table in feature_tables():
+        sources = Counter(tree)
+        for feature, enabled in table.items():
+            sources.update(of_feature.get(feature, ()) if enabled else ())
+        assert not [path for path, count in sources.items() if count > 1], table
+
+
+def syntax_tree(path: Path) -> nodes.Template:
+    return Environment().parse(path.read_text(encoding="utf-8"))  # noqa: S701 - only parsed
+
+
+def included_by(path: Path) -> set[str]:
+    tree = syntax_tree(path)
+    found = [*tree.find_all(nodes.Include), *tree.find_all(nodes.FromImport), *tree.find_all(nodes.Import)]
+    return {node.template.value for node in found if isinstance(node.template, nodes.Const)}
+
+
+def test_every_partial_is_included_and_every_included_partial_exists() -> None:
+    assert set().union(*map(included_by, SOURCES)) == files_below(PARTIALS)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_ifs_are_not_nested_and_blocks_are_few(path: Path) -> None:
-    depth = 0
-    for tag in tags(path):
-        depth += {"if": 1, "endif": -1}.get(tag, 0)
-        assert depth <= 1, "an if inside an if"
-    blocks = [tag for tag in tags(path) if not tag.startswith("end") and tag not in INNER_TAGS]
-    assert len(blocks) <= 3, blocks
+def test_a_new_answer_cannot_match_the_else_of_an_older_one(path: Path) -> None:
+    for block in syntax_tree(path).find_all(nodes.If):
+        assert not (block.elif_ and block.else_), f"line {block.lineno}: write an elif for each answer, and no else"
 
 
-def test_at_most_one_file_in_eight_has_a_block() -> None:
-    with_block = [name(path) for path in SOURCES if tags(path)]
+@pytest.mark.parametrize("path", sorted((ROOT / "local_extensions").glob("*.py")), ids=name)
+def test_python_holds_no_text_of_generated_files(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
+    # Also the text below a constant that describes it.
+    docstrings |= {node.value.value for node in ast.walk(tree) if isinstance(node, ast.Expr) and is_text(node.value)}
+    texts = [node.value for node in ast.walk(tree) if is_text(node) and node.value not in docstrings]
+    fragments = re.compile(r"\n.|^ {2,}\S|^#+ |^\|.*\||^- \w|^[\w-]+: \S|^\t|`[^`]+`|\{\{|\{slug\}")
 
-    assert len(with_block) * 8 <= len(SOURCES), f"{len(with_block)} of {len(SOURCES)}: {with_block}"
-
-
-def test_no_path_depends_on_an_answer() -> None:
-    rendered = {expression for path in SOURCES for expression in re.findall(r"\{[{%].*?[%}]\}", name(path))}
-
-    assert rendered <= {SLUG}
-
-
-def test_cookiecutter_itself_renders_one_name() -> None:
-    # It would take a millisecond for each more, and leave what it has written when a later one fails.
-    assert [path.name for path in (ROOT / SLUG).rglob("*")] == ["{{write_project()}}"]
+    assert not [text for text in texts if fragments.search(text)]
 
 
-def option_folders() -> list[Path]:
-    return sorted(folder for folder in PROJECT.rglob("_options/*/*") if folder.is_dir())
-
-
-def test_every_option_folder_names_a_question_and_answers_that_exist() -> None:
-    known: dict[str, set[str]] = {}
-    for question, offered in choices().items():
-        known[question] = {str(answer).lower() if isinstance(answer, bool) else answer for answer in offered}
-    # What the plan works out from the answers, such as whether there is a beat.
-    for answers, jobs in itertools.product(core_answers(), ("", "tidy = @daily")):
-        for question, answer in plan_of(**answers, beat_jobs=jobs).options.items():
-            known.setdefault(question, set()).add(answer)
-    assert option_folders()
-    for folder in option_folders():
-        question = folder.parent.name
-        assert question in known, name(folder)
-        assert set(folder.name.split("+")) <= known[question], name(folder)
-
-
-@pytest.mark.parametrize("folder", option_folders(), ids=name)
-def test_an_option_folder_holds_files(folder: Path) -> None:
-    assert any(path.is_file() for path in folder.rglob("*"))
+def is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def test_every_question_has_a_prompt() -> None:

@@ -69,7 +69,7 @@ def test_a_scheduler_s_packages_come_with_the_first_job() -> None:
 def test_results_in_the_database_are_django_s_own() -> None:
     plan = plan_of(framework="django", result_backend="database")
     assert plan.results
-    assert plan.options["result_backend"] == "database"
+    assert plan.features["django_results"]
     assert "CELERY_RESULT_BACKEND" not in {url.name for url in plan.urls}
     assert any("django-celery-results" in name for name in plan.dependencies)
     assert "results-django.py" in plan.config_texts

@@ -14,8 +14,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from local_extensions import FILTERS, text
+from local_extensions import text
 from local_extensions.answers import NOT_IN_A_LINE
+from local_extensions.extension import FILTERS
 from tests.plan.test_literals import assert_formatted
 
 HOSTILE = [

@@ -164,13 +164,13 @@ def test_a_text_has_a_greatest_length(question: str) -> None:
 def test_any_other_text_is_taken_as_it_is_without_blanks_around(text: str) -> None:
     if not text.strip():
         return
-    plan = plan_of(project_name=text, description=text, author_name=f"  {text}  ")
-    assert plan.name == plan.description == plan.author_name == text.strip()
+    project = plan_of(project_name=text, description=text, author_name=f"  {text}  ").project
+    assert project.name == project.description == project.author_name == text.strip()
 
 
 @pytest.mark.parametrize("email", ["a@b.co", "first.last+tag@sub.example.com", "o'neill@example.museum", "a@b-c.x1"])
 def test_an_e_mail_address_is_taken(email: str) -> None:
-    assert plan_of(author_email=email).author_email == email
+    assert plan_of(author_email=email).project.author_email == email
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def no_timezones(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     "zone", ["UTC", "Europe/Paris", "America/Argentina/Buenos_Aires", "Etc/GMT+8", "Asia/Kathmandu"]
 )
 def test_a_timezone_has_an_iana_name(zone: str) -> None:
-    assert plan_of(timezone=zone).timezone == zone
+    assert plan_of(timezone=zone).project.timezone == zone
 
 
 @pytest.mark.parametrize(
@@ -253,15 +253,15 @@ def test_every_iana_name_could_be_one_without_the_database_too() -> None:
 
 @pytest.mark.usefixtures("no_timezones")
 def test_without_a_database_of_timezones_what_cannot_be_a_name_is_still_refused() -> None:
-    assert plan_of(timezone="Europe/Paris").timezone == "Europe/Paris"
-    assert plan_of(timezone="Mars/Olympus").timezone == "Mars/Olympus"
+    assert plan_of(timezone="Europe/Paris").project.timezone == "Europe/Paris"
+    assert plan_of(timezone="Mars/Olympus").project.timezone == "Mars/Olympus"
     for zone in ("../UTC", 'a"b', "a b", "/UTC", "x/", ""):
         assert len(mistakes_in(timezone=zone)) == 1
 
 
 @pytest.mark.parametrize("answer", [True, "true", "Yes", "y", "1", "on", False, "false", "NO", "n", "0", "off"])
 def test_examples_is_yes_or_no_however_it_is_written(answer: object) -> None:
-    assert plan_of(examples=answer).examples == (str(answer).lower() in {"true", "yes", "y", "1", "on"})
+    assert plan_of(examples=answer).features["examples"] == (str(answer).lower() in {"true", "yes", "y", "1", "on"})
 
 
 def test_examples_is_nothing_else() -> None:
