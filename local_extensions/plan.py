@@ -139,13 +139,13 @@ class Queue:
 
     @property
     def host_memory(self) -> int:
-        """Upper limit of its worker's memory in MiB, under Compose and systemd; with "auto", enough for 16 processors."""
+        """MiB that its worker may use under Compose and systemd; with "auto", enough for 16 processors."""
         processes = 16 if self.concurrency == "auto" else int(self.concurrency)
         return 256 + 64 * processes if self.pool == "prefork" else 512
 
     @property
-    def pool_arguments(self) -> tuple[str, ...]:
-        """The worker's argument for its pool, and the options that the broker needs with this pool."""
+    def pool_options(self) -> tuple[str, ...]:
+        """The option of the worker that selects its pool, and the options that the broker needs with this pool."""
         return ("-P", self.pool, *self.options.split())
 
     @property
