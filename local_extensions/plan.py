@@ -138,6 +138,17 @@ class Queue:
         return 256 + 64 * self.slots if self.pool == "prefork" else 512
 
     @property
+    def host_memory(self) -> int:
+        """MiB that its worker may use under Compose and systemd; with "auto", enough for 16 processors."""
+        processes = 16 if self.concurrency == "auto" else int(self.concurrency)
+        return 256 + 64 * processes if self.pool == "prefork" else 512
+
+    @property
+    def pool_options(self) -> tuple[str, ...]:
+        """The option of the worker that selects its pool, and the options that the broker needs with this pool."""
+        return ("-P", self.pool, *self.options.split())
+
+    @property
     def backlog(self) -> int:
         """Tasks that may wait for each worker before there is another."""
         return 10 * self.slots
@@ -562,6 +573,16 @@ class Plan:
         counts = dict.fromkeys(served, web) | {f"worker-{queue.dns_name}": workers for queue in self.queues}
         lines = "".join(f"  - {{name: {name}, count: {count}}}\n" for name, count in counts.items() if count)
         return f"replicas:\n{lines}" if lines else ""
+
+    @property
+    def system_user(self) -> str:
+        """The user of the systemd services: the package's name, cut to the 31 characters that Linux allows."""
+        return self.slug[:31]
+
+    @property
+    def units_before(self) -> tuple[str, ...]:
+        """The systemd units that start before those of the project: the network, and servers on the same machine."""
+        return ("network-online.target", *(service.unit for service in self.services))
 
     @property
     def systemd_after(self) -> str:

@@ -11,7 +11,7 @@
 set -eu
 
 slug={{ cookiecutter.project_slug }}
-user={{ plan().slug[:31] }}
+user={{ plan().system_user }}
 target=$slug.target
 etc=/etc/$slug
 opt=/opt/$slug
@@ -67,9 +67,18 @@ install_release() {
   release=$opt/releases/$(date -u +%Y%m%dT%H%M%SZ)
   # Reinstalled, or uv would take the same version from its cache although the source has changed.
   run env UV_CACHE_DIR="$opt/cache" UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT="$release" \
-    UV_PYTHON_DOWNLOADS=never "$uv" sync --quiet --project "$root" --python "$python" --locked --no-dev{{ plan().release_groups }} --no-editable \
+{% if plan().features.flower %}
+    UV_PYTHON_DOWNLOADS=never "$uv" sync --quiet --project "$root" --python "$python" --locked --no-dev --group flower --no-editable \
+{% else %}
+    UV_PYTHON_DOWNLOADS=never "$uv" sync --quiet --project "$root" --python "$python" --locked --no-dev --no-editable \
+{% endif %}
     --reinstall-package "$slug"
-{{ plan().framework.release.format(slug=plan().slug) }}  [ "$dry_run" ] || runuser -u "$user" -- "$release/bin/celery" --version >/dev/null ||
+{% if plan().features.django %}
+  # The style sheets and scripts of the admin, for WhiteNoise to serve.
+  run "$release/bin/python" -m django collectstatic --no-input --verbosity 0 \
+    --settings {{ cookiecutter.project_slug }}.settings.development
+{% endif %}
+  [ "$dry_run" ] || runuser -u "$user" -- "$release/bin/celery" --version >/dev/null ||
     fail "the user $user cannot run $release/bin/celery: is its Python in a place that only root may read?"
   # For a rollback.
   run cp -R "$here" "$release/systemd"
@@ -103,7 +112,13 @@ install_settings() {
   for file in "$here"/*.env; do
     [ -e "$etc/${file##*/}" ] || run install -m 640 "$file" "$etc"
   done
-{{ plan().flower_password }}}
+{% if plan().features.flower %}
+  if [ ! -e "$etc/flower.env" ] && [ ! "$dry_run" ]; then
+    random=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+    (umask 077 && echo "FLOWER_BASIC_AUTH=flower:$random" >"$etc/flower.env")
+  fi
+{% endif %}
+}
 
 # The user and the folders that the services need, and how long their logs are kept.
 install_system() {
