@@ -8,7 +8,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from local_extensions import answers as reading
-from local_extensions import monitoring as watching
 from local_extensions.beat import parse_jobs
 from local_extensions.choices import (
     BROKERS,
@@ -710,44 +709,6 @@ class Plan:
     def beat_environment_file(self) -> str:
         """A line of beat's unit."""
         return f"EnvironmentFile=/etc/{self.slug}/beat.env\n" if self.features["monitoring"] else ""
-
-    @property
-    def runtime_buckets(self) -> tuple[float, ...]:
-        """Seconds: the steps in which the runs of tasks are counted."""
-        return watching.buckets(watching.near(self.limits), float(self.limits.task_time_limit))
-
-    @property
-    def wait_buckets(self) -> tuple[float, ...]:
-        """Seconds: the steps in which the waiting of tasks is counted."""
-        wait = watching.long_wait(self.limits)
-        return watching.buckets(wait, 4 * wait)
-
-    @property
-    def alert_groups(self) -> dict[str, tuple[watching.Alert, ...]]:
-        """The rules of Prometheus, by what they are about."""
-        groups = {"broker": watching.alerts_of_all(self.broker)}
-        if self.jobs:
-            jobs = (alert for job in self.jobs for alert in watching.alerts_of_job(job))
-            groups["beat"] = (*watching.alerts_of_beat(), *jobs)
-        of_queues = {
-            f"queue {queue.name}": watching.alerts_of_queue(queue, self.broker, self.limits) for queue in self.queues
-        }
-        return groups | of_queues
-
-    @property
-    def alert_checks(self) -> tuple[watching.Check, ...]:
-        """The tests of these rules."""
-        return watching.checks(alert for group in self.alert_groups.values() for alert in group)
-
-    @property
-    def long_wait(self) -> int:
-        """Seconds after which a task has waited for too long."""
-        return watching.long_wait(self.limits)
-
-    @property
-    def dashboard(self) -> dict[str, object]:
-        """Grafana's dashboard."""
-        return watching.dashboard(self)
 
     @property
     def runbook_texts(self) -> tuple[str, ...]:
