@@ -82,6 +82,8 @@ def feature_table(
         "redis_metrics": monitoring and redis,
         "rabbitmq_metrics": monitoring and rabbitmq,
         "sqs_metrics": monitoring and sqs,
+        "oldest_message_age": monitoring and redis,
+        "dead_letter_metrics": monitoring and (redis or rabbitmq),
         # deployment
         "kubernetes": kubernetes,
         "kubernetes_django": kubernetes and django,

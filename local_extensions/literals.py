@@ -26,7 +26,7 @@ def _in_quotes(character: str, quote: str) -> str:
 
 
 def flat(value: Any) -> str:
-    """A literal of str, bool, int, float, None, list or dict on one line."""
+    """A literal of str, bool, int, float, None, list, tuple or dict on one line."""
     match value:
         case str():
             return string(value)
@@ -34,6 +34,8 @@ def flat(value: Any) -> str:
             return repr(value).replace("e+", "e")
         case list():
             return f"[{', '.join(map(flat, value))}]"
+        case tuple():
+            return f"({', '.join(map(flat, value))}{',' if len(value) == 1 else ''})"
         case dict():
             return f"{{{', '.join(f'{flat(key)}: {flat(item)}' for key, item in value.items())}}}"
     return repr(value)
@@ -43,7 +45,7 @@ def python(value: Any, indent: int = 0, used: int = 0) -> str:
     """A literal, spread over several lines if it is too long for one.
 
     Args:
-        value: str, bool, int, float, None, or a list or dict of these.
+        value: str, bool, int, float, None, or a list, tuple or dict of these.
         indent: columns by which the line that it begins on is indented.
         used: columns of that line, the indentation included, that something else takes.
     """
@@ -51,9 +53,9 @@ def python(value: Any, indent: int = 0, used: int = 0) -> str:
 
 
 def _fitted(line: str, value: Any, indent: int, used: int) -> str:
-    if width(line) + used <= LINE_LENGTH or not value or not isinstance(value, (list, dict)):
+    if width(line) + used <= LINE_LENGTH or not value or not isinstance(value, (list, tuple, dict)):
         return line
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         items = [("", item) for item in value]
     else:
         items = [(f"{flat(key)}: ", item) for key, item in value.items()]

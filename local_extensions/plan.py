@@ -8,7 +8,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from local_extensions import answers as reading
-from local_extensions import monitoring as watching
 from local_extensions.beat import parse_jobs
 from local_extensions.choices import (
     BROKERS,
@@ -44,6 +43,12 @@ LONGEST_DNS_NAME = 40
 
 AUTO_CPUS = 4
 """The processors of a worker whose concurrency is "auto", on Kubernetes, where a node may have a hundred."""
+
+METRICS_PORT = 9700
+"""The port of a process's metrics in a container; on one machine, beat's port, followed by those of the workers."""
+
+HISTOGRAM_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400)
+"""Upper bounds in seconds. A histogram uses those that are below its own last bounds."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,32 @@ class Limits:
             stop_grace=warm_shutdown + 20,
             scale_down_wait=min(max(300, task_time_limit), 3600),  # Kubernetes takes an hour at most
         )
+
+    @property
+    def long_wait(self) -> int:
+        """The wait time in seconds above which an alert fires: the time limit, and at least 5 minutes."""
+        return max(300, self.task_time_limit)
+
+    @property
+    def near_time_limit(self) -> int | float:
+        """The runtime in seconds above which an alert fires: four fifths of the time limit."""
+        seconds = self.task_time_limit * 8 / 10
+        return int(seconds) if seconds.is_integer() else seconds
+
+    @property
+    def runtime_buckets(self) -> tuple[float, ...]:
+        """The upper bounds in seconds of the histogram of runtimes."""
+        return histogram_buckets(float(self.near_time_limit), float(self.task_time_limit))
+
+    @property
+    def wait_buckets(self) -> tuple[float, ...]:
+        """The upper bounds in seconds of the histogram of wait times."""
+        return histogram_buckets(self.long_wait, 4 * self.long_wait)
+
+
+def histogram_buckets(*last: float) -> tuple[float, ...]:
+    """Return the upper bounds of a histogram that ends with these."""
+    return (*(bound for bound in HISTOGRAM_BUCKETS if bound < min(last)), *last)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -152,6 +183,11 @@ class Queue:
     def backlog(self) -> int:
         """Tasks that may wait for each worker before there is another."""
         return 10 * self.slots
+
+    @property
+    def backlog_limit(self) -> int:
+        """The queue length above which an alert fires."""
+        return 100 * self.slots
 
 
 @dataclass(frozen=True)
@@ -662,19 +698,19 @@ class Plan:
     @property
     def compose_environment(self) -> str:
         """Further environment variables of the project's processes in Compose."""
-        return f"\n    METRICS_ADDRESS: 0.0.0.0:{watching.PORT}" if self.features["monitoring"] else ""
+        return f"\n    METRICS_ADDRESS: 0.0.0.0:{METRICS_PORT}" if self.features["monitoring"] else ""
 
     @property
     def metrics_ports(self) -> dict[str, int]:
         """The port of each process's metrics where all of them run on one machine."""
-        beat = {"beat": watching.PORT} if self.jobs else {}
-        workers = {queue.name: watching.PORT + number for number, queue in enumerate(self.queues, start=1)}
-        return {"exporter": watching.PORT - 1, **beat, **workers}
+        beat = {"beat": METRICS_PORT} if self.jobs else {}
+        workers = {queue.name: METRICS_PORT + number for number, queue in enumerate(self.queues, start=1)}
+        return {"exporter": METRICS_PORT - 1, **beat, **workers}
 
     @property
     def metrics_port(self) -> int:
         """The port of each process's metrics where it has a network of its own."""
-        return watching.PORT
+        return METRICS_PORT
 
     @property
     def metrics_services(self) -> tuple[str, ...]:
@@ -694,44 +730,6 @@ class Plan:
     def beat_environment_file(self) -> str:
         """A line of beat's unit."""
         return f"EnvironmentFile=/etc/{self.slug}/beat.env\n" if self.features["monitoring"] else ""
-
-    @property
-    def runtime_buckets(self) -> tuple[float, ...]:
-        """Seconds: the steps in which the runs of tasks are counted."""
-        return watching.buckets(watching.near(self.limits), float(self.limits.task_time_limit))
-
-    @property
-    def wait_buckets(self) -> tuple[float, ...]:
-        """Seconds: the steps in which the waiting of tasks is counted."""
-        wait = watching.long_wait(self.limits)
-        return watching.buckets(wait, 4 * wait)
-
-    @property
-    def alert_groups(self) -> dict[str, tuple[watching.Alert, ...]]:
-        """The rules of Prometheus, by what they are about."""
-        groups = {"broker": watching.alerts_of_all(self.broker)}
-        if self.jobs:
-            jobs = (alert for job in self.jobs for alert in watching.alerts_of_job(job))
-            groups["beat"] = (*watching.alerts_of_beat(), *jobs)
-        of_queues = {
-            f"queue {queue.name}": watching.alerts_of_queue(queue, self.broker, self.limits) for queue in self.queues
-        }
-        return groups | of_queues
-
-    @property
-    def alert_checks(self) -> tuple[watching.Check, ...]:
-        """The tests of these rules."""
-        return watching.checks(alert for group in self.alert_groups.values() for alert in group)
-
-    @property
-    def long_wait(self) -> int:
-        """Seconds after which a task has waited for too long."""
-        return watching.long_wait(self.limits)
-
-    @property
-    def dashboard(self) -> dict[str, object]:
-        """Grafana's dashboard."""
-        return watching.dashboard(self)
 
     @property
     def runbook_texts(self) -> tuple[str, ...]:

@@ -28,13 +28,13 @@ RUNTIME = Histogram(
     "celery_task_runtime_seconds",
     "How long runs took, however they ended.",
     ["queue", "task"],
-    buckets={{ plan().runtime_buckets | list | python(indent=4, used=13) | replace("[", "(") | replace("]", ")") }},
+    buckets={{ plan().limits.runtime_buckets | python(indent=4, used=13) }},
 )
 WAIT = Histogram(
     "celery_task_wait_seconds",
     "How long tasks had been due when they were started.",
     ["queue"],
-    buckets={{ plan().wait_buckets | list | python(indent=4, used=13) | replace("[", "(") | replace("]", ")") }},
+    buckets={{ plan().limits.wait_buckets | python(indent=4, used=13) }},
 )
 CONSUMING = Gauge("celery_worker_consuming", "1 while this worker takes tasks from the queue.", ["queue"])
 STARTED = Gauge("celery_worker_start_timestamp_seconds", "When this worker started.", ["queue"])
