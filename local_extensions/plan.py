@@ -333,6 +333,17 @@ class Plan:
         return tuple(f"{self.slug}.{task}" for task in tasks)
 
     @property
+    def task_names(self) -> tuple[str, ...]:
+        """The names of the queues' tasks, as Celery knows them."""
+        tasks = (f"{queue.module}.{task.function}" for queue in self.queues for task in queue.tasks)
+        return tuple(f"{self.slug}.tasks.{task}" for task in tasks)
+
+    @property
+    def schedule_kinds(self) -> frozenset[str]:
+        """The kinds of the jobs' schedules: "crontab", "interval" and "solar"."""
+        return frozenset(job.schedule.kind for job in self.jobs)
+
+    @property
     def server_checks(self) -> str:
         """The code of a dict: for each server that a web process needs, a function that asks it."""
         checks = ['"broker": waiting']
