@@ -18,9 +18,20 @@ from celery.schedules import solar
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 {% for job in plan().jobs %}
     {{ job.key | python }}: {
-{% for name, code in job.entry %}
-        "{{ name }}": {{ code }},
-{% endfor %}
+        "task": "{{ job.task }}",
+        "schedule": {{ job.schedule.code }},
+{% if job.args %}
+        "args": {{ job.args | python(indent=8, used=17) }},
+{% endif %}
+{% if job.kwargs %}
+        "kwargs": {{ job.kwargs | python(indent=8, used=19) }},
+{% endif %}
+{% filter one_line_if_short %}
+        "options": {
+            "queue": "{{ job.queue }}",
+            "expires": {{ job.expires }},
+        },
+{% endfilter %}
     },
 {% endfor %}
 }
