@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from local_extensions.choices import Broker
+    from local_extensions.jobs import BeatJob
     from local_extensions.plan import Limits, Plan, Queue
-    from local_extensions.stubs import BeatJob
 
 PORT = 9700
 """Where worker and beat serve their metrics, each in a container of its own; on one machine, the first of a row."""

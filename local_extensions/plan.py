@@ -25,7 +25,7 @@ from local_extensions.choices import (
 )
 from local_extensions.errors import Mistakes
 from local_extensions.features import feature_table
-from local_extensions.stubs import BeatJob
+from local_extensions.jobs import BeatJob
 from local_extensions.literals import LINE_LENGTH, exploded, string
 from local_extensions.queues import parse_queues
 from local_extensions.requirements import FLOWER, PROMETHEUS_CLIENT, dependencies, dev_dependencies
