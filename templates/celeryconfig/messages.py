@@ -4,7 +4,7 @@ timezone = "{{ plan().project.timezone }}"  # what local time means, in crontabs
 # A worker that lacks a task's module would discard its messages.
 {% filter one_line_if_short(reserved=plan().framework.namespace | length) %}
 imports = (
-{% if plan().features.visibility_timeout %}
+{% if plan().features.redis or plan().features.sqs %}
     "{{ cookiecutter.project_slug }}.dead_letter_store",
 {% endif %}
 {% if plan().features.remote_control %}

@@ -10,7 +10,7 @@ from {{ cookiecutter.project_slug }}.settings import env
 
 {% filter one_line_if_short %}
 ADDRESSES = [
-{% if plan().features.remote_control %}
+{% if plan().features.redis or plan().features.rabbitmq %}
     "CELERY_BROKER_URL",
 {% endif %}
 {% if plan().features.redis_results or plan().features.database_results %}
