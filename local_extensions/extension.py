@@ -14,7 +14,7 @@ from jinja2 import pass_context
 
 from local_extensions import text
 from local_extensions.errors import Refused
-from local_extensions.literals import python, string
+from local_extensions.literals import one_line_if_short, python, string
 from local_extensions.names import slug
 from local_extensions.plan import Plan, make_plan
 from local_extensions.queues import last_queue
@@ -35,6 +35,7 @@ FILTERS = {
     "json": text.json,
     "last_queue": last_queue,
     "markdown": text.markdown,
+    "one_line_if_short": one_line_if_short,
     "python": python,
     "slug": slug,
     "systemd": text.systemd,

@@ -96,3 +96,24 @@ def signature(function: str, parameters: Sequence[str]) -> str:
     if width(line) <= LINE_LENGTH or not parameters:
         return line
     return exploded(f"def {function}(", parameters, ") -> None:", 0)
+
+
+def one_line_if_short(code: str, reserved: int = 0) -> str:
+    """Return a statement with a bracket over several lines on one line if that is short enough, as `ruff format` does.
+
+    Args:
+        code: The statement. A line that opens a bracket ends with it, and each element is on a line with a comma.
+        reserved: Columns that a later filter adds to the line.
+    """
+    first, *others = code.splitlines()
+    line = first
+    for part in map(str.strip, others):
+        if part[0] in ")]}":
+            line = line.removesuffix(",") + part
+        elif line[-1] in "([{":
+            line += part
+        else:
+            line += f" {part}"
+    if line.startswith("from "):  # an import needs parentheses only on several lines
+        line = line.replace(" import (", " import ").removesuffix(")")
+    return f"{line}\n" if width(line) + reserved <= LINE_LENGTH else code

@@ -24,10 +24,10 @@ from local_extensions.choices import (
 )
 from local_extensions.errors import Mistakes
 from local_extensions.features import feature_table
+from local_extensions.jobs import BeatJob
 from local_extensions.literals import LINE_LENGTH, exploded, string
 from local_extensions.queues import parse_queues
 from local_extensions.requirements import FLOWER, PROMETHEUS_CLIENT, dependencies, dev_dependencies
-from local_extensions.stubs import BeatJob, ping, preamble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from local_extensions.beat import JobAnswer
     from local_extensions.choices import Broker, Framework, ResultBackend, Scheduler, Service, Url, Variable
     from local_extensions.queues import QueueAnswer
-    from local_extensions.stubs import Task
 
 
 LONGEST_DNS_NAME = 40
@@ -129,7 +128,7 @@ class Queue:
         pool: how it runs them: "prefork", "threads" or "gevent".
         options: further options of its worker, "" for none.
         jobs: the beat jobs that run there.
-        tasks: the functions of its module.
+        tasks: the names of its module's functions.
     """
 
     name: str
@@ -138,12 +137,12 @@ class Queue:
     pool: str
     options: str
     jobs: tuple[BeatJob, ...]
-    tasks: tuple[Task, ...]
+    tasks: tuple[str, ...]
 
     @property
-    def preamble(self) -> tuple[str, ...]:
-        """The lines between its module's docstring and the first task."""
-        return preamble(self.tasks)
+    def uses_any(self) -> bool:
+        """Whether the type of a parameter in its module contains `Any`."""
+        return any(job.uses_any for job in self.jobs)
 
     @property
     def dns_name(self) -> str:
@@ -374,10 +373,21 @@ class Plan:
     @property
     def submittable(self) -> tuple[str, ...]:
         """The tasks that may be submitted by HTTP: those of the queues, and the examples that report their progress."""
-        tasks = [f"tasks.{queue.module}.{task.function}" for queue in self.queues for task in queue.tasks]
+        tasks = [f"tasks.{queue.module}.{task}" for queue in self.queues for task in queue.tasks]
         if self.features["examples"] and self.results:
             tasks += ["examples.progress.add_up", "examples.stopping.count_down"]
         return tuple(f"{self.slug}.{task}" for task in tasks)
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The names of the queues' tasks, as Celery knows them."""
+        tasks = (f"{queue.module}.{task}" for queue in self.queues for task in queue.tasks)
+        return tuple(f"{self.slug}.tasks.{task}" for task in tasks)
+
+    @property
+    def schedule_kinds(self) -> frozenset[str]:
+        """The kinds of the jobs' schedules: "crontab", "interval" and "solar"."""
+        return frozenset(job.schedule.kind for job in self.jobs)
 
     @property
     def server_checks(self) -> str:
@@ -843,9 +853,8 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
             mistakes.add("beat_jobs", job.name, why, f"{job.name} = 0 6 * * *")
     mistakes.refuse()
 
-    results = result_backend.name != "none"
     jobs = tuple(beat_job(slug, job) for job in job_answers)
-    queues = with_jobs(tuple(queue_answers.values()), jobs, broker, results=results)
+    queues = with_jobs(tuple(queue_answers.values()), jobs, broker)
     pools = {queue.pool for queue in queues}
     extras = {broker.extra, result_backend.extra, *(pool.extra for pool in POOLS if pool.name in pools)}
     extras |= {"solar" for job in jobs if job.schedule.kind == "solar"} | ({scheduler.extra} if jobs else set())
@@ -902,15 +911,13 @@ def beat_job(slug: str, job: JobAnswer) -> BeatJob:
     )
 
 
-def with_jobs(
-    queues: tuple[QueueAnswer, ...], jobs: tuple[BeatJob, ...], broker: Broker, *, results: bool
-) -> tuple[Queue, ...]:
+def with_jobs(queues: tuple[QueueAnswer, ...], jobs: tuple[BeatJob, ...], broker: Broker) -> tuple[Queue, ...]:
     """The queues with what runs there: their jobs, and on the first of them a `ping`."""
     jobs_of: dict[str, list[BeatJob]] = {queue.name: [] for queue in queues}
     for job in jobs:
         jobs_of[job.queue].append(job)
-    tasks = {name: [job.stub for job in own] for name, own in jobs_of.items()}
-    tasks[queues[0].name].insert(0, ping(queues[0].module, results=results))
+    tasks = {name: [job.function for job in own] for name, own in jobs_of.items()}
+    tasks[queues[0].name].insert(0, "ping")
     return tuple(
         Queue(
             name=queue.name,

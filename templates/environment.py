@@ -26,18 +26,88 @@ class Environment(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
 
-{% for variable in plan().urls %}
-    {{ variable.name | lower }}: Annotated[str, scheme({{ variable.schemes | map("tojson") | join(", ") }})] = Field(
-        examples=["{{ variable.example }}"],
-        description="{{ variable.description }}",
+{% if plan().features.redis %}
+    celery_broker_url: Annotated[str, scheme("redis", "rediss", "memory")] = Field(
+        examples=["redis://localhost:6379/0"],
+        description="The broker: a Redis or a Valkey.",
     )
-{% endfor %}
-{% for variable in plan().variables %}
-    {{ variable.name | lower }}: str = Field(
-{{ variable.checks }}        examples=["{{ variable.example }}"],
-        description="{{ variable.description }}",
+{% elif plan().features.rabbitmq %}
+    celery_broker_url: Annotated[str, scheme("amqp", "amqps", "memory", "redis")] = Field(
+        examples=["amqp://user:password@localhost:5672//"],
+        description="The broker: a RabbitMQ.",
     )
-{% endfor %}
+{% elif plan().features.sqs %}
+    celery_broker_url: Annotated[str, scheme("sqs", "memory", "redis")] = Field(
+        examples=["sqs://"],
+        description="The broker: Amazon SQS, with the credentials that AWS's own tools would find.",
+    )
+{% endif %}
+{% if plan().features.redis_results %}
+    celery_result_backend: Annotated[str, scheme("redis", "rediss", "cache+memory")] = Field(
+        examples=["redis://localhost:6379/1"],
+        description="Where results are kept: a Redis or a Valkey, in a database of its own.",
+    )
+{% elif plan().features.database_results %}
+    celery_result_backend: Annotated[str, scheme("db+postgresql+psycopg", "db+sqlite", "redis")] = Field(
+        examples=["db+postgresql+psycopg://user:password@localhost:5432/name?connect_timeout=5"],
+        description="Where results are kept: a PostgreSQL.",
+    )
+{% endif %}
+{% if plan().features.redbeat %}
+    redbeat_redis_url: Annotated[str, scheme("redis", "rediss")] = Field(
+        examples=["redis://localhost:6379/2"],
+        description="Where beat keeps its schedule and its lock: a Redis or a Valkey.",
+    )
+{% endif %}
+{% if plan().features.django %}
+    database_url: Annotated[str, scheme("postgres", "postgresql", "sqlite")] = Field(
+        examples=["postgresql://user:password@localhost:5432/name"],
+        description="The database: a PostgreSQL, or a file of SQLite.",
+    )
+    secret_key: str = Field(
+        min_length=50,
+        examples=["at least 50 random characters"],
+        description="What Django signs sessions with: random, and the same in every process.",
+    )
+    allowed_hosts: str = Field(
+        examples=["www.example.com,example.com"],
+        description="The names that the site is known by, separated by commas.",
+    )
+    csrf_trusted_origins: str = Field(
+        default="",
+        examples=["https://www.example.com"],
+        description="Origins beside the site's own that may send forms to it, separated by commas.",
+    )
+{% endif %}
+{% if plan().features.fastapi %}
+    api_key: str = Field(
+        default="",
+        min_length=16,
+        validate_default=False,
+        examples=["at-least-16-random-characters"],
+        description="What callers of the API send as X-API-Key: random, and of at least 16 characters.",
+    )
+{% endif %}
+{% if plan().features.sqs %}
+    aws_region: str = Field(
+        pattern="^[a-z]{2}(-[a-z]+)+-[0-9]$",
+        examples=["eu-west-1"],
+        description="The region of the queues.",
+    )
+    sqs_queue_url_prefix: str = Field(
+        pattern="^https?://[^/]+/[0-9]{12}/[A-Za-z0-9_-]*$",
+        examples=["https://sqs.eu-west-1.amazonaws.com/123456789012/mail-room-"],
+        description="What the URLs of all queues begin with; a queue's name follows.",
+    )
+{% endif %}
+{% if plan().features.monitoring %}
+    metrics_address: str = Field(
+        default="",
+        pattern="^(\\S+:[0-9]+)?$",
+        examples=["127.0.0.1:9700"],
+        description="Where worker, beat and exporter serve their metrics, as host:port; empty: nowhere.",
+    )
+{% endif %}
     celery_publish_timeout: float = Field(
         default=60,
         ge=0,

@@ -1,2 +1,23 @@
 # --- Examples: their tasks have no route, so they run on the first queue
-include = {{ plan().example_modules | list | python(used=(plan().framework.setting("include") ~ " = ") | length) }}
+{% filter one_line_if_short(reserved=plan().framework.namespace | length) %}
+include = [
+{% if plan().features.redis_examples %}
+    "{{ cookiecutter.project_slug }}.examples.idempotency",
+{% endif %}
+    "{{ cookiecutter.project_slug }}.examples.payments",
+{% if plan().features.result_examples %}
+    "{{ cookiecutter.project_slug }}.examples.progress",
+{% endif %}
+    "{{ cookiecutter.project_slug }}.examples.rates",
+    "{{ cookiecutter.project_slug }}.examples.retries",
+{% if plan().features.cancellation_examples %}
+    "{{ cookiecutter.project_slug }}.examples.stopping",
+{% endif %}
+{% if plan().features.redis_examples %}
+    "{{ cookiecutter.project_slug }}.examples.unique",
+{% endif %}
+{% if plan().features.result_examples %}
+    "{{ cookiecutter.project_slug }}.examples.workflows",
+{% endif %}
+]
+{% endfilter %}

@@ -26,7 +26,13 @@ from embedded import embedded_broker
 APP = "{{ cookiecutter.project_slug }}.celery_app"
 TASKS = "{{ cookiecutter.project_slug }}.tasks."
 PING = TASKS + "{{ plan().default_queue.module }}.ping"
-POOLS = {{ plan().pools | python }}
+{% filter one_line_if_short %}
+POOLS = {
+{% for queue in plan().queues %}
+    "{{ queue.name }}": "{{ queue.pool }}",
+{% endfor %}
+}
+{% endfilter %}
 TIMEOUT = 90.0
 """Seconds until what did not run is given up."""
 GRACE = 15.0

@@ -5,7 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from {{ plan().framework.task_module }} import {{ plan().framework.task_class }}
+{% if plan().features.django %}
+from celery.contrib.django.task import DjangoTask
+{% else %}
+from celery import Task
+{% endif %}
 from celery.utils.time import maybe_make_aware
 
 from {{ cookiecutter.project_slug }}.errors import PermanentError, RetryableError
@@ -13,7 +17,11 @@ from {{ cookiecutter.project_slug }}.errors import PermanentError, RetryableErro
 log = structlog.get_logger(__name__)
 
 
-class BaseTask({{ plan().framework.task_class }}[Any, Any]):
+{% if plan().features.django %}
+class BaseTask(DjangoTask[Any, Any]):
+{% else %}
+class BaseTask(Task[Any, Any]):
+{% endif %}
     """Defaults that Celery knows as attributes of a task, not as settings.
 
     A task that raises `RetryableError` is retried. When its retries have run out, or when it raises anything

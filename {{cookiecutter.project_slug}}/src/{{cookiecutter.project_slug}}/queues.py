@@ -6,7 +6,13 @@ worker in `compose.yaml` and `deploy/systemd/`; `make test` says what is missing
 
 from enum import StrEnum
 
-{{ plan().broker.queue_import.format(slug=plan().slug) }}
+{% if plan().features.redis %}
+from kombu import Queue
+{% elif plan().features.rabbitmq %}
+from {{ cookiecutter.project_slug }}.quorum import task_queue
+{% elif plan().features.sqs %}
+from kombu import Queue
+{% endif %}
 
 
 class QueueName(StrEnum):
@@ -18,5 +24,11 @@ class QueueName(StrEnum):
 
 
 TASK_MODULES = tuple(f"{{ cookiecutter.project_slug }}.tasks.{name.lower()}" for name in QueueName.__members__)
-TASK_QUEUES = tuple({{ plan().broker.queue_code }} for name in QueueName)
+{% if plan().features.redis %}
+TASK_QUEUES = tuple(Queue(name.value, routing_key=name.value) for name in QueueName)
+{% elif plan().features.rabbitmq %}
+TASK_QUEUES = tuple(task_queue(name.value) for name in QueueName)
+{% elif plan().features.sqs %}
+TASK_QUEUES = tuple(Queue(name.value, routing_key=name.value) for name in QueueName)
+{% endif %}
 TASK_ROUTES = {f"{module}.*": {"queue": name.value} for module, name in zip(TASK_MODULES, QueueName, strict=True)}

@@ -1,12 +1,18 @@
-{% for queue in plan().queues | selectattr("tasks") %}
+{% for queue in plan().queues if queue.tasks %}
 === {{ queue.module }} ===
 """Unit tests of the tasks on the queue `{{ queue.name }}`: each runs here, without a worker."""
 
 from {{ cookiecutter.project_slug }}.tasks import {{ queue.module }}
-{% for task in queue.tasks %}
+{% if loop.first %}
 
 
-def test_{{ task.test_name }}() -> None:
-    {{ task.test_body }}
+def test_ping() -> None:
+    assert {{ queue.module }}.ping("hello") == "hello"
+{% endif %}
+{% for job in queue.jobs %}
+
+
+def test_{{ job.function }}() -> None:
+    {{ job.call }}
 {% endfor %}
 {% endfor %}

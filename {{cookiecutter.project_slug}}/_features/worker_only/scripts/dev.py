@@ -13,7 +13,11 @@ import watchfiles
 from embedded import embedded_broker
 
 ROOT = Path(__file__).resolve().parent.parent
-WORKER = "celery -A {{ cookiecutter.project_slug }}.celery_app worker --loglevel INFO --concurrency 2{{ plan().dev_worker_options }}"
+{% if plan().features.beat %}
+WORKER = "celery -A {{ cookiecutter.project_slug }}.celery_app worker --loglevel INFO --concurrency 2 -B"
+{% else %}
+WORKER = "celery -A {{ cookiecutter.project_slug }}.celery_app worker --loglevel INFO --concurrency 2"
+{% endif %}
 
 
 def main() -> None:

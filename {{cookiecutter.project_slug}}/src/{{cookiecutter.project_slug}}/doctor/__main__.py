@@ -18,15 +18,49 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.doctor import {{ plan().doctor_parts | sort | join(", ") }}
+{% filter one_line_if_short %}
+from {{ cookiecutter.project_slug }}.doctor import (
+{% if plan().features.beat_remote_control %}
+    beat,
+{% endif %}
+    broker,
+    configuration,
+{% if plan().features.several_redis_databases %}
+    databases,
+{% endif %}
+{% if plan().features.results %}
+    results,
+{% endif %}
+{% if plan().features.redbeat or plan().features.database_schedule %}
+    schedule,
+{% endif %}
+{% if plan().features.remote_control %}
+    workers,
+{% endif %}
+)
+{% endfilter %}
 from {{ cookiecutter.project_slug }}.doctor.findings import Finding, Status, failure
 
 Part = Callable[[], Iterable[Finding]]
 
 PARTS: dict[str, Part] = {
-{% for part in plan().doctor_parts %}
-    "{{ part }}": {{ part }}.examine,
-{% endfor %}
+    "configuration": configuration.examine,
+{% if plan().features.several_redis_databases %}
+    "databases": databases.examine,
+{% endif %}
+{% if plan().features.results %}
+    "results": results.examine,
+{% endif %}
+    "broker": broker.examine,
+{% if plan().features.remote_control %}
+    "workers": workers.examine,
+{% endif %}
+{% if plan().features.beat_remote_control %}
+    "beat": beat.examine,
+{% endif %}
+{% if plan().features.redbeat or plan().features.database_schedule %}
+    "schedule": schedule.examine,
+{% endif %}
 }
 """What is examined, in this order."""
 

@@ -8,7 +8,25 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.doctor.findings import Finding, failure, ok, warning
 from {{ cookiecutter.project_slug }}.settings import env
 
-ADDRESSES = {{ plan().addresses | list | python }}
+{% filter one_line_if_short %}
+ADDRESSES = [
+{% if plan().features.redis or plan().features.rabbitmq %}
+    "CELERY_BROKER_URL",
+{% endif %}
+{% if plan().features.redis_results or plan().features.database_results %}
+    "CELERY_RESULT_BACKEND",
+{% endif %}
+{% if plan().features.redbeat %}
+    "REDBEAT_REDIS_URL",
+{% endif %}
+{% if plan().features.django %}
+    "DATABASE_URL",
+{% endif %}
+{% if plan().features.sqs %}
+    "SQS_QUEUE_URL_PREFIX",
+{% endif %}
+]
+{% endfilter %}
 """The environment variables that say where the servers are."""
 
 ENCRYPTED = ("amqps", "https", "rediss")

@@ -1,15 +1,37 @@
 """What beat sends, and when. A job that no worker took before its next run expires instead of piling up."""
 
-{% for line in plan().schedule_imports %}
-{{ line }}
-{% endfor %}
+{% if "interval" in plan().schedule_kinds %}
+from datetime import timedelta
+{% endif %}
+from typing import Any
+{% if "crontab" in plan().schedule_kinds and "solar" in plan().schedule_kinds %}
+
+from celery.schedules import crontab, solar
+{% elif "crontab" in plan().schedule_kinds %}
+
+from celery.schedules import crontab
+{% elif "solar" in plan().schedule_kinds %}
+
+from celery.schedules import solar
+{% endif %}
 
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 {% for job in plan().jobs %}
     {{ job.key | python }}: {
-{% for name, code in job.entry %}
-        "{{ name }}": {{ code }},
-{% endfor %}
+        "task": "{{ job.task }}",
+        "schedule": {{ job.schedule.code }},
+{% if job.args %}
+        "args": {{ job.args | python(indent=8, used=17) }},
+{% endif %}
+{% if job.kwargs %}
+        "kwargs": {{ job.kwargs | python(indent=8, used=19) }},
+{% endif %}
+{% filter one_line_if_short %}
+        "options": {
+            "queue": "{{ job.queue }}",
+            "expires": {{ job.expires }},
+        },
+{% endfilter %}
     },
 {% endfor %}
 }

@@ -7,7 +7,11 @@ from {{ cookiecutter.project_slug }} import signals as signals  # connects the r
 
 app = Celery(
     "{{ cookiecutter.project_slug }}",
-    task_cls="{{ plan().task_class }}",
+{% if plan().features.task_tracking %}
+    task_cls="{{ cookiecutter.project_slug }}.stoppable_task:StoppableTask",
+{% else %}
+    task_cls="{{ cookiecutter.project_slug }}.base_task:BaseTask",
+{% endif %}
 )
 app.set_default()  # in every thread: a task sent from one would else belong to Celery's own default application
 app.config_from_object(celeryconfig)

@@ -10,7 +10,11 @@ from {{ cookiecutter.project_slug }} import signals as signals  # connects the r
 
 app = Celery(
     "{{ cookiecutter.project_slug }}",
-    task_cls="{{ plan().task_class }}",
+{% if plan().features.task_tracking %}
+    task_cls="{{ cookiecutter.project_slug }}.stoppable_task:StoppableTask",
+{% else %}
+    task_cls="{{ cookiecutter.project_slug }}.base_task:BaseTask",
+{% endif %}
 )
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()  # tasks.py of each installed app; they have no route, so they run on the first queue

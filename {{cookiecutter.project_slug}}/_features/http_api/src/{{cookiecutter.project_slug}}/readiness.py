@@ -46,7 +46,12 @@ def waiting() -> dict[str, int]:
         return {name.value: queue_lengths.waiting(connection, name.value) for name in QueueName}
 
 
-CHECKS: dict[str, Callable[[], object]] = {{ plan().server_checks }}
+CHECKS: dict[str, Callable[[], object]] = {
+    "broker": waiting,
+{% if plan().features.results %}
+    "result backend": lambda: app.backend.get_task_meta("readiness", cache=False),
+{% endif %}
+}
 """What asks each server."""
 
 _lock = threading.Lock()

@@ -22,7 +22,19 @@ from pydantic_core import from_json
 
 from {{ cookiecutter.project_slug }}.celery_app import app
 
-SUBMITTABLE = {{ plan().submittable | list | python }}
+{% filter one_line_if_short %}
+SUBMITTABLE = [
+{% for task in plan().task_names %}
+    "{{ task }}",
+{% endfor %}
+{% if plan().features.result_examples %}
+    "{{ cookiecutter.project_slug }}.examples.progress.add_up",
+{% endif %}
+{% if plan().features.cancellation_examples %}
+    "{{ cookiecutter.project_slug }}.examples.stopping.count_down",
+{% endif %}
+]
+{% endfilter %}
 """The tasks that callers may submit, by their names; all others are only for this project's own code."""
 
 DEADLINE = 1.5
@@ -34,7 +46,31 @@ DEEPEST = 32
 MOST_ERRORS = 20
 """Mistakes in a submission that are reported; a hostile one may have thousands."""
 
-IMPATIENCE: dict[str, Any] = {{ plan().impatience | python }}
+IMPATIENCE: dict[str, Any] = {
+    "broker_connection_timeout": 1,
+    "broker_pool_acquire_timeout": 1,
+    "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0},
+{% if plan().features.redis %}
+    "broker_transport_options": {"connect_retries_timeout": 1, "socket_timeout": 1, "socket_connect_timeout": 1},
+{% elif plan().features.rabbitmq %}
+    "broker_transport_options": {"connect_retries_timeout": 1, "read_timeout": 1, "write_timeout": 1},
+{% elif plan().features.sqs %}
+    "broker_transport_options": {
+        "connect_retries_timeout": 1,
+        "client-config": {"connect_timeout": 1, "read_timeout": 1, "retries": {"total_max_attempts": 1}},
+    },
+{% endif %}
+    "result_backend_thread_safe": True,
+{% if plan().features.redis_results %}
+    "redis_socket_timeout": 1,
+    "redis_socket_connect_timeout": 1,
+    "result_backend_transport_options": {"retry_policy": {"timeout": 1}},
+{% elif plan().features.database_results %}
+    "result_backend_max_retries": 0,
+{% elif plan().features.django_results %}
+    "result_backend_max_retries": 0,
+{% endif %}
+}
 """Settings of a process in which somebody waits: seconds, and one retry at once for a connection that went stale."""
 
 Answer = TypeVar("Answer")

@@ -11,9 +11,25 @@ ROOT = Path(__file__).resolve().parents[3]
 
 DEVELOPMENT = {
     "DATABASE_URL": f"sqlite:///{ROOT / 'db.sqlite3'}",
-{% for name, value in plan().local_values.items() %}
-    "{{ name }}": "{{ value }}",
-{% endfor %}
+{% if plan().features.redis %}
+    "CELERY_BROKER_URL": "redis://localhost:6379/0",
+{% elif plan().features.rabbitmq %}
+    "CELERY_BROKER_URL": "amqp://user:password@localhost:5672//",
+{% elif plan().features.sqs %}
+    "CELERY_BROKER_URL": "sqs://",
+{% endif %}
+{% if plan().features.redis_results %}
+    "CELERY_RESULT_BACKEND": "redis://localhost:6379/1",
+{% endif %}
+{% if plan().features.redbeat %}
+    "REDBEAT_REDIS_URL": "redis://localhost:6379/2",
+{% endif %}
+    "SECRET_KEY": "no secret: for development and tests only, where nobody is kept out",
+    "ALLOWED_HOSTS": "localhost,127.0.0.1",
+{% if plan().features.sqs %}
+    "AWS_REGION": "eu-west-1",
+    "SQS_QUEUE_URL_PREFIX": "https://sqs.eu-west-1.amazonaws.com/123456789012/local-",
+{% endif %}
     "LOG_FORMAT": "console",
 }
 

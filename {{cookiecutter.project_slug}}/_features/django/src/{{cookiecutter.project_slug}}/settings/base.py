@@ -19,7 +19,23 @@ def words(text: str) -> list[str]:
 
 
 # --- Applications
-INSTALLED_APPS = {{ plan().django_apps | python(used=17) }}
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+{% if plan().features.django_results %}
+    "django_celery_results",
+{% endif %}
+{% if plan().features.database_schedule %}
+    "django_celery_beat",
+    "{{ cookiecutter.project_slug }}.periodic",
+{% endif %}
+    "{{ cookiecutter.project_slug }}.reports",
+    "{{ cookiecutter.project_slug }}.web",
+]
 MIDDLEWARE = [
     "{{ cookiecutter.project_slug }}.web.middleware.RequestMiddleware",  # first: what the others log has the request's id
     "{{ cookiecutter.project_slug }}.web.health.HealthMiddleware",  # before host names are checked: probes use addresses

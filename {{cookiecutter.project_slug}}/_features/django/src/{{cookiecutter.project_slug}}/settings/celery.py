@@ -4,6 +4,57 @@ What differs between installations comes from the environment, by way of `enviro
 Reference: https://docs.celeryq.dev/en/stable/userguide/configuration.html
 """
 
-{{ plan().config_imports | join("\n") }}
+from {{ cookiecutter.project_slug }}.queues import TASK_MODULES, TASK_QUEUES, TASK_ROUTES
+{% if plan().features.beat %}
+from {{ cookiecutter.project_slug }}.schedule import BEAT_SCHEDULE
+{% endif %}
+from {{ cookiecutter.project_slug }}.settings import env
+{% if plan().features.sqs %}
+from {{ cookiecutter.project_slug }}.sqs import predefined_queues
+{% endif %}
 
-{{ text(*plan().config_texts, folder="celeryconfig") | django_settings }}
+{% filter django_settings %}
+{% if plan().features.redis %}
+{% include "celeryconfig/broker-redis.py" %}
+{% elif plan().features.rabbitmq %}
+{% include "celeryconfig/broker-rabbitmq.py" %}
+{% elif plan().features.sqs %}
+{% include "celeryconfig/broker-sqs.py" %}
+{% endif %}
+
+{% include "celeryconfig/queues.py" %}
+
+{% include "celeryconfig/messages.py" %}
+
+{% include "celeryconfig/publishing.py" %}
+
+{% include "celeryconfig/tasks.py" %}
+
+{% include "celeryconfig/worker.py" %}
+
+{% if plan().features.redis_results %}
+{% include "celeryconfig/results-redis.py" %}
+{% elif plan().features.django_results %}
+{% include "celeryconfig/results-django.py" %}
+{% elif not plan().features.results %}
+{% include "celeryconfig/results-none.py" %}
+{% endif %}
+{% if plan().features.examples %}
+
+{% include "celeryconfig/examples.py" %}
+{% endif %}
+{% if plan().features.file_schedule %}
+
+{% include "celeryconfig/beat-file.py" %}
+{% elif plan().features.redbeat %}
+
+{% include "celeryconfig/beat-redbeat.py" %}
+{% elif plan().features.database_schedule %}
+
+{% include "celeryconfig/beat-database.py" %}
+{% endif %}
+{% if plan().features.beat_remote_control %}
+
+{% include "celeryconfig/beat-remote-control.py" %}
+{% endif %}
+{% endfilter %}

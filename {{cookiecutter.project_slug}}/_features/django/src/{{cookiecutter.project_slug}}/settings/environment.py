@@ -1,1 +1,1 @@
-{{ text("environment.py") }}
+{% include "environment.py" %}

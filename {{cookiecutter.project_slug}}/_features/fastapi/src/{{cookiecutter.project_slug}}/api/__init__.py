@@ -14,7 +14,11 @@ from fastapi import FastAPI
 
 from {{ cookiecutter.project_slug }} import health as liveness
 from {{ cookiecutter.project_slug }} import logs, signals, submissions
-from {{ cookiecutter.project_slug }}.api import {{ plan().api_modules | join(", ") }}
+{% if plan().features.beat %}
+from {{ cookiecutter.project_slug }}.api import health, openapi, overview, problems, schedule, tasks
+{% else %}
+from {{ cookiecutter.project_slug }}.api import health, openapi, overview, problems, tasks
+{% endif %}
 from {{ cookiecutter.project_slug }}.api.middleware import RequestContext
 from {{ cookiecutter.project_slug }}.settings import env
 
@@ -77,6 +81,10 @@ def create_app() -> FastAPI:
     app.add_middleware(RequestContext)
     problems.install(app)
     openapi.install(app)
-    for routes in ({{ plan().api_routes | join(", ") }}):
+{% if plan().features.beat %}
+    for routes in (health, overview, schedule, tasks):
+{% else %}
+    for routes in (health, overview, tasks):
+{% endif %}
         app.include_router(routes.router)
     return app

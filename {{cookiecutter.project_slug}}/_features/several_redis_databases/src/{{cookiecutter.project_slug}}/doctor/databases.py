@@ -6,7 +6,19 @@ from urllib.parse import urlsplit
 from {{ cookiecutter.project_slug }}.doctor.findings import Finding, failure, ok
 from {{ cookiecutter.project_slug }}.settings import env
 
-DATABASES = {{ plan().redis_urls | list | python }}
+{% filter one_line_if_short %}
+DATABASES = [
+{% if plan().features.redis %}
+    "CELERY_BROKER_URL",
+{% endif %}
+{% if plan().features.redis_results %}
+    "CELERY_RESULT_BACKEND",
+{% endif %}
+{% if plan().features.redbeat %}
+    "REDBEAT_REDIS_URL",
+{% endif %}
+]
+{% endfilter %}
 """The environment variables that name one."""
 
 
