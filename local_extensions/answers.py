@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zoneinfo
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from local_extensions.choices import UNSUPPORTED, Choice
+from local_extensions.catalogue import UNSUPPORTED, Choice
 from local_extensions.names import slug, slug_problem
 
 if TYPE_CHECKING:
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from local_extensions.errors import Mistakes
 
 AnyChoice = TypeVar("AnyChoice", bound=Choice)
+
+QUESTIONS = json.loads((Path(__file__).parents[1] / "cookiecutter.json").read_text(encoding="utf-8"))
+BOOLEAN_QUESTIONS = tuple(question for question, default in QUESTIONS.items() if isinstance(default, bool))
 
 LONGEST_TEXTS = {"project_name": 80, "description": 300, "author_name": 80, "author_email": 200}
 LONGEST_TASK = 12 * 3600
@@ -79,7 +84,7 @@ def read_flag(answers: Mapping[str, object], question: str, mistakes: Mistakes) 
     """The answer to a yes-or-no question, which Cookiecutter gives as a boolean."""
     word = read(answers, question).lower()
     if word not in YES | NO:
-        mistakes.add(question, word, "is neither yes nor no")
+        mistakes.add(question, word, "is neither yes nor no", str(QUESTIONS[question]).lower())
     return word in YES
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from local_extensions.arguments import Argument, ArgumentError, parse_arguments
 from local_extensions.cron import CronError
 from local_extensions.errors import shown
-from local_extensions.literals import one_line_call
 from local_extensions.names import identifier, job_problem
+from local_extensions.python_code import one_line_call
 from local_extensions.schedules import Schedule, parse_schedule
 
 if TYPE_CHECKING:

@@ -12,9 +12,6 @@ EXAMPLES = {
     "beat_jobs": "cleanup = 0 3 * * * -> low_priority; purge(30, dry_run=False) = @daily; poll = every 10m",
     "timezone": "Europe/Paris",
     "task_time_limit": "300",
-    "examples": "true",
-    "monitoring": "true",
-    "kubernetes": "false",
 }
 """A valid answer to each question that is not a choice."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import posixpath
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +11,11 @@ import click
 from cookiecutter.exceptions import FailedHookException
 from jinja2 import pass_context
 
-from local_extensions import text
+from local_extensions import filters
 from local_extensions.errors import Refused
-from local_extensions.literals import one_line_if_short, python, string
 from local_extensions.names import slug
 from local_extensions.plan import Plan, make_plan
+from local_extensions.python_code import one_line_if_short, python, string
 from local_extensions.queues import last_queue
 
 if TYPE_CHECKING:
@@ -29,18 +28,18 @@ PROJECT_FOLDER = "{{cookiecutter.project_slug}}"
 """The name of the folder that Cookiecutter renders."""
 
 FILTERS = {
-    "code": text.code,
-    "django_settings": text.django_settings,
-    "docstring": text.docstring,
-    "json": text.json,
+    "code": filters.code,
+    "django_settings": filters.django_settings,
+    "docstring": filters.docstring,
+    "json": filters.json,
     "last_queue": last_queue,
-    "markdown": text.markdown,
+    "markdown": filters.markdown,
     "one_line_if_short": one_line_if_short,
     "python": python,
     "slug": slug,
-    "systemd": text.systemd,
-    "toml": text.toml,
-    "yaml": text.yaml,
+    "systemd": filters.systemd,
+    "toml": filters.toml,
+    "yaml": filters.yaml,
 }
 
 
@@ -51,7 +50,6 @@ def register(environment: Environment) -> None:
         check=check,
         project_folder=project_folder,
         keeps_existing_files=keeps_existing_files,
-        text=rendered,
     )
     environment.filters.update(FILTERS)
 
@@ -81,14 +79,6 @@ def check(context: Context) -> str:
     """Return an empty text if the answers are valid; see `plan`."""
     plan(context)
     return ""
-
-
-@pass_context
-def rendered(context: Context, *names: str, folder: str = "") -> str:
-    """The files of `templates/`, or of a folder in it, with a blank line between two of them."""
-    load, answers = context.environment.get_template, context.get_all()
-    texts = (load(posixpath.join(folder, name)).render(answers) for name in names)
-    return "\n\n".join(text.strip("\n") for text in texts)
 
 
 @pass_context

@@ -13,24 +13,17 @@ if TYPE_CHECKING:
 
 
 def feature_table(
-    answers: Mapping[str, str],
-    *,
-    beat: bool,
-    examples: bool,
-    monitoring: bool,
-    kubernetes: bool,
-    redis_databases: int,
+    answers: Mapping[str, str], flags: Mapping[str, bool], *, beat: bool, several_redis_databases: bool
 ) -> dict[str, bool]:
     """Return for each feature whether it is enabled.
 
     Args:
         answers: The chosen answer to each question that offers several.
+        flags: The answer to each boolean question, which is a feature of that name.
         beat: Whether there are periodic tasks.
-        examples: The answer to the question of that name.
-        monitoring: The answer to the question of that name.
-        kubernetes: The answer to the question of that name.
-        redis_databases: How many databases of Redis the project uses.
+        several_redis_databases: Whether the project uses more than one database of Redis.
     """
+    examples, monitoring, kubernetes = flags["examples"], flags["monitoring"], flags["kubernetes"]
     framework, broker, scheduler = answers["framework"], answers["broker"], answers["beat_scheduler"]
     django, fastapi = framework == "django", framework == "fastapi"
     redis, rabbitmq, sqs = broker == "redis", broker == "rabbitmq", broker == "sqs"
@@ -38,6 +31,7 @@ def feature_table(
     results = answers["result_backend"] != "none"
     remote_control = redis or rabbitmq
     return {
+        **flags,
         # framework
         "worker_only": framework == "none",
         "fastapi": fastapi,
@@ -51,7 +45,7 @@ def feature_table(
         "remote_control": remote_control,
         "visibility_timeout": redis or sqs,
         "queue_lengths": http_api or monitoring,
-        "several_redis_databases": redis_databases > 1,
+        "several_redis_databases": several_redis_databases,
         # results
         "results": results,
         "redis_results": answers["result_backend"] == "redis",
@@ -71,12 +65,10 @@ def feature_table(
         "fastapi_schedule": beat and fastapi,
         "django_code_schedule": beat and django and scheduler != "database",
         # examples
-        "examples": examples,
         "redis_examples": examples and "redis" in (broker, answers["result_backend"]),
         "result_examples": examples and results,
         "cancellation_examples": examples and results and http_api,
         # monitoring
-        "monitoring": monitoring,
         "flower": monitoring and remote_control,
         "beat_metrics": monitoring and beat,
         "redis_metrics": monitoring and redis,
@@ -85,7 +77,6 @@ def feature_table(
         "oldest_message_age": monitoring and redis,
         "dead_letter_metrics": monitoring and (redis or rabbitmq),
         # deployment
-        "kubernetes": kubernetes,
         "kubernetes_django": kubernetes and django,
         "kubernetes_fastapi": kubernetes and fastapi,
         "kubernetes_redis": kubernetes and redis,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from local_extensions.literals import call, one_line_call, signature
+from local_extensions.python_code import call, one_line_call, signature
 
 if TYPE_CHECKING:
     from local_extensions.arguments import Argument

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from local_extensions.choices import POOLS
+from local_extensions.catalogue import POOLS
 from local_extensions.errors import shown
 from local_extensions.names import identifier, queue_problem
 

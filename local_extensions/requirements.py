@@ -13,7 +13,6 @@ CELERY = ">=5.7,<5.8"
 ALWAYS = ("pydantic-settings>=2.16", "sentry-sdk>=2.75", "structlog>=26.1", "tzdata>=2026.1")
 
 PROMETHEUS_CLIENT = "prometheus-client>=0.26"
-FLOWER = "flower>=2.2"
 
 DEVELOPMENT = (
     "celery-types>=0.26",

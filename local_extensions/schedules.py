@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from local_extensions.cron import DAY, FIELDS, HOUR, MINUTE, MONTH, WEEKDAY, Cron, CronError, parse_cron
-from local_extensions.literals import call, python
+from local_extensions.python_code import call, python
 
 NICKNAMES = {
     "@hourly": "0 * * * *",

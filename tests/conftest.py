@@ -28,7 +28,20 @@ if TYPE_CHECKING:
     from tests.support.postgres import Postgres
     from tests.support.project import BakedProject
 
-TIERS = ("plan", "refusals", "rules", "layout", "updates", "static", "generated", "same", "live", "demo", "speed", "real")
+TIERS = (
+    "plan",
+    "refusals",
+    "rules",
+    "layout",
+    "updates",
+    "static",
+    "generated",
+    "same",
+    "live",
+    "demo",
+    "speed",
+    "real",
+)
 # What takes long begins first. Live tests mostly wait, and projects' own mostly compute. Times are measured last, when
 # little else runs.
 ORDER = (

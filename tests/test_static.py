@@ -383,7 +383,9 @@ FILES_OF_BEAT = {
 
 RESIDUE = {
     "Jinja": re.compile(r"(?<!\$)\{\{|\{%|%\}|\{#"),
-    "the template": re.compile(r"cookiecutter|(?<!\w)_features\b|\{queue\}\.\w+$|\bplan\(\)", re.IGNORECASE | re.MULTILINE),
+    "the template": re.compile(
+        r"cookiecutter|(?<!\w)_features\b|\{queue\}\.\w+$|\bplan\(\)", re.IGNORECASE | re.MULTILINE
+    ),
     "something unfinished": re.compile(r"\b(TODO|FIXME|XXX|TBD)\b"),
     "an object that was printed": re.compile(r"<[\w.]+ object at 0x|\bUndefined\b|\b(BeatJob|Broker|Limits|Url)\(\w+="),
     "white space at the end of a line": re.compile(r"[ \t\r]+$", re.MULTILINE),

@@ -163,7 +163,9 @@ def test_cruft_diff_shows_the_owners_edits_alone(cruft: Cruft, project: Path) ->
     patch = cruft.run("diff", cwd=project).stdout
 
     assert patch.startswith("diff --git ")
-    changed = [line for line in patch.splitlines() if line.startswith(("+", "-")) and not line.startswith(("+++", "---"))]
+    changed = [
+        line for line in patch.splitlines() if line.startswith(("+", "-")) and not line.startswith(("+++", "---"))
+    ]
     owned = [*OWN_TASK.splitlines()[1:], "", "", "## Our own section"]
     assert sorted(line[1:] for line in changed) == sorted(owned)
 

@@ -1,5 +1,5 @@
 # --- Examples: their tasks have no route, so they run on the first queue
-{% filter one_line_if_short(reserved=plan().framework.namespace | length) %}
+{% filter one_line_if_short(reserved=plan().framework.setting_prefix | length) %}
 include = [
 {% if plan().features.redis_examples %}
     "{{ cookiecutter.project_slug }}.examples.idempotency",

@@ -2,7 +2,7 @@
 accept_content = ["json"]  # never pickle: whoever can write to the broker could run code in the workers
 timezone = "{{ plan().project.timezone }}"  # what local time means, in crontabs and in logs; messages carry UTC
 # A worker that lacks a task's module would discard its messages.
-{% filter one_line_if_short(reserved=plan().framework.namespace | length) %}
+{% filter one_line_if_short(reserved=plan().framework.setting_prefix | length) %}
 imports = (
 {% if plan().features.redis or plan().features.sqs %}
     "{{ cookiecutter.project_slug }}.dead_letter_store",

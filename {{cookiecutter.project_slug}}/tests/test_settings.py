@@ -9,7 +9,7 @@ from {{ cookiecutter.project_slug }}.settings import Environment, read_environme
 
 from .conftest import ENVIRONMENT
 
-EXAMPLE = "{{ plan().broker.url.example }}"
+EXAMPLE = "{{ plan().broker.example_url }}"
 
 
 def test_what_the_environment_says_is_what_the_settings_hold(monkeypatch: pytest.MonkeyPatch) -> None:

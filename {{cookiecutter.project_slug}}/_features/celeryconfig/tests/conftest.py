@@ -1,7 +1,7 @@
 """The environment of the tests, and one worker for all of them.
 
 By default everything runs in this process, on an in-memory broker. To run the integration tests on a real
-one, name it: `TEST_BROKER_URL={{ plan().broker.url.example }} make test`. Its queues should be empty.
+one, name it: `TEST_BROKER_URL={{ plan().broker.example_url }} make test`. Its queues should be empty.
 """
 
 import os

@@ -1,7 +1,7 @@
 """The environment of the tests, Django in it, and one worker for all of them.
 
 By default everything runs in this process, on an in-memory broker and SQLite. To run the integration tests on a real
-broker, name it: `TEST_BROKER_URL={{ plan().broker.url.example }} make test`. Its queues should be empty. In the database
+broker, name it: `TEST_BROKER_URL={{ plan().broker.example_url }} make test`. Its queues should be empty. In the database
 that `DATABASE_URL` names, if it does, the tests make one of their own.
 """
 

@@ -21,7 +21,11 @@ log = structlog.get_logger(__name__)
 def store() -> Redis:
     """The client, which connects when it is first used."""
     return Redis.from_url(
-        env.{{ plan().redis_url | lower }},
+{% if plan().features.redis_results %}
+        env.celery_result_backend,
+{% elif plan().features.redis %}
+        env.celery_broker_url,
+{% endif %}
         socket_timeout=5,  # seconds; the default waits for ever
         socket_connect_timeout=5,  # seconds
         health_check_interval=25,  # seconds; firewalls drop idle connections
