@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 FILES = {
     ".dockerignore",
     ".editorconfig",
+    ".gitattributes",
     ".env.example",
     ".gitignore",
     ".pre-commit-config.yaml",

@@ -212,6 +212,15 @@ def files_in(project: Path) -> dict[str, bytes]:
     return {path.relative_to(project).as_posix(): path.read_bytes() for path in paths}
 
 
+def test_a_project_without_cruft_can_be_linked(cruft: Cruft, project: Path) -> None:
+    (project / ".cruft.json").unlink()
+    commit(project, "As Cookiecutter created it")
+    cruft.run("link", str(cruft.template), "--no-input", "--extra-context", json.dumps(ANSWERS), cwd=project)
+
+    cruft.run("check", cwd=project)
+    assert cruft.run("diff", cwd=project).stdout == ""
+
+
 def test_an_invalid_new_answer_changes_nothing(cruft: Cruft, project: Path) -> None:
     wrong = json.dumps({"queues": "e mails"})
     ran = cruft.run("update", "-y", "--variables-to-update", wrong, cwd=project, exits_with=1)

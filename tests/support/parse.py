@@ -102,6 +102,12 @@ def patterns(text: str) -> None:
         assert re.fullmatch(r"|#.*|!?[\w./*\[\]-]+", line), f"{line!r} is no pattern"
 
 
+def attributes(text: str) -> None:
+    """Check a .gitattributes file."""
+    for line in text.splitlines():
+        assert re.fullmatch(r"|#.*|\S+( -?\w+(=\w+)?)+", line), f"{line!r} sets no attribute"
+
+
 def configuration(text: str) -> None:
     """A drop-in of a unit, or lines as in sysusers.d(5), tmpfiles.d(5) and rabbitmq.conf."""
     if re.search(r"^\[[A-Z][a-z]+\]$", text, flags=re.MULTILINE):
@@ -147,6 +153,7 @@ BY_NAME: Mapping[str, Callable[[str], object]] = {
     ".dockerignore": patterns,
     ".editorconfig": editorconfig,
     ".env.example": environment,
+    ".gitattributes": attributes,
     ".gitignore": patterns,
     "Dockerfile": dockerfile,
     "LICENSE": prose,
