@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import pytest
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
-from jinja2 import DictLoader, TemplateNotFound
 from markdown_it import MarkdownIt
 
 from local_extensions.errors import EXAMPLES, shown

@@ -81,9 +81,11 @@ def syntax_tree(path: Path) -> nodes.Template:
 
 
 def included_by(path: Path) -> set[str]:
-    tree = syntax_tree(path)
-    found = [*tree.find_all(nodes.Include), *tree.find_all(nodes.FromImport), *tree.find_all(nodes.Import)]
-    return {node.template.value for node in found if isinstance(node.template, nodes.Const)}
+    includes = syntax_tree(path).find_all((nodes.Include, nodes.FromImport, nodes.Import))
+    templates = [
+        include.template for include in includes if isinstance(include, nodes.Include | nodes.FromImport | nodes.Import)
+    ]
+    return {template.value for template in templates if isinstance(template, nodes.Const)}
 
 
 def test_every_partial_is_included_and_every_included_partial_exists() -> None:
@@ -102,16 +104,16 @@ def test_python_holds_no_text_of_generated_files(path: Path) -> None:
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
     # Also the text below a constant that describes it.
-    docstrings |= {node.value.value for node in ast.walk(tree) if isinstance(node, ast.Expr) and is_text(node.value)}
-    texts = [node.value for node in ast.walk(tree) if is_text(node) and node.value not in docstrings]
+    docstrings |= {text_of(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    texts = {text_of(node) for node in ast.walk(tree)} - docstrings
     # Several lines, indentation, and what Markdown, YAML, a Makefile and a comment begin with.
     fragments = re.compile(r"\n.|^ {2,}\S|^\t|^#+ |^\|.*\||^- \w|^[\w-]+: \S|\{slug\}")
 
-    assert not [text for text in texts if fragments.search(text)]
+    assert not [text for text in texts if text and fragments.search(text)]
 
 
-def is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+def text_of(node: ast.AST) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 def test_every_question_has_a_prompt() -> None:

@@ -61,6 +61,30 @@ def test_django_with_sqs_enables_these_features() -> None:
     }
 
 
+def test_fastapi_with_rabbitmq_enables_these_features() -> None:
+    answers = {
+        "framework": "fastapi",
+        "broker": "rabbitmq",
+        "result_backend": "database",
+        "beat_jobs": "a = @daily",
+        "beat_scheduler": "redbeat",
+        "examples": False,
+        "kubernetes": True,
+        "ci": "none",
+        "license": "Apache-2.0",
+    }
+    assert enabled(**answers) == {
+        *("monitoring", "kubernetes"),
+        *("fastapi", "celeryconfig", "http_api"),
+        *("rabbitmq", "remote_control", "queue_lengths"),
+        *("results", "database_results", "task_tracking", "fastapi_tracking"),
+        *("beat", "redbeat", "fastapi_schedule"),
+        *("flower", "beat_metrics", "rabbitmq_metrics", "dead_letter_metrics"),
+        *("kubernetes_fastapi", "kubernetes_rabbitmq", "kubernetes_beat", "kubernetes_monitoring"),
+        "apache_license",
+    }
+
+
 @pytest.mark.parametrize("question", BOOLEAN_QUESTIONS)
 def test_a_boolean_question_is_a_feature_of_its_name(question: str) -> None:
     assert set(FLAGS) == set(BOOLEAN_QUESTIONS)
