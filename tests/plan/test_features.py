@@ -28,7 +28,7 @@ def test_the_proposed_answers_enable_these_features() -> None:
     assert enabled(**DEFAULTS) == {
         *("examples", "monitoring"),
         *("worker_only", "celeryconfig"),
-        *("redis", "remote_control", "visibility_timeout", "queue_lengths", "several_redis_databases"),
+        *("redis", "remote_control", "visibility_timeout", "failed_tasks", "queue_lengths", "several_redis_databases"),
         *("results", "redis_results"),
         *("beat", "file_schedule", "beat_remote_control"),
         *("redis_examples", "result_examples"),
@@ -51,7 +51,7 @@ def test_django_with_sqs_enables_these_features() -> None:
     assert enabled(**answers) == {
         *("examples", "monitoring", "kubernetes"),
         *("django", "http_api"),
-        *("sqs", "visibility_timeout", "queue_lengths"),
+        *("sqs", "visibility_timeout", "failed_tasks", "queue_lengths"),
         *("results", "django_results", "task_tracking", "django_tracking"),
         *("beat", "database_schedule"),
         *("result_examples", "cancellation_examples"),
