@@ -10,11 +10,17 @@ from typing import Any
 
 import pytest
 import yaml
+{% if plan().features.task_tracking %}
+from celery import shared_task
+{% endif %}
 from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 from {{ cookiecutter.project_slug }} import exporter
 from {{ cookiecutter.project_slug }}.celery_app import app
+{% if plan().features.task_tracking %}
+from {{ cookiecutter.project_slug }}.stoppable_task import TaskCancelled
+{% endif %}
 
 ROOT = Path(__file__).parent.parent
 MONITORING = ROOT / "deploy" / "monitoring"
@@ -119,6 +125,24 @@ def test_a_worker_counts_a_run_and_observes_its_runtime_and_latency(outcome: Any
     assert counts() == tuple(count + 1 for count in before)
 
 
+{% if plan().features.task_tracking %}
+@shared_task
+def cancelled() -> None:
+    """End as a task that was cancelled."""
+    raise TaskCancelled
+
+
+@pytest.mark.integration
+def test_a_cancelled_task_has_the_outcome_revoked(outcome: Any) -> None:
+    def count() -> float:
+        return value("celery_tasks_total", queue=QUEUE, task=cancelled.name, outcome="revoked")
+
+    outcome(cancelled.delay().id)
+    wait_until(lambda: count() > 0)
+    assert count() == 1
+
+
+{% endif %}
 def test_the_exporter_exports_queue_lengths_only_while_the_broker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporter, "waiting", lambda connection, queue: 7)
     exporter.update()

@@ -19,6 +19,9 @@ from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from {{ cookiecutter.project_slug }}.base_task import BaseTask, waited
 from {{ cookiecutter.project_slug }}.settings import env
+{% if plan().features.task_tracking %}
+from {{ cookiecutter.project_slug }}.stoppable_task import TaskCancelled
+{% endif %}
 
 BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200)
 NEAR_TIME_LIMIT = 0.8
@@ -36,6 +39,9 @@ STARTED = Gauge("celery_worker_start_timestamp_seconds", "When this worker start
 OUTCOMES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (Retry, "retried"),
     (Reject, "rejected"),
+{% if plan().features.task_tracking %}
+    (TaskCancelled, "revoked"),
+{% endif %}
     (Ignore, "ignored"),
     ((WorkerLostError, SystemExit, KeyboardInterrupt), "lost"),  # the process died
 )
