@@ -136,11 +136,6 @@ class Queue:
         """The queue length for each worker from which KEDA adds another."""
         return 10 * self.slots
 
-    @property
-    def backlog_limit(self) -> int:
-        """The queue length above which an alert fires."""
-        return 100 * self.slots
-
 
 @dataclass(frozen=True)
 class Plan:

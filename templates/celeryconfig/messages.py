@@ -13,6 +13,9 @@ imports = (
 {% if plan().features.monitoring %}
     "{{ cookiecutter.project_slug }}.metrics",
 {% endif %}
+{% if plan().features.beat_metrics %}
+    "{{ cookiecutter.project_slug }}.beat_metrics",
+{% endif %}
     *TASK_MODULES,
 )
 {% endfilter %}

@@ -2,12 +2,13 @@
 
 import uuid
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from celery import shared_task
 from celery.result import AsyncResult
 
-from {{ cookiecutter.project_slug }} import submissions, tracking
+from {{ cookiecutter.project_slug }} import stoppable_task, submissions, tracking
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.stoppable_task import stop_if_asked
 from {{ cookiecutter.project_slug }}.submissions import Submission, UnavailableError
@@ -84,9 +85,12 @@ def test_a_task_that_waits_does_not_start_once_it_is_cancelled(outcome: Ran, mon
 @pytest.mark.integration
 def test_a_task_that_runs_stops_where_it_looks(outcome: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app.control, "revoke", lambda task_id: None)
+    log = Mock()
+    monkeypatch.setattr(stoppable_task, "log", log)
     task_id = tracking.submit(Submission(obey.name, {}))
     outcome(task_id)
     assert tracking.status(task_id) == tracking.Status(task_id, obey.name, "REVOKED")
+    log.info.assert_called_once_with("task cancelled")
 
 
 def test_a_task_that_celery_has_revoked_still_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:

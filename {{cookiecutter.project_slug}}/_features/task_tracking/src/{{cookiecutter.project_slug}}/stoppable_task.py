@@ -14,6 +14,10 @@ STOP = "STOP"
 log = structlog.get_logger(__name__)
 
 
+class TaskCancelled(Ignore):
+    """The end of a task that was cancelled; its state is REVOKED."""
+
+
 def stop_id(task_id: str) -> str:
     """Under what id the result backend keeps that record of a task."""
     return f"{task_id}-stop"
@@ -23,7 +27,7 @@ def stop_if_asked(task: Task[Any, Any]) -> None:
     """Call this between the steps of a long task: it ends here, as REVOKED, if somebody asked for it.
 
     Raises:
-        celery.exceptions.Ignore: it shall stop; let it pass.
+        TaskCancelled: it shall stop; let it pass.
     """
     request = task.request
     if not request.id or request.is_eager or request.ignore_result:
@@ -35,7 +39,8 @@ def stop_if_asked(task: Task[Any, Any]) -> None:
         return
     if asked:
         task.backend.mark_as_revoked(request.id, "stopped on request", request=request)
-        raise Ignore
+        log.info("task cancelled")
+        raise TaskCancelled
 
 
 class StoppableTask(BaseTask):
