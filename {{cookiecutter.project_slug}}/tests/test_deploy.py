@@ -58,6 +58,26 @@ def command_of(service: str) -> list[str]:
 def test_every_queue_has_one_worker_in_compose() -> None:
     consumed = [re.findall(r" -Q (\S+)", service["command"]) for service in WORKERS.values()]
     assert sorted(consumed) == sorted([queue.value] for queue in QueueName)
+{% if plan().features.kubernetes %}
+
+
+def test_every_queue_has_one_worker_in_kubernetes() -> None:
+    folder = ROOT / "deploy" / "kubernetes"
+    base = yaml.safe_load((folder / "base" / "kustomization.yaml").read_text())["resources"]
+    workers = [each.removeprefix("../") for each in base if each.startswith("../workers/")]
+    consumed = [re.findall(r"\[-Q, (.+?),", (folder / each / "kustomization.yaml").read_text()) for each in workers]
+    assert sorted(consumed) == sorted([queue.value] for queue in QueueName), (
+        f"for a new queue, copy deploy/kubernetes/{workers[0]}, and add the copy to deploy/kubernetes/base/kustomization.yaml"
+    )
+{% endif %}
+{% if plan().features.kubernetes_monitoring %}
+
+
+def test_kubernetes_has_the_alert_rules() -> None:
+    rules = yaml.safe_load((ROOT / "deploy" / "monitoring" / "rules.yaml").read_text())
+    copy = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "monitoring" / "prometheus-rule.yaml").read_text())
+    assert copy["spec"] == rules, "type `make prometheus-rule`"
+{% endif %}
 
 
 @pytest.mark.parametrize("kind", ["env", "conf"])
