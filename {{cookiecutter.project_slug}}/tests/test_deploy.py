@@ -57,7 +57,17 @@ def command_of(service: str) -> list[str]:
 
 def test_every_queue_has_one_worker_in_compose() -> None:
     consumed = [re.findall(r" -Q (\S+)", service["command"]) for service in WORKERS.values()]
-    assert sorted(consumed) == sorted([queue.value] for queue in QueueName)
+    assert sorted(consumed) == sorted([queue.value] for queue in QueueName), (
+        f"for a new queue, copy {next(iter(WORKERS))} in compose.yaml"
+    )
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_compose_can_run_several_instances_of_a_worker(name: str) -> None:
+    # A container name, a host port or a host name would be taken by the first instance.
+    assert not WORKERS[name].keys() & {"container_name", "hostname", "network_mode", "ports"}
+    (node,) = re.findall(r" -n (\S+)", WORKERS[name]["command"])
+    assert node.endswith("@%h")
 {% if plan().features.kubernetes %}
 
 
