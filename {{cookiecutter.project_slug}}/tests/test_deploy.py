@@ -1,5 +1,6 @@
 """What deploys the project agrees with its code, and Compose with systemd: queues, commands, times and variables."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -68,6 +69,12 @@ def test_compose_can_run_several_instances_of_a_worker(name: str) -> None:
     assert not WORKERS[name].keys() & {"container_name", "hostname", "network_mode", "ports"}
     (node,) = re.findall(r" -n (\S+)", WORKERS[name]["command"])
     assert node.endswith("@%h")
+
+
+def test_the_image_consumes_every_queue_by_default() -> None:
+    (command,) = re.findall(r"^CMD (.*)$", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    assert json.loads(command) == ["celery", "-A", f"{SLUG}.celery_app", "worker"]
+    assert sorted(app.amqp.queues.consume_from) == sorted(QueueName)
 {% if plan().features.kubernetes %}
 
 
