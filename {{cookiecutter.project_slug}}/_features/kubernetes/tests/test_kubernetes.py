@@ -70,7 +70,9 @@ def compose_services() -> dict[str, dict[str, Any]]:
     """Return the services of compose.yaml that run this project's code, by their commands with default variables."""
     text = re.sub(r"(?<!\$)\$\{\w+:-([^}]*)\}", r"\1", (ROOT / "compose.yaml").read_text())
     services = {name: each for name, each in yaml.safe_load(text)["services"].items() if "env_file" in each}
-    services.pop("flower", None)  # Kubernetes does not run it
+{% if plan().features.flower %}
+    del services["flower"]  # Kubernetes does not run it
+{% endif %}
     return {each["command"]: each for each in services.values()}
 
 
@@ -102,7 +104,7 @@ def test_image_and_port_are_those_of_compose(spec: dict[str, Any]) -> None:
     service = SERVICES[" ".join(command_of(spec))]
     assert container_of(spec)["image"].rpartition("/")[2].split(":")[0] == service["image"]
     published = [int(port.rpartition(":")[2]) for port in service.get("ports", [])]
-    assert [port for name, port in ports_of(spec).items() if name != "metrics"] == published
+    assert [port for name, port in ports_of(spec).items() if name == "http"] == published
 
 
 @every_worker
@@ -200,7 +202,7 @@ def test_a_deployment_has_a_budget_and_policies(spec: dict[str, Any]) -> None:
     found = [budget["maxUnavailable"] for budget in budgets if budget["selector"]["matchLabels"] == labels]
     assert found == ([] if spec.get("replicas") == 1 else [1])
     allowing = [each for each in POLICIES if each["podSelector"].get("matchLabels") == labels and each["ingress"]]
-    assert len(allowing) == len(ports_of(spec).keys() - {"metrics"})
+    assert len(allowing) == len(ports_of(spec).keys() & {"http"})
 
 
 def test_what_no_policy_allows_is_denied() -> None:
