@@ -22,7 +22,7 @@ QUIET = {{ cookiecutter._output_dir is not defined }}  # cruft, which renders in
 FEATURES = Path("_features")
 # These folders, and the root itself, hold everything that the template generates.
 FOLDERS = tuple(Path(name) for name in ("deploy", "docs", "scripts", "src", "tests"))
-# What stands before each file in a template whose name contains {queue}.
+# The line before each file in a template whose path contains {queue}.
 PART = re.compile(r"^=== (\S+) ===\n", re.MULTILINE)
 
 
@@ -52,16 +52,19 @@ def lay_features() -> tuple[set[Path], set[Path]]:
 
 
 def write_queue_files() -> tuple[set[Path], set[Path]]:
-    """Write a file for each queue from `worker-{queue}.env` and its like; return their paths, and those of the templates."""
+    """Write a file per queue from each path with {queue}; return the paths of the files, and those with {queue}."""
     placed: set[Path] = set()
-    templates = {path for folder in FOLDERS for path in folder.rglob("*{queue}*")}
+    files = {path for folder in FOLDERS for path in folder.rglob("*") if path.is_file()}
+    templates = {path for path in files if "{queue}" in path.as_posix()}
     for template in templates:
         _, *parts = PART.split(template.read_text(encoding="utf-8"))
         for queue, text in zip(parts[::2], parts[1::2]):
             part = template.with_name(f"{template.name}.part")
             part.write_text(text, encoding="utf-8", newline="\n")
-            placed.add(place(part, template.with_name(template.name.replace("{queue}", queue))))
+            placed.add(place(part, Path(template.as_posix().replace("{queue}", queue))))
         template.unlink()
+    for folder in {template.parent for template in templates if template.parent.name == "{queue}"}:
+        folder.rmdir()
     return placed, templates
 
 

@@ -81,7 +81,6 @@ def feature_table(
         "kubernetes_django": kubernetes and django,
         "kubernetes_fastapi": kubernetes and fastapi,
         "kubernetes_redis": kubernetes and redis,
-        "kubernetes_rabbitmq": kubernetes and rabbitmq,
         "kubernetes_sqs": kubernetes and sqs,
         "kubernetes_beat": kubernetes and beat,
         "kubernetes_monitoring": kubernetes and monitoring,

@@ -148,7 +148,11 @@ def test_other_answers_over_a_project_list_the_files_that_the_old_answers_left(t
     cookiecutter(ROOT, tmp_path / "clean", "--no-input", "project_slug=shop", *new)
     left = before - set(contents(tmp_path / "clean" / "shop")) - {"src/shop/own.py"}
     assert listed(ran) == left
-    assert {"manage.py", "src/shop/tasks/web_hooks.py", "deploy/kubernetes/base/worker-web-hooks.yaml"} <= left
+    assert {
+        "manage.py",
+        "src/shop/tasks/web_hooks.py",
+        "deploy/kubernetes/workers/web-hooks/kustomization.yaml",
+    } <= left
 
 
 def test_replay_makes_the_same_project_again(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.conftest import need
 from tests.support.corpus import Corpus
 from tests.support.environments import install
 from tests.support.lint import lint
-from tests.support.manifests import assert_valid, objects_in
+from tests.support.manifests import assert_valid, kustomize
 from tests.support.parse import assert_every_file_parses
 from tests.support.variants import (
     SHAPES,
@@ -108,8 +108,7 @@ FILES_OF_A_QUEUE = {
     "src/{slug}/tasks/{module}.py",
 }
 FILES_OF_A_QUEUE_ON_KUBERNETES = {
-    "deploy/kubernetes/base/worker-{dns_name}.yaml",
-    "deploy/kubernetes/keda/worker-{dns_name}.yaml",
+    "deploy/kubernetes/workers/{dns_name}/kustomization.yaml",
 }
 # A queue that has tasks: the first, which has `ping`, and those with beat jobs.
 FILES_OF_A_QUEUE_WITH_TASKS = {"tests/tasks/test_{module}.py"}
@@ -351,24 +350,46 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "deploy/kubernetes/base/kustomization.yaml",
             "deploy/kubernetes/base/namespace.yaml",
             "deploy/kubernetes/base/network-policies.yaml",
+            "deploy/kubernetes/base/pod.yaml",
             "deploy/kubernetes/base/service-account.yaml",
-            "deploy/kubernetes/keda/authentication.yaml",
-            "deploy/kubernetes/keda/kustomization.yaml",
             "deploy/kubernetes/overlays/production/kustomization.yaml",
             "deploy/kubernetes/overlays/staging/kustomization.yaml",
             "deploy/kubernetes/secrets.env.example",
-            "tests/test_keda.py",
+            "deploy/kubernetes/without-keda/kustomization.yaml",
+            "deploy/kubernetes/worker/deployment.yaml",
+            "deploy/kubernetes/worker/kustomization.yaml",
+            "deploy/kubernetes/worker/name-reference.yaml",
+            "deploy/kubernetes/worker/scaled-object.yaml",
             "tests/test_kubernetes.py",
         },
     ),
-    ({"kubernetes": True, "broker": "redis"}, {"deploy/kubernetes/keda/keda.env.example"}),
-    ({"kubernetes": True, "broker": "sqs"}, {"deploy/kubernetes/keda/keda.env.example"}),
+    (
+        {"kubernetes": True, "broker": "redis"},
+        {"deploy/kubernetes/base/keda.yaml", "deploy/kubernetes/keda.env.example"},
+    ),
+    (
+        {"kubernetes": True, "broker": "sqs"},
+        {"deploy/kubernetes/base/keda.yaml", "deploy/kubernetes/keda.env.example"},
+    ),
     ({"kubernetes": True, "framework": "fastapi"}, {"deploy/kubernetes/base/api.yaml"}),
     (
         {"kubernetes": True, "framework": "django"},
-        {"deploy/kubernetes/base/migrate.yaml", "deploy/kubernetes/base/web.yaml"},
+        {
+            "deploy/kubernetes/base/migrate.yaml",
+            "deploy/kubernetes/base/wait-for-migrations.yaml",
+            "deploy/kubernetes/base/web.yaml",
+        },
     ),
-    ({"kubernetes": True, "monitoring": True}, {"deploy/kubernetes/base/metrics.yaml"}),
+    (
+        {"kubernetes": True, "monitoring": True},
+        {
+            "deploy/kubernetes/base/exporter.yaml",
+            "deploy/kubernetes/monitoring/kustomization.yaml",
+            "deploy/kubernetes/monitoring/network-policy.yaml",
+            "deploy/kubernetes/monitoring/pod-monitor.yaml",
+            "deploy/kubernetes/monitoring/prometheus-rule.yaml",
+        },
+    ),
     ({"kubernetes": True, "beat": True}, {"deploy/kubernetes/base/beat.yaml"}),
     ({"ci": "github"}, {".github/workflows/ci.yml"}),
     ({"ci": "gitlab"}, {".gitlab-ci.yml"}),
@@ -532,11 +553,24 @@ def test_a_linter_has_no_complaint_about_any_variant(command: str, files: str, c
     lint(*command.split(), *corpus.distinct(files))
 
 
+@pytest.mark.kubectl
 @pytest.mark.xdist_group("corpus")
-def test_kubernetes_and_keda_know_all_that_a_manifest_says(corpus: Corpus) -> None:
-    for path in corpus.distinct("deploy/kubernetes/base/*.yaml", "deploy/kubernetes/keda/*.yaml"):
-        if path.name != "kustomization.yaml":
-            assert_valid(objects_in(path.read_text(encoding="utf-8")))
+def test_the_schemas_know_every_field_of_the_manifests_of_any_variant(corpus: Corpus) -> None:
+    folders: dict[frozenset[tuple[str, str]], Path] = {}
+    for project in corpus.projects:
+        files = {name: project.read(name) for name in project.files() if name.startswith("deploy/kubernetes/")}
+        # The examples of secrets are not part of the manifests.
+        key = frozenset((name, text) for name, text in files.items() if not name.endswith(".example"))
+        if files:
+            folders.setdefault(key, project.path / "deploy" / "kubernetes")
+    # Production has every kind of object; tests/test_kustomize.py renders staging, too.
+    assert_valid(each for folder in folders.values() for each in kustomize(folder / "overlays" / "production"))
+
+
+def test_without_kubernetes_no_file_mentions_it(bake: Bakery) -> None:
+    project = bake(framework="fastapi", kubernetes=False)
+    for name in set(project.files()) - {"Dockerfile"}:
+        assert "kubernetes" not in project.read(name).lower(), name
 
 
 @pytest.mark.xdist_group("corpus")

@@ -80,7 +80,7 @@ def test_fastapi_with_rabbitmq_enables_these_features() -> None:
         *("results", "database_results", "task_tracking", "fastapi_tracking"),
         *("beat", "redbeat", "fastapi_schedule"),
         *("flower", "beat_metrics", "rabbitmq_metrics", "dead_letter_metrics"),
-        *("kubernetes_fastapi", "kubernetes_rabbitmq", "kubernetes_beat", "kubernetes_monitoring"),
+        *("kubernetes_fastapi", "kubernetes_beat", "kubernetes_monitoring"),
         "apache_license",
     }
 

@@ -1,5 +1,6 @@
 """What deploys the project agrees with its code, and Compose with systemd: queues, commands, times and variables."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -57,7 +58,43 @@ def command_of(service: str) -> list[str]:
 
 def test_every_queue_has_one_worker_in_compose() -> None:
     consumed = [re.findall(r" -Q (\S+)", service["command"]) for service in WORKERS.values()]
-    assert sorted(consumed) == sorted([queue.value] for queue in QueueName)
+    assert sorted(consumed) == sorted([queue.value] for queue in QueueName), (
+        f"for a new queue, copy {next(iter(WORKERS))} in compose.yaml"
+    )
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_compose_can_run_several_instances_of_a_worker(name: str) -> None:
+    # A container name, a host port or a host name would be taken by the first instance.
+    assert not WORKERS[name].keys() & {"container_name", "hostname", "network_mode", "ports"}
+    (node,) = re.findall(r" -n (\S+)", WORKERS[name]["command"])
+    assert node.endswith("@%h")
+
+
+def test_the_image_consumes_every_queue_by_default() -> None:
+    (command,) = re.findall(r"^CMD (.*)$", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    assert json.loads(command) == ["celery", "-A", f"{SLUG}.celery_app", "worker"]
+    assert sorted(app.amqp.queues.consume_from) == sorted(QueueName)
+{% if plan().features.kubernetes %}
+
+
+def test_every_queue_has_one_worker_in_kubernetes() -> None:
+    folder = ROOT / "deploy" / "kubernetes"
+    base = yaml.safe_load((folder / "base" / "kustomization.yaml").read_text())["resources"]
+    workers = [each.removeprefix("../") for each in base if each.startswith("../workers/")]
+    consumed = [re.findall(r"\[-Q, (.+?),", (folder / each / "kustomization.yaml").read_text()) for each in workers]
+    assert sorted(consumed) == sorted([queue.value] for queue in QueueName), (
+        f"for a new queue, copy deploy/kubernetes/{workers[0]}, and add the copy to deploy/kubernetes/base/kustomization.yaml"
+    )
+{% endif %}
+{% if plan().features.kubernetes_monitoring %}
+
+
+def test_kubernetes_has_the_alert_rules() -> None:
+    rules = yaml.safe_load((ROOT / "deploy" / "monitoring" / "rules.yaml").read_text())
+    copy = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "monitoring" / "prometheus-rule.yaml").read_text())
+    assert copy["spec"] == rules, "type `make prometheus-rule`"
+{% endif %}
 
 
 @pytest.mark.parametrize("kind", ["env", "conf"])
