@@ -51,7 +51,7 @@ def lay_features() -> tuple[set[Path], set[Path]]:
 
 
 def write_queue_files() -> tuple[set[Path], set[Path]]:
-    """Write a file for each queue from `worker-{queue}.env` and its like; return their paths, and those of the templates."""
+    """Write a file for each queue from templates like `{queue}.py`; return their paths, and those of the templates."""
     placed: set[Path] = set()
     templates = {path for folder in FOLDERS for path in folder.rglob("*{queue}*")}
     for template in templates:

@@ -83,12 +83,6 @@ def test_what_a_framework_has_in_place_of_a_result_backend_has_its_name() -> Non
             assert backend.name == name
 
 
-def test_everything_waits_for_the_migrations() -> None:
-    plan = plan_of(framework="django", project_slug="shop", queues="a-b, c", beat_jobs=JOBS)
-    expected = ("shop-worker@a-b.service", "shop-worker@c.service", "shop-beat.service", "shop-web.service")
-    assert plan.migrated_units == expected
-
-
 def test_django_takes_local_values_for_nothing_but_development_and_tests() -> None:
     plan = plan_of(framework="django")
     assert len(plan.local_variables["SECRET_KEY"]) >= 50

@@ -124,9 +124,10 @@ def test_prometheus_finds_every_process_of_systemd_at_a_port_of_its_own() -> Non
     targets = read(MONITORING / "targets.yaml")
     found = {target["labels"]["service"]: target["targets"] for target in targets}
     settings = {}
-    for file in (ROOT / "deploy" / "systemd").glob("*.env"):
-        for address in re.findall(r"^METRICS_ADDRESS=(.+)$", file.read_text(), flags=re.MULTILINE):
-            settings[file.stem.removeprefix("worker-")] = [address]
+    for file in (ROOT / "deploy" / "systemd").glob("*.service"):
+        for address in re.findall(r"^Environment=METRICS_ADDRESS=(.+)$", file.read_text(), flags=re.MULTILINE):
+            service = re.sub(r"^\w+?-(worker-)?|@?\.service$", "", file.name)
+            settings[service] = [address.replace("%i", "1")]
     assert found == settings
     assert len({str(address) for address in found.values()}) == len(found)
 
