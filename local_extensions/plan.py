@@ -233,12 +233,6 @@ class Plan:
         return ("network-online.target", *(server.unit for server in self.servers))
 
     @property
-    def migrated_units(self) -> tuple[str, ...]:
-        """The systemd units that start after the migrations."""
-        workers = (f"{self.slug}-worker@{queue.name}.service" for queue in self.queues)
-        return (*workers, *([f"{self.slug}-beat.service"] if self.jobs else []), f"{self.slug}-web.service")
-
-    @property
     def flower_events(self) -> bool:
         """Whether Flower may enable events in the workers."""
         return all(queue.sends_events for queue in self.queues)

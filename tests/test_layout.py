@@ -121,7 +121,7 @@ def test_skip_if_file_exists_keeps_files_of_the_tree_of_features_and_of_queues(t
     arguments = ["--no-input", "project_slug=shop", "framework=django"]
     cookiecutter(ROOT, tmp_path / "out", *arguments)
     project = tmp_path / "out" / "shop"
-    kept = ["README.md", "manage.py", "src/shop/tasks/default.py", "deploy/systemd/worker-default.env"]
+    kept = ["README.md", "manage.py", "src/shop/tasks/default.py", "deploy/systemd/shop-worker-default@.service"]
     for name in kept:
         (project / name).write_text("edited\n", encoding="utf-8")
     removed = ["Makefile", "src/shop/wsgi.py", "tests/tasks/test_default.py"]

@@ -54,7 +54,8 @@ FILES = {
     "compose.yaml",
     "deploy/systemd/install.sh",
     "deploy/systemd/journald@{slug}.conf",
-    "deploy/systemd/{slug}-worker@.service",
+    "deploy/systemd/{slug}-.service.d/50-common.conf",
+    "deploy/systemd/{slug}-worker-.service.d/50-worker.conf",
     "deploy/systemd/{slug}.sysusers.conf",
     "deploy/systemd/{slug}.target",
     "deploy/systemd/{slug}.tmpfiles.conf",
@@ -103,8 +104,7 @@ FILES = {
 
 # What each queue adds: {queue} is its name, {module} that of its tasks.
 FILES_OF_A_QUEUE = {
-    "deploy/systemd/worker-{queue}.conf",
-    "deploy/systemd/worker-{queue}.env",
+    "deploy/systemd/{slug}-worker-{queue}@.service",
     "src/{slug}/tasks/{module}.py",
 }
 FILES_OF_A_QUEUE_ON_KUBERNETES = {
@@ -190,7 +190,6 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     (
         {"framework": "fastapi"},
         {
-            "deploy/systemd/api.env",
             "deploy/systemd/{slug}-api.service",
             "src/{slug}/api/__init__.py",
             "src/{slug}/api/bodies.py",
@@ -228,7 +227,6 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     (
         {"framework": "django"},
         {
-            "deploy/systemd/web.env",
             "deploy/systemd/{slug}-migrate.service",
             "deploy/systemd/{slug}-web.service",
             "manage.py",
@@ -326,7 +324,6 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "deploy/monitoring/rules.yaml",
             "deploy/monitoring/rules_test.yaml",
             "deploy/monitoring/targets.yaml",
-            "deploy/systemd/exporter.env",
             "deploy/systemd/{slug}-exporter.service",
             "docs/runbook.md",
             "src/{slug}/broker_metrics.py",
@@ -335,10 +332,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "tests/test_monitoring.py",
         },
     ),
-    (
-        {"monitoring": True, "beat": True},
-        {"deploy/systemd/beat.env", "src/{slug}/beat_metrics.py", "tests/test_beat_metrics.py"},
-    ),
+    ({"monitoring": True, "beat": True}, {"src/{slug}/beat_metrics.py", "tests/test_beat_metrics.py"}),
     ({"monitoring": True, "broker": "redis"}, {"deploy/systemd/{slug}-flower.service", "tests/test_oldest.py"}),
     ({"monitoring": True, "broker": "rabbitmq"}, {"deploy/systemd/{slug}-flower.service"}),
     ({"monitoring": True, "broker": "sqs"}, {"deploy/aws/alarms.yaml", "tests/test_alarms.py"}),
@@ -601,46 +595,94 @@ def test_the_image_has_a_uv_that_builds_the_project_itself(bake: Bakery) -> None
     assert Requirement(backend).specifier.contains(named[1])
 
 
+def install_units(project: BakedProject, folder: Path) -> list[str]:
+    """Copy the systemd units and their drop-ins to a folder; return the names of the units, with an instance."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = project.path / "deploy" / "systemd"
+    for drop_ins in source.glob("*.service.d"):
+        shutil.copytree(drop_ins, folder / drop_ins.name)
+    units = [*source.glob("*.service"), *source.glob("*.target")]
+    for unit in units:
+        # systemd-analyze only accepts a program that exists, and nothing is installed on this machine.
+        text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", unit.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        (folder / unit.name).write_text(text, encoding="utf-8")
+    return [unit.name.replace("@.", "@1.") for unit in units]
+
+
 def test_systemd_accepts_the_units(shaped: Variant, bake: Bakery, tmp_path: Path) -> None:
-    project = bake(**shaped.answers)
-    units = []
-    for source in (project.path / "deploy" / "systemd").glob("*.service"):
-        # Only a program that exists is accepted, and nothing is installed on this machine.
-        unit = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", source.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        assert "ExecStart=/bin/true" in unit
-        (tmp_path / source.name).write_text(unit, encoding="utf-8")
-        names = queues_of(project) if source.stem.endswith("@") else [""]
-        units += [f"{source.stem}{name}.service" for name in names]
-    (target,) = (project.path / "deploy" / "systemd").glob("*.target")
-    (tmp_path / target.name).write_bytes(target.read_bytes())
-    for queue in queues_of(project):
-        drop_in = tmp_path / f"{project.slug}-worker@{queue}.service.d" / "10-queue.conf"
-        drop_in.parent.mkdir()
-        drop_in.write_text(project.read(f"deploy/systemd/worker-{queue}.conf"), encoding="utf-8")
+    units = install_units(bake(**shaped.answers), tmp_path)
 
     need(shutil.which("systemd-analyze"), "systemd-analyze")
     ran = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", *units, target.name],
+        ["systemd-analyze", "verify", "--man=no", *units],
         env={"PATH": "/usr/bin:/bin", "SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
         capture_output=True,
         text=True,
         check=False,
     )
 
-    # It says what it does not know and exits with 0 all the same.
+    # It reports unknown settings and exits with 0 all the same.
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-@pytest.mark.xdist_group("corpus")
-def test_systemd_has_little_to_say_about_the_exposure_of_a_unit(corpus: Corpus) -> None:
+@pytest.mark.parametrize("framework", choices()["framework"])
+def test_systemd_rates_the_units_as_little_exposed(framework: str, bake: Bakery, tmp_path: Path) -> None:
+    units = install_units(bake(framework=framework), tmp_path)
+
     need(shutil.which("systemd-analyze"), "systemd-analyze")
-    units = corpus.distinct("*.service")
-    assert units
+    services = [str(tmp_path / unit) for unit in units if unit.endswith(".service")]
+    assert services
     # In tenths: of 10.0, 2.0 is the most that a unit may have.
-    for unit in units:
-        command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager"]
-        ran = subprocess.run([*command, unit], capture_output=True, text=True, check=False)
-        assert ran.returncode == 0, f"{unit}: {ran.stdout[-2000:]}{ran.stderr}"
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", *services]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, f"{ran.stdout[-2000:]}{ran.stderr}"
+
+
+ALL_SERVICES = {"beat", "exporter", "flower", "worker-a-b@1", "worker-c@1"}
+
+
+@pytest.mark.parametrize(
+    ("framework", "options", "expected"),
+    [
+        ("none", "", ALL_SERVICES),
+        ("none", "--role worker", {"worker-a-b@1", "worker-c@1"}),
+        ("none", "--role worker --queue c", {"worker-c@1"}),
+        ("none", "--queue a-b --queue c --role worker --role beat", {"beat", "worker-a-b@1", "worker-c@1"}),
+        ("none", "--role monitoring", {"exporter", "flower"}),
+        ("fastapi", "", ALL_SERVICES | {"api"}),
+        ("fastapi", "--role web", {"api"}),
+        ("django", "", ALL_SERVICES | {"migrate", "web"}),
+        ("django", "--role web --role beat", {"beat", "migrate", "web"}),
+    ],
+)
+def test_the_installer_enables_the_services_of_the_roles(
+    framework: str, options: str, expected: set[str], bake: Bakery, tmp_path: Path
+) -> None:
+    need(shutil.which("systemctl"), "systemctl")
+    project = bake(framework=framework, queues="a-b, c", beat_jobs="tick = @daily").copy_to(tmp_path / "project")
+    (project.path / "uv.lock").touch()
+    install_units(project, tmp_path / "root/usr/local/lib/systemd/system")
+    preset = tmp_path / "root/etc/systemd/system-preset/50-project.preset"
+    preset.parent.mkdir(parents=True)
+
+    script = project.path / "deploy/systemd/install.sh"
+    printed = subprocess.run([script, "--dry-run", *options.split()], check=True, capture_output=True, text=True).stdout
+    lines = re.findall(r"^\+   ((?:enable|disable) .*)$", printed, flags=re.MULTILINE)
+    preset.write_text("\n".join(lines), encoding="utf-8")
+    (units,) = re.findall(r"^\+ systemctl preset --quiet (.*)$", printed, flags=re.MULTILINE)
+    subprocess.run(["systemctl", f"--root={tmp_path / 'root'}", "preset", "--quiet", *units.split()], check=True)
+
+    enabled = tmp_path / "root/etc/systemd/system" / f"{project.slug}.target.wants"
+    names = {link.name.removeprefix(f"{project.slug}-").removesuffix(".service") for link in enabled.iterdir()}
+    assert names == expected
+
+
+@pytest.mark.parametrize("options", ["--role nobody", "--role", "--queue nothing", "--queue", "--unknown"])
+def test_the_installer_refuses_unknown_options(options: str, bake: Bakery) -> None:
+    script = bake().path / "deploy/systemd/install.sh"
+    ran = subprocess.run([script, "--dry-run", *options.split()], check=False, capture_output=True, text=True)
+    assert ran.returncode != 0
+    assert "+ " not in ran.stdout
 
 
 @pytest.mark.parametrize(

@@ -148,14 +148,6 @@ def test_what_a_framework_has_in_place_of_a_result_backend_has_its_name() -> Non
     assert set(replaced.values()) <= {backend.name for backend in RESULT_BACKENDS}
 
 
-def test_everything_waits_for_the_migrations() -> None:
-    answers: dict[str, object] = {"framework": "django", "project_slug": "shop", "queues": "a-b, c", "beat_jobs": JOBS}
-    expected = ("shop-worker@a-b.service", "shop-worker@c.service", "shop-beat.service", "shop-web.service")
-    assert plan_of(**answers).migrated_units == expected
-    unit = render("_features/django/deploy/systemd/<slug>-migrate.service", **answers)
-    assert re.findall(r"^(?:Before|RequiredBy)=(.*)", unit, re.MULTILINE) == [" ".join(expected)] * 2
-
-
 def test_only_development_and_tests_know_a_local_secret_key() -> None:
     path = f"{SETTINGS}/__init__.py"
     (key,) = re.findall(r'"SECRET_KEY": "(.+)",', render(path, framework="django"))

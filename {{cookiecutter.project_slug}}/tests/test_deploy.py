@@ -38,22 +38,29 @@ APPS = {name: service for name, service in SERVICES.items() if "IMAGE:-" in serv
 WORKERS = {name: service for name, service in APPS.items() if " worker " in service["command"]}
 
 
+def files_of(service: str) -> list[Path]:
+    """Return the systemd unit of a service of compose.yaml, and the drop-ins that apply to it."""
+    unit = SYSTEMD / f"{SLUG}-{service}{'@' if service in WORKERS else ''}.service"
+    drop_ins = sorted(SYSTEMD.glob("*-.service.d/*.conf"))
+    return [unit, *(file for file in drop_ins if unit.name.startswith(file.parent.name.removesuffix(".service.d")))]
+
+
 def unit_of(service: str) -> dict[str, str]:
-    """The settings of the systemd unit that runs what a service of compose.yaml runs."""
-    name, _, queue = service.partition("-")
-    if not queue:
-        return variables_of(SYSTEMD / f"{SLUG}-{name}.service")
-    drop_in = variables_of(SYSTEMD / f"{name}-{queue}.conf")
-    return {**variables_of(SYSTEMD / f"{SLUG}-{name}@.service"), **drop_in}
+    """Return the settings of that unit."""
+    return {name: value for file in files_of(service) for name, value in variables_of(file).items()}
+
+
+def environment_of(service: str) -> dict[str, str]:
+    """Return the environment variables that the unit sets."""
+    text = "\n".join(file.read_text() for file in files_of(service))
+    lines = re.findall(r"^Environment=(.*)$", text, flags=re.MULTILINE)
+    return dict(re.findall(r"(\w+)=(\S+)", " ".join(lines)))
 
 
 def command_of(service: str) -> list[str]:
-    """The command of that unit, with what its specifiers and its environment file say."""
-    files = [SYSTEMD / f"{service}.env"]
-    environment = {name: value for file in files if file.exists() for name, value in variables_of(file).items()}
-    _, _, queue = service.partition("-")
-    text = unit_of(service)["ExecStart"].replace("%i", queue).replace("%S", "/var/lib").replace("%%", "%")
-    return shlex.split(Template(text.replace(f"/opt/{SLUG}/current/bin/", "")).substitute(environment))
+    """Return the command of the unit, without the number of the instance, by which Compose does not name a worker."""
+    text = unit_of(service)["ExecStart"].replace("-%i@", "@").replace("%S", "/var/lib").replace("%%", "%")
+    return shlex.split(Template(text.replace(f"/opt/{SLUG}/current/bin/", "")).substitute(environment_of(service)))
 
 
 def test_every_queue_has_one_worker_in_compose() -> None:
@@ -73,7 +80,7 @@ def test_compose_can_run_several_instances_of_a_worker(name: str) -> None:
 
 def test_the_image_consumes_every_queue_by_default() -> None:
     (command,) = re.findall(r"^CMD (.*)$", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
-    assert json.loads(command) == ["celery", "-A", f"{SLUG}.celery_app", "worker"]
+    assert json.loads(command) == ["celery", "-q", "-A", f"{SLUG}.celery_app", "worker"]
     assert sorted(app.amqp.queues.consume_from) == sorted(QueueName)
 {% if plan().features.kubernetes %}
 
@@ -97,9 +104,22 @@ def test_kubernetes_has_the_alert_rules() -> None:
 {% endif %}
 
 
-@pytest.mark.parametrize("kind", ["env", "conf"])
-def test_every_queue_has_one_worker_in_systemd(kind: str) -> None:
-    assert {file.stem for file in SYSTEMD.glob(f"worker-*.{kind}")} == {f"worker-{queue}" for queue in QueueName}
+def test_every_queue_has_one_worker_in_systemd() -> None:
+    units = {file.name for file in SYSTEMD.glob(f"{SLUG}-worker-*.service")}
+    assert units == {f"{SLUG}-worker-{queue}@.service" for queue in QueueName}, "copy the unit of another queue"
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_instances_of_a_worker_on_one_host_have_different_names_and_addresses(name: str) -> None:
+    assert "-%i@" in re.findall(r" -n (\S+)", unit_of(name)["ExecStart"])[0]
+{% if plan().features.monitoring %}
+    assert "%i" in environment_of(name)["METRICS_ADDRESS"]
+{% endif %}
+
+
+def test_celery_prints_no_banner_which_is_not_json() -> None:
+    commands = [shlex.split(service["command"]) for service in APPS.values()]
+    assert {tuple(words[:2]) for words in commands if words[0] == "celery"} == {("celery", "-q")}
 
 
 @pytest.mark.parametrize("name", APPS)

@@ -83,11 +83,12 @@ def test_prometheus_scrapes_each_process_of_compose_at_its_port() -> None:
 
 def test_prometheus_scrapes_each_process_of_systemd_at_its_own_port() -> None:
     targets = {each["labels"]["service"]: each["targets"] for each in read(MONITORING / "targets.yaml")}
-    addresses = {
-        file.stem.removeprefix("worker-"): re.findall(r"^METRICS_ADDRESS=(.+)$", file.read_text(), re.MULTILINE)
-        for file in (ROOT / "deploy" / "systemd").glob("*.env")
-    }
-    assert targets == {name: found for name, found in addresses.items() if found}, "deploy/monitoring/targets.yaml"
+    addresses = {}
+    for unit in (ROOT / "deploy" / "systemd").glob("*.service"):
+        for address in re.findall(r"^Environment=METRICS_ADDRESS=(.+)$", unit.read_text(), re.MULTILINE):
+            service = re.sub(r"^\w+?-(worker-)?|@?\.service$", "", unit.name)
+            addresses[service] = [address.replace("%i", "1")]
+    assert targets == addresses, "deploy/monitoring/targets.yaml"
     assert len({str(address) for address in targets.values()}) == len(targets)
 
 
