@@ -95,7 +95,7 @@ def test_jobs_are_on_their_queues_and_the_first_queue_has_the_ping() -> None:
     job = plan.jobs[1]
     assert (job.queue, job.module, job.function) == ("low", "low", "send_mail")
     assert job.task == "shop.tasks.low.send_mail"
-    assert job.key == "send-mail, every hour"
+    assert job.key == "send-mail"
     assert job.signature == "def send_mail(number: int, *, to: str) -> None:"
     assert job.call == job.one_line_call == 'send_mail(1, to="x")'
     assert job.entry == (
