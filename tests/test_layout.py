@@ -219,12 +219,9 @@ def render_in_one_process(*templates_and_outputs: Path) -> subprocess.CompletedP
 def test_two_checkouts_in_one_process_are_rendered_by_their_own_code(tmp_path: Path, checkout: Path) -> None:
     other = copy_template(tmp_path / "other")
     edit(
-        other / "local_extensions" / "text.py", "def quoted(text: str) -> str:", "def quoted(text: str) -> str:  # new"
-    )
-    edit(
         other / "local_extensions" / "extension.py",
-        '    "code": text.code,',
-        '    "code": text.code,\n    "loud": str.upper,',
+        '    "code": filters.code,',
+        '    "code": filters.code,\n    "loud": str.upper,',
     )
     (other / "{{cookiecutter.project_slug}}" / "README.md").write_text("{{ 'new' | loud }}\n", encoding="utf-8")
 

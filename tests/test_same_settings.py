@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local_extensions.choices import FRAMEWORKS
+from local_extensions.catalogue import FRAMEWORKS
 from tests.support.environments import install
 from tests.support.variants import choices, combinations, every_two, label, supported
 

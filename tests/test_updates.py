@@ -144,8 +144,8 @@ def change_template(template: Path) -> None:
     """Change a file of the template, and its code: a new filter that this file uses."""
     extension = template / "local_extensions" / "extension.py"
     text = extension.read_text(encoding="utf-8")
-    assert '    "code": text.code,\n' in text
-    text = text.replace('    "code": text.code,\n', '    "code": text.code,\n    "loud": str.upper,\n')
+    assert '    "code": filters.code,\n' in text
+    text = text.replace('    "code": filters.code,\n', '    "code": filters.code,\n    "loud": str.upper,\n')
     extension.write_text(text, encoding="utf-8")
     agents = template / "{{cookiecutter.project_slug}}" / "AGENTS.md"
     text = agents.read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import keyword
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 
 from local_extensions.beat import JobAnswer, parse_jobs, pieces
 from local_extensions.errors import EXAMPLES, Mistakes, Refused, shown
-from local_extensions.literals import one_line_call
 from local_extensions.names import job_problem, parameter_problem
+from local_extensions.python_code import one_line_call
 from local_extensions.queues import parse_queues
 from tests.support.answers import mistakes_in, plan_of
 
@@ -195,7 +196,8 @@ def test_the_signature_takes_the_call(positional: list[Any], named: set[str]) ->
     arguments = [*(("", value) for value in positional), *((name, 1) for name in sorted(named))]
     (job,) = plan_of(beat_jobs=f"{one_line_call('job', arguments)} = @daily").jobs
     scope: dict[str, Any] = {"Any": Any}
-    exec(f"{job.signature}\n    pass\n{job.call}", scope)  # noqa: S102
+    exec(f"{job.signature}\n    pass\n", scope)  # noqa: S102
+    exec(job.call, {job.module: SimpleNamespace(job=scope["job"])})  # noqa: S102
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The questions with a list of answers: what cookiecutter.json offers is what we know, and each has a label."""
+"""The records of the answers to choose from: those that cookiecutter.json offers, in its order, each with a label."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local_extensions import answers as reading
-from local_extensions import choices
-from local_extensions.choices import UNSUPPORTED, Unsupported
+from local_extensions import catalogue
+from local_extensions.catalogue import UNSUPPORTED, Unsupported
 from tests.support.answers import DEFAULTS, QUESTIONS, mistakes_in, plan_of
+from tests.support.render import render
 
 if TYPE_CHECKING:
-    from local_extensions.choices import Choice
+    from local_extensions.catalogue import Choice
 
 KNOWN: dict[str, tuple[Choice, ...]] = {
-    "framework": choices.FRAMEWORKS,
-    "broker": choices.BROKERS,
-    "result_backend": choices.RESULT_BACKENDS,
-    "beat_scheduler": choices.SCHEDULERS,
-    "ci": choices.CIS,
-    "license": choices.LICENSES,
-    "python_version": choices.PYTHONS,
+    "framework": catalogue.FRAMEWORKS,
+    "broker": catalogue.BROKERS,
+    "result_backend": catalogue.RESULT_BACKENDS,
+    "beat_scheduler": catalogue.SCHEDULERS,
+    "ci": catalogue.CIS,
+    "license": catalogue.LICENSES,
+    "python_version": catalogue.PYTHON_VERSIONS,
 }
 
 
-def test_every_list_of_answers_is_known_in_its_order() -> None:
+def test_every_choice_question_has_a_record_for_each_answer_in_its_order() -> None:
     offered = {name: answer for name, answer in QUESTIONS.items() if isinstance(answer, list) and name[0] != "_"}
     assert offered == {question: [choice.name for choice in known] for question, known in KNOWN.items()}
 
@@ -46,7 +47,6 @@ def test_every_question_and_every_answer_has_a_label_that_rich_shows_as_it_is() 
     for question, known in KNOWN.items():
         assert list(prompts[question]) == ["__prompt__", *(choice.name for choice in known)]
         assert all(label.startswith(name) for name, label in prompts[question].items() if name != "__prompt__")
-    # Rich would take what stands in square brackets for markup.
     for prompt in prompts.values():
         labels = [prompt] if isinstance(prompt, str) else prompt.values()
         assert not any("[" in label for label in labels)  # Rich takes what is in square brackets for markup
@@ -67,7 +67,11 @@ def test_an_answer_that_is_not_offered_is_refused_with_those_that_are(question: 
 
 def test_the_plan_has_every_chosen_answer() -> None:
     plan = plan_of(broker="rabbitmq", result_backend="none")
-    assert (plan.framework.name, plan.broker.label, plan.result_backend.url) == ("none", "RabbitMQ", None)
+    assert (plan.framework.name, plan.broker.label, plan.result_backend.name) == ("none", "RabbitMQ", "none")
+    urls = [
+        line for line in render(".env.example", broker="rabbitmq", result_backend="none").splitlines() if "://" in line
+    ]
+    assert urls == ["CELERY_BROKER_URL=amqp://background_jobs:${RABBITMQ_PASSWORD}@rabbitmq:5672//"]
 
 
 def test_answers_that_do_not_work_together_are_refused() -> None:

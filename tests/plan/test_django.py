@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-
-from local_extensions.choices import FRAMEWORKS, RESULT_BACKENDS
 from local_extensions.text import django_settings
+
+from local_extensions.catalogue import FRAMEWORKS, RESULT_BACKENDS
 from tests.support.answers import ROOT, plan_of
 
 if TYPE_CHECKING:

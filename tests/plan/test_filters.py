@@ -14,10 +14,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from local_extensions import text
+from local_extensions import filters
 from local_extensions.answers import NOT_IN_A_LINE
 from local_extensions.extension import FILTERS
-from tests.plan.test_literals import assert_formatted
+from tests.plan.test_python_code import assert_formatted
 
 HOSTILE = [
     'it\'s "quoted"',
@@ -69,27 +69,27 @@ answers = lines.filter(lambda line: bool(line) and not NOT_IN_A_LINE.search(line
 
 @given(st.one_of(lines, st.text(st.characters(exclude_categories=["Cs"]))))
 def test_toml_reads_it_back(line: str) -> None:
-    assert tomllib.loads(f"key = {text.toml(line)}\n") == {"key": line}
-    assert tomllib.loads(f"key = {text.toml([line, line])}\n") == {"key": [line, line]}
+    assert tomllib.loads(f"key = {filters.toml(line)}\n") == {"key": line}
+    assert tomllib.loads(f"key = {filters.toml([line, line])}\n") == {"key": [line, line]}
 
 
 @given(st.one_of(lines, st.text(st.characters(exclude_categories=["Cs"]))))
 def test_yaml_reads_it_back(line: str) -> None:
-    assert yaml.safe_load(f"key: {text.yaml(line)}\n") == {"key": line}
-    assert yaml.safe_load(f"[{text.yaml(line)}, 1]") == [line, 1]
+    assert yaml.safe_load(f"key: {filters.yaml(line)}\n") == {"key": line}
+    assert yaml.safe_load(f"[{filters.yaml(line)}, 1]") == [line, 1]
 
 
 @given(answers)
 @example('\\"')
 def test_a_docstring_holds_it(line: str) -> None:
     for after in ("", "."):
-        module = ast.parse(f'"""{text.docstring(line)}{after}"""\n')
+        module = ast.parse(f'"""{filters.docstring(line)}{after}"""\n')
         assert ast.get_docstring(module, clean=False) == line + after
 
 
 def test_ruff_format_leaves_docstrings_alone() -> None:
     functions = [
-        f'\n\ndef f() -> None:\n    """{text.docstring(line)}{end}"""\n' for line in HOSTILE for end in ("", ".")
+        f'\n\ndef f() -> None:\n    """{filters.docstring(line)}{end}"""\n' for line in HOSTILE for end in ("", ".")
     ]
     assert_formatted('"""Functions."""\n' + "".join(functions))
 
@@ -103,9 +103,9 @@ def unit_value(unit: str) -> str:
 
 @given(answers)
 def test_a_unit_s_description_is_it(line: str) -> None:
-    unit = f"[Unit]\nDescription={text.systemd(line)}\nAfter=network.target\n"
+    unit = f"[Unit]\nDescription={filters.systemd(line)}\nAfter=network.target\n"
     assert unit_value(unit) == line
-    assert "%" not in text.systemd(line).replace("%%", "")
+    assert "%" not in filters.systemd(line).replace("%%", "")
 
 
 def shown(markdown: str, tag: str) -> str:
@@ -118,16 +118,16 @@ def shown(markdown: str, tag: str) -> str:
 
 @given(answers)
 def test_markdown_shows_it_in_a_paragraph_a_heading_and_a_table(line: str) -> None:
-    assert shown(f"{text.markdown(line)}\n", "p") == line
-    assert shown(f"# {text.markdown(line)}\n", "h1") == line
-    assert shown(f"| {text.markdown(line)} |\n|---|\n", "th") == line
-    assert shown(f"Copyright {text.markdown(line)}.\n", "p") == f"Copyright {line}."
+    assert shown(f"{filters.markdown(line)}\n", "p") == line
+    assert shown(f"# {filters.markdown(line)}\n", "h1") == line
+    assert shown(f"| {filters.markdown(line)} |\n|---|\n", "th") == line
+    assert shown(f"Copyright {filters.markdown(line)}.\n", "p") == f"Copyright {line}."
 
 
 @given(answers)
 def test_markdown_shows_code_as_it_is_also_in_a_table(line: str) -> None:
-    assert shown(f"{text.code(line)}\n".replace("\\|", "|"), "code") == line
-    rendered = MarkdownIt().enable("table").render(f"| {text.code(line)} |\n|---|\n")
+    assert shown(f"{filters.code(line)}\n".replace("\\|", "|"), "code") == line
+    rendered = MarkdownIt().enable("table").render(f"| {filters.code(line)} |\n|---|\n")
     cell = re.search(r"<th><code>(.*)</code></th>", rendered, flags=re.DOTALL)
     assert cell
     assert html.unescape(cell[1]) == line
@@ -146,23 +146,23 @@ def test_markdown_shows_code_as_it_is_also_in_a_table(line: str) -> None:
     ],
 )
 def test_markdown_leaves_plain_text_plain(line: str) -> None:
-    assert text.markdown(line) == line
+    assert filters.markdown(line) == line
 
 
 def test_django_spells_celerys_settings_in_capitals_with_a_prefix() -> None:
     code = 'task_acks_late = True  # a = b\nbroker_transport_options = {\n    "timeout": 1,\n}\nBEAT = 1\n'
-    assert text.django_settings(code) == (
+    assert filters.django_settings(code) == (
         'CELERY_TASK_ACKS_LATE = True  # a = b\nCELERY_BROKER_TRANSPORT_OPTIONS = {\n    "timeout": 1,\n}\nBEAT = 1\n'
     )
 
 
 def test_json_is_read_back_as_it_was_and_leaves_letters_as_they_are() -> None:
     value = {"a": ["é", 'x="y"', {"b": 1.5}]}
-    assert json.loads(text.json(value)) == value
-    assert "é" in text.json(value)
+    assert json.loads(filters.json(value)) == value
+    assert "é" in filters.json(value)
 
 
 def test_every_filter_is_tested() -> None:
     tested = {"code", "django_settings", "docstring", "json", "markdown", "systemd", "toml", "yaml"}
-    elsewhere = {"last_queue", "python", "slug"}
+    elsewhere = {"last_queue", "one_line_if_short", "python", "slug"}
     assert set(FILTERS) == tested | elsewhere

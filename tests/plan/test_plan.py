@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cookiecutter.exceptions import FailedHookException
@@ -15,9 +16,10 @@ from jinja2 import DictLoader
 from packaging.requirements import Requirement
 
 from local_extensions.errors import Refused
-from local_extensions.plan import Limits, make_plan
+from local_extensions.plan import make_plan
 from tests.plan.test_beat import job_texts, mangled
 from tests.support.answers import DEFAULTS, QUESTIONS, mistakes_in, plan_of
+from tests.support.render import render, render_queue_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,61 +90,137 @@ def test_jobs_are_on_their_queues_and_the_first_queue_has_the_ping() -> None:
     high, low = plan.queues
     assert [job.name for job in plan.jobs] == ["a", "send-mail", "c"]
     assert ([job.name for job in high.jobs], [job.name for job in low.jobs]) == (["a", "c"], ["send-mail"])
-    assert ([task.function for task in high.tasks], [task.function for task in low.tasks]) == (
-        ["ping", "a", "c"],
-        ["send_mail"],
+    assert (high.tasks, low.tasks) == (("ping", "a", "c"), ("send_mail",))
+    assert plan.task_names == tuple(
+        f"shop.tasks.{task}" for task in ("high_priority.ping", "high_priority.a", "high_priority.c", "low.send_mail")
     )
     job = plan.jobs[1]
     assert (job.queue, job.module, job.function) == ("low", "low", "send_mail")
     assert job.task == "shop.tasks.low.send_mail"
     assert job.key == "send-mail"
     assert job.signature == "def send_mail(number: int, *, to: str) -> None:"
-    assert job.call == job.one_line_call == 'send_mail(1, to="x")'
-    assert job.entry == (
+    assert job.call == 'low.send_mail(1, to="x")'
+    assert job.one_line_call == 'send_mail(1, to="x")'
+
+
+def schedule_entries(**answers: object) -> dict[str, list[tuple[str, str]]]:
+    """Return the entries of schedule.py by their keys, each as pairs of a key and the code of its value."""
+    code = render("_features/beat/src/<slug>/schedule.py", **answers)
+    (schedule,) = (node.value for node in ast.parse(code).body if isinstance(node, ast.AnnAssign))
+    assert isinstance(schedule, ast.Dict)
+    found: dict[str, list[tuple[str, str]]] = {}
+    for key, entry in zip(schedule.keys, schedule.values, strict=True):
+        assert isinstance(key, ast.Constant)
+        assert isinstance(entry, ast.Dict)
+        pairs = zip(entry.keys, entry.values, strict=True)
+        found[str(key.value)] = [
+            (str(name.value), ast.get_source_segment(code, value) or "")
+            for name, value in pairs
+            if isinstance(name, ast.Constant)
+        ]
+    return found
+
+
+def test_a_job_has_an_entry_with_its_task_schedule_arguments_queue_and_expiry() -> None:
+    entries = schedule_entries(
+        project_slug="shop",
+        queues="high-priority, low",
+        beat_jobs="a = @daily; send-mail(1, to='x') = @hourly -> low; c = every 5m -> high_priority",
+    )
+    assert list(entries) == ["a, every day at 00:00", "send-mail, every hour", "c, every 5 minutes"]
+    assert entries["send-mail, every hour"] == [
         ("task", '"shop.tasks.low.send_mail"'),
         ("schedule", 'crontab(minute="0")'),
         ("args", "[1]"),
         ("kwargs", '{"to": "x"}'),
         ("options", '{"queue": "low", "expires": 3240}'),
-    )
+    ]
 
 
 def test_a_job_without_arguments_has_none_in_its_entry() -> None:
     (job,) = plan_of(beat_jobs="a = every 10s").jobs
-    assert [name for name, _ in job.entry] == ["task", "schedule", "options"]
-    assert (job.args, job.kwargs, job.call) == ("[]", "{}", "a()")
+    (entry,) = schedule_entries(beat_jobs="a = every 10s").values()
+    assert [name for name, _ in entry] == ["task", "schedule", "options"]
+    assert (job.args, job.kwargs, job.call) == ([], {}, "default.a()")
+
+
+@pytest.mark.parametrize(
+    ("schedules", "imports"),
+    [
+        (["@daily"], "from typing import Any\n\nfrom celery.schedules import crontab\n"),
+        (["every 5m"], "from datetime import timedelta\nfrom typing import Any\n"),
+        (["solar sunset 1 2"], "from typing import Any\n\nfrom celery.schedules import solar\n"),
+        (
+            ["solar sunset 1 2", "every 5m", "@daily"],
+            "from datetime import timedelta\nfrom typing import Any\n\nfrom celery.schedules import crontab, solar\n",
+        ),
+    ],
+)
+def test_the_schedule_imports_what_its_kinds_need(schedules: list[str], imports: str) -> None:
+    jobs = "; ".join(f"job-{number} = {schedule}" for number, schedule in enumerate(schedules))
+    code = render("_features/beat/src/<slug>/schedule.py", beat_jobs=jobs)
+    assert code.split("\n\n", maxsplit=1)[1].startswith(f"{imports}\nBEAT_SCHEDULE")
 
 
 def test_a_queue_without_tasks_imports_nothing_and_one_with_jobs_imports_what_they_need() -> None:
-    default, idle = plan_of(queues="default, idle", beat_jobs="").queues
-    assert idle.preamble == ()
-    assert default.preamble == ("", "from celery import shared_task")
-    (default,) = plan_of(queues="default", beat_jobs="a(None) = @daily").queues
-    assert default.preamble == (
-        *("", "from typing import Any", ""),
-        *("import structlog", "from celery import shared_task", "", "log = structlog.get_logger(__name__)"),
+    path = "src/<slug>/tasks/{queue}.py"
+    shared_task = "@shared_task(ignore_result=False)\n"
+
+    modules = render_queue_files(path, queues="default, idle")
+    assert modules["idle"] == '"""Tasks that run on the queue `idle`."""\n'
+    assert modules["default"].partition(shared_task)[0] == (
+        '"""Tasks that run on the queue `default`."""\n\nfrom celery import shared_task\n\n\n'
+    )
+    modules = render_queue_files(path, queues="default, busy", beat_jobs="a(None) = @daily; b(1) = @daily -> busy")
+    assert modules["default"].partition(shared_task)[0] == (
+        '"""Tasks that run on the queue `default`."""\n\nfrom typing import Any\n\nimport structlog\n'
+        "from celery import shared_task\n\nlog = structlog.get_logger(__name__)\n\n\n"
+    )
+    assert modules["busy"].partition("@shared_task\n")[0] == (
+        '"""Tasks that run on the queue `busy`."""\n\nimport structlog\n'
+        "from celery import shared_task\n\nlog = structlog.get_logger(__name__)\n\n\n"
+    )
+
+
+def test_a_job_has_a_task_with_its_signature_that_logs_its_arguments() -> None:
+    modules = render_queue_files("src/<slug>/tasks/{queue}.py", beat_jobs="a = @daily; b(1, to='x') = every 5m")
+    assert modules["default"].endswith(
+        "\n\n@shared_task\ndef a() -> None:\n"
+        '    """Beat runs this every day at 00:00; what it does is yours to write."""\n'
+        '    log.info("a is still a stub")\n'
+        "\n\n@shared_task\ndef b(number: int, *, to: str) -> None:\n"
+        '    """Beat runs this every 5 minutes; what it does is yours to write."""\n'
+        '    log.info("b is still a stub", arguments={"number": number, "to": to})\n'
     )
 
 
 @pytest.mark.parametrize(
-    ("limit", "expected"),
-    [
-        (1, Limits(1, 0.9, 900, 961, 301, 1, 21, 300)),
-        (10, Limits(10, 9, 900, 970, 310, 10, 30, 300)),
-        (300, Limits(300, 270, 900, 1260, 600, 300, 320, 300)),
-        (43200, Limits(43200, 38880, 900, 44160, 43500, 600, 620, 3600)),
-    ],
+    ("results", "decorator"), [("redis", "@shared_task(ignore_result=False)"), ("none", "@shared_task")]
 )
-def test_every_limit_follows_from_the_time_limit(limit: int, expected: Limits) -> None:
-    assert plan_of(task_time_limit=str(limit)).limits == expected
+def test_only_the_first_queue_has_a_ping_that_returns_its_text(results: str, decorator: str) -> None:
+    modules = render_queue_files("src/<slug>/tasks/{queue}.py", queues="a, b", result_backend=results)
+    assert "ping" not in modules["b"]
+    _, code = modules["a"].split("\n\n\n")
+    assert code.splitlines()[0] == decorator
+    scope: dict[str, Any] = {}
+    exec(code.partition("\n")[2], scope)  # noqa: S102
+    assert (scope["ping"](), scope["ping"]("hello")) == ("pong", "hello")
 
 
-@given(st.integers(1, 43200))
-def test_the_limits_are_in_their_order(limit: int) -> None:
-    limits = Limits.of(limit)
-    assert 0 < limits.soft_time_limit < limits.task_time_limit < limits.consumer_timeout
-    assert limits.visibility_timeout > limits.task_time_limit + limits.longest_delay
-    assert limits.warm_shutdown + 10 < limits.stop_grace
+def test_every_task_has_a_test_that_calls_it_with_the_arguments_of_its_job() -> None:
+    tests = render_queue_files(
+        "tests/tasks/test_{queue}.py",
+        project_slug="shop",
+        queues="a-b, c, idle",
+        beat_jobs="x(1, to='y') = @daily; z = @daily -> c",
+    )
+    assert list(tests) == ["a_b", "c"]
+    assert tests["a_b"].partition("\n\n")[2] == (
+        "from shop.tasks import a_b\n"
+        '\n\ndef test_ping() -> None:\n    assert a_b.ping("hello") == "hello"\n'
+        '\n\ndef test_x() -> None:\n    a_b.x(1, to="y")\n'
+    )
+    assert tests["c"].partition("\n\n")[2] == "from shop.tasks import c\n\n\ndef test_z() -> None:\n    c.z()\n"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +303,7 @@ def test_an_answer_is_text_and_never_run(answer: str) -> None:
 def test_our_own_defaults_and_the_paths_of_files_are_still_run() -> None:
     for name in ("project_slug", "beat_jobs", "__check"):
         rendered = environment().from_string(QUESTIONS[name]).render(cookiecutter=DEFAULTS)
-        assert "{{" not in rendered
+        assert rendered == DEFAULTS.get(name, "")
     answered = {**DEFAULTS, "_template": "."}
     assert environment().from_string("{{cookiecutter.project_slug}}").render(cookiecutter=answered) == "background_jobs"
     path = "src/{{cookiecutter.project_slug}}/app.py"
@@ -263,8 +341,29 @@ def test_no_text_takes_long(text: str) -> None:
     assert time.process_time() - started < 1
 
 
+def diagram(**answers: object) -> list[str]:
+    """Return the lines of the diagram in README.md, from the broker on."""
+    readme = render("README.md", **answers)
+    (lines,) = re.findall(r"^```mermaid\nflowchart LR\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    return [line.strip() for line in lines.splitlines()]
+
+
 @pytest.mark.parametrize(("framework", "door"), [("none", None), ("fastapi", "api[API]"), ("django", "web[Django]")])
-def test_the_picture_shows_who_answers_http(framework: str, door: str | None) -> None:
-    lines = [line for line in plan_of(framework=framework).diagram if line.startswith("clients")]
+def test_the_diagram_has_the_framework_that_serves_http(framework: str, door: str | None) -> None:
+    lines = [line for line in diagram(framework=framework) if line.startswith("clients")]
 
     assert lines == ([f"clients([HTTP clients]) --> {door} --> broker"] if door else [])
+
+
+def test_the_diagram_has_queues_beat_and_results() -> None:
+    assert diagram(broker="rabbitmq", queues="high-priority:2, low@threads", beat_jobs="a = @daily") == [
+        "callers([your code]) --> broker[(RabbitMQ)]",
+        'broker -->|high-priority| high_priority_worker["worker high-priority<br>prefork, 2"]',
+        'broker -->|low| low_worker["worker low<br>threads, 20"]',
+        "beat([beat]) --> broker",
+        "high_priority_worker & low_worker --> results[(Redis: results)]",
+    ]
+    assert diagram(queues="a:1", result_backend="none") == [
+        "callers([your code]) --> broker[(Redis)]",
+        'broker -->|a| a_worker["worker a<br>prefork, 1"]',
+    ]

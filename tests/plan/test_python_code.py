@@ -1,20 +1,36 @@
-"""Python that we write is what `ruff format` would have written, and means what was asked for."""
+"""Generated Python code: it is as `ruff format` leaves it, and means what the answers mean."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from local_extensions.literals import LINE_LENGTH, call, flat, python, signature, string, width
+from local_extensions.names import LONGEST_SLUG
+from local_extensions.python_code import (
+    LINE_LENGTH,
+    call,
+    flat,
+    one_line_if_short,
+    python,
+    signature,
+    string,
+    width,
+)
 from tests.plan.test_beat import job_texts, nasty, values
 from tests.support.answers import mistakes_in, plan_of
+from tests.support.render import PROJECT, paths, render, render_queue_files
 
-RUFF = [sys.executable, "-m", "ruff", "format", "--isolated", f"--line-length={LINE_LENGTH}", "--diff", "-"]
+RUFF_FORMAT = [sys.executable, "-m", "ruff", "format", "--isolated", f"--line-length={LINE_LENGTH}"]
 
 long_texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=20, max_size=90)
 long_values = st.recursive(
@@ -24,10 +40,13 @@ long_values = st.recursive(
 )
 
 
-def assert_formatted(code: str) -> None:
-    """Ruff would change nothing in it."""
-    ruff = subprocess.run(RUFF, input=code, capture_output=True, text=True, check=False, encoding="utf-8")
-    assert ruff.returncode == 0, ruff.stdout + ruff.stderr
+def assert_formatted(*codes: str) -> None:
+    """Assert that `ruff format` changes nothing in these modules."""
+    with TemporaryDirectory() as folder:
+        for number, code in enumerate(codes):
+            Path(folder, f"module_{number}.py").write_text(code, encoding="utf-8", newline="\n")
+        ruff = subprocess.run([*RUFF_FORMAT, "--diff", folder], capture_output=True, text=True, check=False)
+    assert ruff.returncode == 0, ruff.stdout[:10_000] + ruff.stderr
 
 
 @given(st.one_of(st.text(), nasty))
@@ -66,35 +85,42 @@ def test_ruff_format_would_change_nothing() -> None:
     assert_formatted("".join(assignments + functions))
 
 
-def test_stubs_and_schedule_entries_stand_as_ruff_format_leaves_them() -> None:
-    stubs: list[str] = []
-    entries: list[str] = []
+def module_codes(**answers: object) -> list[str]:
+    """Return the code of the modules of tasks, of their tests, and of the schedule if there is one."""
+    tasks = render_queue_files("src/<slug>/tasks/{queue}.py", **answers)
+    tests = render_queue_files("tests/tasks/test_{queue}.py", **answers)
+    schedule = [render("_features/beat/src/<slug>/schedule.py", **answers)] if plan_of(**answers).jobs else []
+    return [*tasks.values(), *tests.values(), *schedule]
+
+
+def test_stubs_their_tests_and_schedule_entries_are_as_ruff_format_leaves_them() -> None:
+    codes: list[str] = []
 
     @settings(max_examples=100, database=None)
-    @given(job_texts())
-    def write(text: str) -> None:
-        if mistakes_in(beat_jobs=text):
-            return
-        (job,) = plan_of(beat_jobs=text).jobs
-        stub = job.stub
-        stubs.append(f'\n\n{stub.decorator}\n{stub.signature}\n    """{stub.doc}"""\n    {stub.body}\n')
-        stubs.append(f"\n\ndef test_{stub.test_name}() -> None:\n    {stub.test_body}\n")
-        entry = "".join(f'        "{name}": {code},\n' for name, code in job.entry)
-        entries.append(f"    {python(job.key)}: {{\n{entry}    }},\n")
+    @given(st.lists(job_texts(), max_size=3), st.integers(1, LONGEST_SLUG), st.booleans())
+    def write(texts: list[str], slug_length: int, results: bool) -> None:
+        answers = {
+            "project_slug": "s" * slug_length,
+            "beat_jobs": ";".join(texts),
+            "result_backend": "redis" if results else "none",
+        }
+        if not mistakes_in(**answers):
+            codes.extend(module_codes(**answers))
 
     write()
-    assert_formatted("x = 0\n" + "".join(stubs) + "\n\nSCHEDULE = {\n" + "".join(entries) + "}\n")
+    assert len(codes) > 200
+    assert_formatted(*codes)
 
 
-def test_at_every_length_around_the_end_of_a_line_ruff_would_break_where_we_do() -> None:
-    entries: list[str] = []
+def test_around_the_end_of_a_line_code_is_broken_where_ruff_format_breaks_it() -> None:
     assignments: list[str] = []
     functions: list[str] = []
+    modules: list[str] = []
     for length in range(40, 121):
         text = "x" * length
         pairs = [("", [text]), ("k", {"k": [text]})]
         parameters = ["number_1: int", "*", "dry_run: dict[str, Any]"]
-        literals = ([[text]], [{"k": [text]}], {"k": {"k": text, "l": 1}})
+        literals = ([[text]], [{"k": [text]}], {"k": {"k": text, "l": 1}}, (1, text))
         assignments.extend(f"x = {python(value, used=4)}\n" for value in literals)
         functions.append(f"def test() -> None:\n    {call('f', pairs, indent=4, used=4)}\n")
         functions.append(f"{signature('f' * (length - 20), parameters)}\n    pass\n")
@@ -102,12 +128,78 @@ def test_at_every_length_around_the_end_of_a_line_ruff_would_break_where_we_do()
         minutes = ",".join(["1"] * (length % 3) + ["10"] * (length // 3)) or "*"
         first = f"a('{text}', k='{text}') = {minutes} 1,2,3,4,5 * * *"
         second = f"{'b' * min(length - 30, 54)}(k1=1, k2={{}}) = @daily"
-        for job in plan_of(queues="q" * 54, beat_jobs=f"{first}; {second}").jobs:
-            entry = "".join(f'        "{name}": {value},\n' for name, value in job.entry)
-            entries.append(f"    {python(job.key)}: {{\n{entry}    }},\n")
-            functions.append(f"{job.stub.signature}\n    {job.stub.body}\n    {job.stub.test_body}\n")
-    code = ["SCHEDULE = {\n", *entries, "}\n", *assignments, *(f"\n\n{function}" for function in functions)]
-    assert_formatted("".join(code))
+        third = f"{'c' * min(length - 30, 54)}({'k' * (length // 3)}=1) = @daily"
+        modules += module_codes(queues="q" * 54, beat_jobs=f"{first}; {second}; {third}")
+    assert_formatted("".join([*assignments, *(f"\n\n{function}" for function in functions)]), *modules)
+
+
+ONE_LINE_IF_SHORT = [
+    path
+    for path in paths()
+    if path.endswith(".py")
+    # The partials of celeryconfig/ use it, too.
+    and re.search(r"one_line_if_short|celeryconfig/", (PROJECT / path).read_text(encoding="utf-8"))
+]
+"""The modules of a project with statements that are on one line if that is short enough."""
+
+
+def test_statements_that_name_the_package_are_as_ruff_format_leaves_them_whatever_its_length() -> None:
+    codes: set[str] = set()
+    assert len(ONE_LINE_IF_SHORT) > 8
+    for framework, broker, length in product(
+        ["none", "fastapi", "django"], ["redis", "sqs"], range(1, LONGEST_SLUG + 1)
+    ):
+        answers: dict[str, object] = {"framework": framework, "broker": broker, "project_slug": "s" * length}
+        features = plan_of(**answers).features
+        for path in ONE_LINE_IF_SHORT:
+            folder, feature, *_ = path.split("/")
+            if folder != "_features" or features[feature]:
+                codes.add(render(path, **answers))
+    assert_formatted(*codes)
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ('x = [\n    "a",\n    "b",\n]\n', 'x = ["a", "b"]\n'),
+        ('x = (\n    "a",\n    *b,\n)\n', 'x = ("a", *b)\n'),
+        ('    "key": {\n        "a": 1,\n    },\n', '    "key": {"a": 1},\n'),
+        ('    f(\n        "x",\n        a={\n            "b": b,\n        },\n    )\n', '    f("x", a={"b": b})\n'),
+        ("from a import (\n    b,\n    c,\n)\n", "from a import b, c\n"),
+        ("x = 1\n", "x = 1\n"),
+    ],
+)
+def test_a_short_statement_is_put_on_one_line(code: str, line: str) -> None:
+    assert one_line_if_short(code) == line
+
+
+def test_a_statement_is_put_on_one_line_of_at_most_120_columns_with_those_that_are_reserved() -> None:
+    code = f'x = [\n    "{"y" * 109}",\n    1,\n]\n'
+    line = f'x = ["{"y" * 109}", 1]\n'
+    assert len(line) == LINE_LENGTH + 1  # with the line break
+    assert one_line_if_short(code) == line
+    assert one_line_if_short(code, reserved=1) == code
+    assert one_line_if_short(code.replace("1", "12")) == code.replace("1", "12")
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"), [("value = [", "]"), ("    function(", "    )"), ("from package import (", ")")]
+)
+def test_ruff_format_puts_the_same_statements_on_one_line(opening: str, closing: str) -> None:
+    indent = " " * (len(opening) - len(opening.lstrip()))
+    lines = ("".join(f"{indent}    {'a' * size},\n" for size in (20, 20, length)) for length in range(50, 71))
+    codes = [f"{opening}\n{inside}{closing}\n" for inside in lines]
+    mark = f"{indent}# ---\n"
+    module = "if True:\n" * bool(indent) + "".join(mark + code for code in codes)
+    # Without commas that keep a statement on several lines, ruff decides by its width.
+    ruff = [*RUFF_FORMAT, "--config=format.skip-magic-trailing-comma=true", "-"]
+    formatted = subprocess.run(ruff, input=module, capture_output=True, text=True, check=True).stdout
+    short = [statement.strip("\n") for statement in formatted.split(mark)[1:]]
+    found = [one_line_if_short(code).removesuffix("\n") for code in codes]
+
+    assert {statement.count("\n") > 0 for statement in short} == {True, False}
+    for code, expected, statement in zip(codes, short, found, strict=True):
+        assert statement == (code.removesuffix("\n") if "\n" in expected else expected)
 
 
 def test_a_line_that_just_fits_stays_one_line_and_one_column_more_does_not() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local_extensions.choices import POOLS
+from local_extensions.catalogue import POOLS
 from local_extensions.errors import Mistakes, Refused
 from local_extensions.names import LONGEST_NAME, identifier, queue_problem
 from local_extensions.queues import QueueAnswer, last_queue, parse_queues

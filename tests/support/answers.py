@@ -1,4 +1,4 @@
-"""The answers to all questions, and what becomes of them, without baking."""
+"""Answers to all questions, and the plan or the mistakes that follow from them. Nothing is baked."""
 
 from __future__ import annotations
 
@@ -19,19 +19,27 @@ DEFAULTS: dict[str, object] = {
     for name, answer in QUESTIONS.items()
     if not name.startswith("_")
 } | {
-    # The defaults that are computed.
+    # The computed defaults.
     "project_slug": "background_jobs",
-    "beat_jobs": "cleanup(days=30) = 0 3 * * * -> low_priority; health-check = every 10m",
+    "beat_jobs": (
+        "cleanup(days=30) = 0 3 * * * -> low_priority; health-check = every 10m; weekly-report = 0 8 * * mon"
+    ),
 }
+"""The answers that Cookiecutter proposes."""
+
+
+def all_answers(**answers: object) -> dict[str, object]:
+    """Return the answers to all questions: these, no beat jobs unless given, and the defaults."""
+    return {**DEFAULTS, "beat_jobs": "", **answers}
 
 
 def plan_of(**answers: object) -> Plan:
-    """The plan for these answers; the others have their defaults, but there are no beat jobs unless given."""
-    return make_plan({**DEFAULTS, "beat_jobs": "", **answers})
+    """Return the plan for the answers; see `all_answers`."""
+    return make_plan(all_answers(**answers))
 
 
 def mistakes_in(**answers: object) -> tuple[str, ...]:
-    """The lines by which these answers are refused; none if they are not."""
+    """Return the lines by which the answers are refused, or none if they are valid; see `all_answers`."""
     try:
         plan_of(**answers)
     except Refused as refused:

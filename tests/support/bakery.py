@@ -6,23 +6,24 @@ import hashlib
 import json
 import shutil
 from functools import partialmethod
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from cookiecutter.environment import StrictEnvironment
 from jinja2 import BytecodeCache
-from jinja2.bccache import Bucket
 
 from tests.support.locks import locked
 from tests.support.project import BakedProject
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import CodeType
+
+    from jinja2.bccache import Bucket
 
 
 class SharedBytecode(BytecodeCache):
-    """The compiled templates of this process. To compile them takes nine tenths of a bake, and they are the same in all."""
+    """The compiled templates of this process: every bake needs the same ones, and spends most of its time on them."""
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, str], CodeType] = {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from local_extensions.choices import UNSUPPORTED
+from local_extensions.catalogue import UNSUPPORTED
 from local_extensions.names import LONGEST_NAME, LONGEST_SLUG
 
 if TYPE_CHECKING:

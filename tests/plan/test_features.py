@@ -1,0 +1,102 @@
+"""The table of features: which answers enable which."""
+
+from __future__ import annotations
+
+import pytest
+
+from local_extensions.answers import BOOLEAN_QUESTIONS
+from local_extensions.features import feature_table
+from tests.support.answers import DEFAULTS, plan_of
+
+ANSWERS = {
+    "framework": "none",
+    "broker": "redis",
+    "result_backend": "none",
+    "beat_scheduler": "file",
+    "ci": "none",
+    "license": "MIT",
+}
+FLAGS = {"examples": False, "monitoring": False, "kubernetes": False}
+
+
+def enabled(**answers: object) -> set[str]:
+    """Return the names of the features that these answers and the defaults of `plan_of` enable."""
+    return set(plan_of(**answers).enabled_features)
+
+
+def test_the_proposed_answers_enable_these_features() -> None:
+    assert enabled(**DEFAULTS) == {
+        *("examples", "monitoring"),
+        *("worker_only", "celeryconfig"),
+        *("redis", "remote_control", "visibility_timeout", "queue_lengths", "several_redis_databases"),
+        *("results", "redis_results"),
+        *("beat", "file_schedule", "beat_remote_control"),
+        *("redis_examples", "result_examples"),
+        *("flower", "beat_metrics", "redis_metrics", "oldest_message_age", "dead_letter_metrics"),
+        *("github", "mit_license"),
+    }
+
+
+def test_django_with_sqs_enables_these_features() -> None:
+    answers = {
+        "framework": "django",
+        "broker": "sqs",
+        "result_backend": "database",
+        "beat_jobs": "a = @daily",
+        "beat_scheduler": "database",
+        "kubernetes": True,
+        "ci": "gitlab",
+        "license": "Proprietary",
+    }
+    assert enabled(**answers) == {
+        *("examples", "monitoring", "kubernetes"),
+        *("django", "http_api"),
+        *("sqs", "visibility_timeout", "queue_lengths"),
+        *("results", "django_results", "task_tracking", "django_tracking"),
+        *("beat", "database_schedule"),
+        *("result_examples", "cancellation_examples"),
+        *("beat_metrics", "sqs_metrics"),
+        *("kubernetes_django", "kubernetes_sqs", "kubernetes_beat", "kubernetes_monitoring"),
+        *("gitlab", "proprietary_license"),
+    }
+
+
+@pytest.mark.parametrize("question", BOOLEAN_QUESTIONS)
+def test_a_boolean_question_is_a_feature_of_its_name(question: str) -> None:
+    assert set(FLAGS) == set(BOOLEAN_QUESTIONS)
+    for answer in (True, False):
+        flags = {**FLAGS, question: answer}
+        table = feature_table(ANSWERS, flags, beat=True, several_redis_databases=False)
+        assert {name: table[name] for name in flags} == flags
+
+
+@pytest.mark.parametrize(
+    ("answers", "several"),
+    [
+        ({}, True),  # broker and results
+        ({"result_backend": "none"}, False),
+        ({"broker": "rabbitmq"}, False),
+        ({"result_backend": "none", "beat_scheduler": "redbeat", "beat_jobs": "a = @daily"}, True),
+        ({"result_backend": "none", "beat_scheduler": "redbeat"}, False),  # RedBeat has nothing to schedule
+        ({"broker": "rabbitmq", "beat_scheduler": "redbeat", "beat_jobs": "a = @daily"}, True),
+    ],
+)
+def test_broker_results_and_redbeat_each_use_a_database_of_redis(answers: dict[str, str], several: bool) -> None:
+    assert plan_of(**answers).features["several_redis_databases"] is several
+
+
+@pytest.mark.parametrize("scheduler", ["file", "redbeat", "database"])
+def test_without_jobs_no_feature_of_beat_is_enabled(scheduler: str) -> None:
+    beat = {"beat", "file_schedule", "redbeat", "database_schedule", "beat_remote_control", "beat_metrics"}
+    beat |= {"fastapi_schedule", "django_code_schedule", "kubernetes_beat"}
+    answers = {"framework": "django", "beat_scheduler": scheduler, "kubernetes": True}
+    assert not enabled(**answers) & beat
+    assert enabled(**answers, beat_jobs="a = @daily") & beat >= {"beat", "beat_metrics", "kubernetes_beat"}
+
+
+@pytest.mark.parametrize("framework", ["none", "fastapi", "django"])
+@pytest.mark.parametrize("results", ["redis", "database", "none"])
+def test_a_framework_has_one_module_for_tasks_submitted_by_http(framework: str, results: str) -> None:
+    modules = {"fastapi_tracking", "fastapi_submission", "django_tracking", "django_submission"}
+    expected = {f"{framework}_{'submission' if results == 'none' else 'tracking'}"} if framework != "none" else set()
+    assert enabled(framework=framework, result_backend=results) & modules == expected

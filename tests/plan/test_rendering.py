@@ -1,0 +1,52 @@
+"""Every file of the template renders for every answer, those of disabled features included."""
+
+from __future__ import annotations
+
+import pytest
+from jinja2 import UndefinedError
+
+from tests.support.answers import DEFAULTS, ROOT, plan_of
+from tests.support.render import PART, environment, paths, render, render_queue_files
+from tests.support.variants import Variant, choices, core_answers, few_variants, label
+
+QUEUE_FILES = [path for path in paths() if "{queue}" in path]
+
+
+def single_answers() -> list[Variant]:
+    """Return a variant for each answer to each choice question, with the first others that go with it."""
+    return [
+        Variant(
+            f"{name}-{label(name, answer)}",
+            {**next(core for core in core_answers() if core.get(name, answer) == answer), name: answer},
+        )
+        for name, offered in choices().items()
+        for answer in offered
+    ]
+
+
+@pytest.mark.parametrize("variant", [*few_variants(), *single_answers()], ids=str)
+def test_every_file_renders(variant: Variant) -> None:
+    answers = {**DEFAULTS, **variant.answers}
+    assert len(paths()) > 200
+    for path in paths():
+        render(path, **answers)
+
+
+def test_an_unknown_feature_is_an_error() -> None:
+    template = environment().from_string("{% if plan().features.telepathy %}{% endif %}")
+    with pytest.raises(UndefinedError, match="telepathy"):
+        template.render(cookiecutter=DEFAULTS)
+
+
+@pytest.mark.parametrize("path", QUEUE_FILES)
+def test_a_file_for_each_queue_has_a_part_for_each(path: str) -> None:
+    answers = {"queues": "a, b-c, d_e", "beat_jobs": "x = @daily; y = @daily -> b-c; z = @daily -> d_e"}
+    queues = plan_of(**answers).queues
+    found = list(render_queue_files(path, **answers))
+    assert found in [[getattr(queue, name) for queue in queues] for name in ("name", "module", "dns_name")]
+
+
+def test_the_parts_are_found_as_the_hook_finds_them() -> None:
+    assert len(QUEUE_FILES) == 6
+    hook = (ROOT / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
+    assert f'r"{PART.pattern}"' in hook
