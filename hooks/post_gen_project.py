@@ -6,6 +6,7 @@ the mode of scripts. Cookiecutter renders this file with the answers and runs it
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 import shutil
@@ -94,7 +95,8 @@ def report(others: list[Path]) -> None:
     if others:
         lines += ["", "These files do not belong to the current answers. Delete those that earlier answers left:"]
         lines += [f"    {path}" for path in others]
-    print("\n".join(lines), file=sys.stderr)
+    with contextlib.suppress(BrokenPipeError):  # as in `cookiecutter ... 2>&1 | head -1`
+        print("\n".join(lines), file=sys.stderr)
 
 
 feature_files, files_of_others = lay_features()

@@ -44,6 +44,7 @@ def feature_table(
         "sqs": sqs,
         "remote_control": remote_control,
         "visibility_timeout": redis or sqs,
+        "failed_tasks": redis or sqs,  # their workers write the dead letters; RabbitMQ's broker does
         "queue_lengths": http_api or monitoring,
         "several_redis_databases": several_redis_databases,
         # results

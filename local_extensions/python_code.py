@@ -107,9 +107,10 @@ def one_line_if_short(code: str, reserved: int = 0) -> str:
     """
     first, *others = code.splitlines()
     line = first
+    one_element = first.endswith("(") and len(others) == 2 and " = " in first
     for part in map(str.strip, others):
         if part[0] in ")]}":
-            line = line.removesuffix(",") + part
+            line = line.removesuffix("" if one_element else ",") + part
         elif line[-1] in "([{":
             line += part
         else:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
-from local_extensions.project import SLUG
-from tests.support.variants import ROOT
+from tests.support.answers import ROOT
+from tests.support.render import PROJECT, SLUG
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.rules
 
@@ -18,18 +22,18 @@ ROWS = re.findall(
 )
 
 
-def as_generated(path: str) -> str:
-    """Where a file of the template ends up in a project."""
-    return re.sub(r"_options/[^/]+/[^/]+/", "", path).removeprefix("project/").replace(SLUG, "<slug>")
+def generated_path(path: Path) -> str:
+    """Return the path in a project of a file of the template's project folder."""
+    relative = path.relative_to(PROJECT).as_posix()
+    return re.sub(r"^_features/[^/]+/", "", relative).replace(SLUG, "<slug>")
 
 
-# What a project has, and the tests of this repository.
-FILES = {
-    as_generated(path.relative_to(ROOT).as_posix()): path
-    for folder in ("project", "tests")
-    for path in (ROOT / folder).rglob("*")
-    if path.is_file()
-}
+# The files of a project, where some have a source for each of several features, and the tests of this repository.
+FILES: dict[str, list[Path]] = {}
+for source in sorted(path for path in PROJECT.rglob("*") if path.is_file()):
+    FILES.setdefault(generated_path(source), []).append(source)
+for source in (ROOT / "tests").rglob("*.py"):
+    FILES.setdefault(source.relative_to(ROOT).as_posix(), []).append(source)
 
 
 def test_every_line_of_the_table_is_a_row() -> None:
@@ -43,7 +47,8 @@ def test_every_line_of_the_table_is_a_row() -> None:
 def test_an_item_has_its_file_and_its_test(item: str, file: str, test_file: str, test: str) -> None:
     assert file in FILES, item
     assert test_file in FILES, item
-    assert f"\ndef {test}(" in FILES[test_file].read_text(encoding="utf-8"), item
+    sources = [path.read_text(encoding="utf-8") for path in FILES[test_file]]
+    assert any(f"\ndef {test}(" in text for text in sources), item
 
 
 def test_every_example_is_in_the_table() -> None:

@@ -259,6 +259,37 @@ for output, celery in (("a", ">=5.7,<5.8"), ("b", ">=5.7,<5.9")):
     assert "<5.9" in (tmp_path / "b" / "shop" / "pyproject.toml").read_text(encoding="utf-8")
 
 
+def test_another_repository_tests_the_template_with_pytest_cookies(tmp_path: Path) -> None:
+    # As docs/updating.md says.
+    (tmp_path / "test_bake.py").write_text(
+        "def test_bake(cookies):\n"
+        "    result = cookies.bake(extra_context={'broker': 'rabbitmq'})\n"
+        "    assert result.exception is None\n"
+        "    assert (result.project_path / 'deploy' / 'rabbitmq').is_dir()\n",
+        encoding="utf-8",
+    )
+    ran = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:schemathesis",
+            f"--template={ROOT}",
+            "--rootdir=.",
+            "test_bake.py",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
 def test_without_hooks_the_features_stay_beside_the_project(tmp_path: Path) -> None:
     cookiecutter(ROOT, tmp_path / "out", "--no-input", "project_slug=shop", "--accept-hooks=no")
 

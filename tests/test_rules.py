@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from jinja2 import Environment, nodes
 
-from tests.support.answers import plan_of
+from local_extensions import catalogue
+from tests.support.answers import DEFAULTS, plan_of
 from tests.support.lint import lint
 from tests.support.variants import ROOT, all_variants, choices, questions
 
@@ -38,7 +39,7 @@ def files_below(folder: Path) -> set[str]:
 @functools.cache
 def feature_tables() -> list[Mapping[str, bool]]:
     """Return the features of every variant that the tests bake, each distinct table once."""
-    tables = {tuple(plan_of(**each.answers).features.items()) for each in all_variants()}
+    tables = {tuple(plan_of(**{**DEFAULTS, **each.answers}).features.items()) for each in all_variants()}
     return [dict(table) for table in sorted(tables)]
 
 
@@ -81,9 +82,11 @@ def syntax_tree(path: Path) -> nodes.Template:
 
 
 def included_by(path: Path) -> set[str]:
-    tree = syntax_tree(path)
-    found = [*tree.find_all(nodes.Include), *tree.find_all(nodes.FromImport), *tree.find_all(nodes.Import)]
-    return {node.template.value for node in found if isinstance(node.template, nodes.Const)}
+    includes = syntax_tree(path).find_all((nodes.Include, nodes.FromImport, nodes.Import))
+    templates = [
+        include.template for include in includes if isinstance(include, nodes.Include | nodes.FromImport | nodes.Import)
+    ]
+    return {template.value for template in templates if isinstance(template, nodes.Const)}
 
 
 def test_every_partial_is_included_and_every_included_partial_exists() -> None:
@@ -102,16 +105,52 @@ def test_python_holds_no_text_of_generated_files(path: Path) -> None:
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
     # Also the text below a constant that describes it.
-    docstrings |= {node.value.value for node in ast.walk(tree) if isinstance(node, ast.Expr) and is_text(node.value)}
-    texts = [node.value for node in ast.walk(tree) if is_text(node) and node.value not in docstrings]
+    docstrings |= {text_of(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    texts = {text_of(node) for node in ast.walk(tree)} - docstrings
     # Several lines, indentation, and what Markdown, YAML, a Makefile and a comment begin with.
     fragments = re.compile(r"\n.|^ {2,}\S|^\t|^#+ |^\|.*\||^- \w|^[\w-]+: \S|\{slug\}")
 
-    assert not [text for text in texts if fragments.search(text)]
+    assert not [text for text in texts if text and fragments.search(text)]
 
 
-def is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+# Where a file tells brokers or servers apart, a new one that has no branch would silently lack its lines.
+ANSWERS_WITH_BRANCHES = [
+    {f"features.{broker.name}" for broker in catalogue.BROKERS},
+    {f"server.name == {server.name}" for server in (catalogue.REDIS, catalogue.RABBITMQ, catalogue.POSTGRES)},
+]
+
+
+def conditions_of(block: nodes.If) -> list[set[str]]:
+    """Return the features, and the names of servers, that each branch of an if block tests."""
+    branches = [block, *block.elif_]
+    found = []
+    for branch in branches:
+        features = {
+            f"features.{test.attr}"
+            for test in (branch.test, *branch.test.find_all(nodes.Getattr))
+            if isinstance(test, nodes.Getattr) and isinstance(test.node, nodes.Getattr) and test.node.attr == "features"
+        }
+        names = {
+            f"server.name == {operand.expr.value}"
+            for operand in branch.test.find_all(nodes.Operand)
+            if isinstance(operand.expr, nodes.Const)
+        }
+        found.append(features | names)
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_a_chain_that_tells_answers_apart_names_all_of_them(path: Path) -> None:
+    for block in syntax_tree(path).find_all(nodes.If):
+        branches = conditions_of(block)
+        for answers in ANSWERS_WITH_BRANCHES:
+            apart = [branch & answers for branch in branches if branch & answers]
+            missing = answers - set().union(*apart)
+            assert len(apart) < 2 or not missing, f"line {block.lineno}: no branch for {sorted(missing)}"
+
+
+def text_of(node: ast.AST) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 def test_every_question_has_a_prompt() -> None:

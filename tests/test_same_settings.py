@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 OTHERS = ["broker", "result_backend", "beat_scheduler"]
 ANSWERS = {"project_slug": "shop", "queues": "emails:2, reports:2@threads", "timezone": "Europe/Paris"}
-# Some examples are for those who come by HTTP.
+# Some examples need an HTTP API.
 NO_EXAMPLES = {"examples": False}
 
-# Prints what a worker works with: every setting that Celery knows, and those of others that the project makes.
+# Prints the settings of a worker: every one that Celery knows, and those of RedBeat.
 PROGRAM = """
 import json
 from celery.app.defaults import DEFAULTS
 from shop.celery_app import app
-# In capitals, too: RedBeat looks for its own in Django's settings that way.
+# In capitals, too: RedBeat reads its settings from Django by these names.
 print(json.dumps({name: repr(app.conf.first(name, name.upper())) for name in (*DEFAULTS, *NAMES)}))
 """
 
 
 def same_answers() -> list[dict[str, Any]]:
-    """So many of the other answers that more than one framework can have that every two of them meet."""
+    """Return answers that several frameworks support, so many that every two of them occur together."""
 
     def frameworks(answers: dict[str, Any]) -> int:
         return sum(supported({**answers, "framework": name}) for name in choices()["framework"])
@@ -44,15 +44,15 @@ def same_answers() -> list[dict[str, Any]]:
 
 
 def names_of(project: BakedProject) -> list[str]:
-    """The settings that a project makes, as Celery knows them."""
-    made = project.package / "celeryconfig.py"
-    text = (made if made.exists() else project.package / "settings" / "celery.py").read_text(encoding="utf-8")
+    """Return the names of the settings in a project, as Celery knows them."""
+    (framework,) = (each for each in FRAMEWORKS if each.name == project.answers["framework"])
+    text = (project.package / framework.celery_settings).read_text(encoding="utf-8")
     names = re.findall(r"^([A-Za-z]\w*) = ", text, flags=re.MULTILINE)
     return [name.removeprefix("CELERY_").lower() for name in names]
 
 
 def effective(project: BakedProject, shared: Path, tmp_path: Path) -> dict[str, str]:
-    """What Celery makes of a project's settings."""
+    """Return the effective settings of a project's application, as `repr` writes them."""
     copy = project.copy_to(tmp_path / str(project.answers["framework"]))
     in_database = project.answers["result_backend"] == "database"
     variables = {
@@ -72,11 +72,10 @@ def effective(project: BakedProject, shared: Path, tmp_path: Path) -> dict[str, 
     return settings
 
 
-def their_own(answers: dict[str, Any]) -> set[str]:
-    """What the settings begin with in which a framework differs that has a result backend of its own."""
-    name = str(answers["result_backend"])
-    own = [framework.result_backends[name] for framework in FRAMEWORKS if name in framework.result_backends]
-    return {"result_", "database_"} if own else set()
+def prefixes_of_other_backends(answers: dict[str, Any]) -> tuple[str, ...]:
+    """Return the prefixes of the settings that differ because a framework has a result backend of its own."""
+    replaced = {framework.database.name for framework in FRAMEWORKS if framework.database}
+    return ("result_", "database_") if answers["result_backend"] in replaced else ()
 
 
 @pytest.mark.slow
@@ -89,7 +88,7 @@ def test_the_settings_are_the_same_in_all_frameworks(
         for name in map(str, choices()["framework"])
         if supported({**answers, "framework": name})
     ]
-    prefixes = tuple(their_own(answers))
+    prefixes = prefixes_of_other_backends(answers)
     found = [
         {name: value for name, value in effective(project, shared, tmp_path).items() if not name.startswith(prefixes)}
         for project in projects

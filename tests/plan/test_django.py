@@ -1,24 +1,43 @@
-"""What Django alone has: its apps, its variables, its name for each of Celery's settings."""
+"""What Django adds: its apps, its variables, its name for each of Celery's settings."""
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import TYPE_CHECKING
 
 import pytest
-from local_extensions.text import django_settings
 
 from local_extensions.catalogue import FRAMEWORKS, RESULT_BACKENDS
-from tests.support.answers import ROOT, plan_of
+from local_extensions.filters import django_settings
+from local_extensions.names import LONGEST_SLUG
+from tests.support.answers import plan_of
+from tests.support.render import SLUG, paths, render
+from tests.support.variants import combinations, supported
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
-FRAGMENTS = sorted((ROOT / "templates" / "celeryconfig").glob("*.py"))
-(DJANGO,) = (framework for framework in FRAMEWORKS if framework.name == "django")
-# What Django has a text of its own for.
-REPLACED = {f"results-{name}" for name in DJANGO.result_backends}
+    from local_extensions.catalogue import Framework
+    from tests.support.variants import Answer
+
+SETTINGS = "_features/django/src/<slug>/settings"
 JOBS = "a = @daily"
+every_framework = pytest.mark.parametrize("framework", FRAMEWORKS, ids=lambda framework: framework.name)
+
+
+def celery_settings(framework: Framework, **answers: object) -> str:
+    """Return the module of Celery's settings, which are also those of a beat with a job."""
+    feature = "django" if framework.name == "django" else "celeryconfig"
+    path = f"_features/{feature}/src/<slug>/{framework.celery_settings}"
+    return render(path, **{"framework": framework.name, "beat_jobs": JOBS, **answers})
+
+
+def answers_for(framework: Framework) -> Iterator[dict[str, Answer]]:
+    """Yield every combination of answers that changes Celery's settings, as far as it is supported."""
+    for answers in combinations(["broker", "result_backend", "beat_scheduler", "examples", "monitoring"]):
+        if supported({"framework": framework.name, **answers}):
+            yield answers
 
 
 def test_a_setting_at_the_start_of_a_line_gets_its_prefix_and_nothing_else_changes() -> None:
@@ -29,32 +48,77 @@ def test_a_setting_at_the_start_of_a_line_gets_its_prefix_and_nothing_else_chang
     )
 
 
-@pytest.mark.parametrize(
-    "fragment", [path for path in FRAGMENTS if path.stem not in REPLACED], ids=lambda path: path.stem
-)
-def test_the_prefix_makes_no_line_too_long(fragment: Path) -> None:
-    text = re.sub(r"\{\{.*?\}\}", "12345", fragment.read_text(encoding="utf-8"))
-    for line in django_settings(text).splitlines():
-        assert len(line) <= 120, line
+def setting_names(code: str) -> list[str]:
+    """Return the names that a module assigns. Each of its statements assigns one or imports, after the docstring."""
+    docstring, *statements = ast.parse(code).body
+    assert isinstance(docstring, ast.Expr)
+    assignments = [each for each in statements if not isinstance(each, ast.ImportFrom)]
+    names = [ast.unparse(each.targets[0]) for each in assignments if isinstance(each, ast.Assign)]
+    assert len(set(names)) == len(names) == len(assignments)
+    return names
 
 
-def test_every_setting_is_at_the_start_of_a_line() -> None:
-    # Otherwise Django would not see it: `namespace="CELERY"` takes what begins so.
-    for fragment in FRAGMENTS:
-        for line in fragment.read_text(encoding="utf-8").splitlines():
-            assert re.match(r"[a-z]\w* = |[#{ )}]|$", line), f"{fragment.name}: {line}"
+@every_framework
+def test_every_setting_has_the_prefix_of_the_framework(framework: Framework) -> None:
+    # Otherwise Django would not pass it on: `namespace="CELERY"` takes what begins so. RedBeat reads its own names.
+    patterns = {"": r"[a-z][a-z0-9_]*", "CELERY_": r"(CELERY|REDBEAT)_[A-Z0-9_]+"}
+    pattern = re.compile(patterns[framework.setting_prefix])
+    for answers in answers_for(framework):
+        names = setting_names(celery_settings(framework, **answers))
+        assert len(names) > 20
+        assert not [name for name in names if not pattern.fullmatch(name)]
+
+
+def test_the_frameworks_make_the_same_settings() -> None:
+    django, *others = sorted(FRAMEWORKS, key=lambda framework: framework.name)
+    for other in others:
+        for answers in answers_for(other):
+            if answers["result_backend"] == "database":
+                continue  # Django has a result backend of its own
+            names = setting_names(celery_settings(django, **answers))
+            lower = [name.removeprefix(django.setting_prefix).lower() for name in names]
+            assert lower == setting_names(celery_settings(other, **answers))
+
+
+@every_framework
+@pytest.mark.parametrize("slug", ["s", "s" * LONGEST_SLUG], ids=len)
+def test_no_line_of_the_settings_is_too_long(framework: Framework, slug: str) -> None:
+    for answers in answers_for(framework):
+        text = celery_settings(framework, **answers, project_slug=slug, task_time_limit="42240")
+        assert not [line for line in text.splitlines() if len(line) > 120]
+
+
+@every_framework
+def test_the_modules_of_a_framework_are_files_of_its_projects(framework: Framework) -> None:
+    features = plan_of(framework=framework.name).enabled_features
+    for module in (framework.celery_settings, framework.environment):
+        sources = [path for path in paths() if path.endswith(f"/src/{SLUG}/{module}")]
+        assert [path for path in sources if path.split("/")[1] in features]
+
+
+def installed_apps(**answers: object) -> list[str]:
+    """Return the value of INSTALLED_APPS."""
+    module = ast.parse(render(f"{SETTINGS}/base.py", framework="django", **answers))
+    assignments = [node for node in module.body if isinstance(node, ast.Assign)]
+    (apps,) = (node.value for node in assignments if ast.unparse(node.targets[0]) == "INSTALLED_APPS")
+    found: list[str] = ast.literal_eval(apps)
+    return found
 
 
 def test_the_apps_are_django_s_those_of_the_answers_and_ours() -> None:
+    contrib = ("admin", "auth", "contenttypes", "sessions", "messages", "staticfiles")
+
     def apps(**answers: str) -> list[str]:
-        every = plan_of(framework="django", project_slug="shop", **answers).django_apps
-        return [app for app in every if not app.startswith("django.")]
+        found = installed_apps(project_slug="shop", **answers)
+        assert found[: len(contrib)] == [f"django.contrib.{app}" for app in contrib]
+        return found[len(contrib) :]
 
     own = ["shop.reports", "shop.web"]
     assert apps() == own
     assert apps(result_backend="database") == ["django_celery_results", *own]
     assert apps(beat_scheduler="database", beat_jobs=JOBS) == ["django_celery_beat", "shop.periodic", *own]
     assert apps(beat_scheduler="database") == own
+    assert apps(beat_scheduler="redbeat", beat_jobs=JOBS) == own
 
 
 def test_a_scheduler_s_packages_come_with_the_first_job() -> None:
@@ -67,35 +131,47 @@ def test_a_scheduler_s_packages_come_with_the_first_job() -> None:
 
 
 def test_results_in_the_database_are_django_s_own() -> None:
-    plan = plan_of(framework="django", result_backend="database")
-    assert plan.results
+    answers: dict[str, object] = {"framework": "django", "result_backend": "database"}
+    plan = plan_of(**answers)
+    assert plan.features["results"]
     assert plan.features["django_results"]
-    assert "CELERY_RESULT_BACKEND" not in {url.name for url in plan.urls}
+    assert not plan.features["database_results"]
+    assert not re.search(r"^CELERY_RESULT_BACKEND=", render(".env.example", **answers), re.MULTILINE)
     assert any("django-celery-results" in name for name in plan.dependencies)
-    assert "results-django.py" in plan.config_texts
+    settings = render(f"{SETTINGS}/celery.py", **answers)
+    assert '\nCELERY_RESULT_BACKEND = "background_jobs.results.DatabaseBackend"' in settings
 
 
 def test_what_a_framework_has_in_place_of_a_result_backend_has_its_name() -> None:
-    names = {backend.name for backend in RESULT_BACKENDS}
-    for framework in FRAMEWORKS:
-        for name, backend in framework.result_backends.items():
-            assert name in names
-            assert backend.name == name
+    replaced = {framework.name: framework.database.name for framework in FRAMEWORKS if framework.database}
+    assert replaced == {"django": "database"}
+    assert set(replaced.values()) <= {backend.name for backend in RESULT_BACKENDS}
 
 
 def test_everything_waits_for_the_migrations() -> None:
-    plan = plan_of(framework="django", project_slug="shop", queues="a-b, c", beat_jobs=JOBS)
+    answers: dict[str, object] = {"framework": "django", "project_slug": "shop", "queues": "a-b, c", "beat_jobs": JOBS}
     expected = ("shop-worker@a-b.service", "shop-worker@c.service", "shop-beat.service", "shop-web.service")
-    assert plan.migrated_units == expected
+    assert plan_of(**answers).migrated_units == expected
+    unit = render("_features/django/deploy/systemd/<slug>-migrate.service", **answers)
+    assert re.findall(r"^(?:Before|RequiredBy)=(.*)", unit, re.MULTILINE) == [" ".join(expected)] * 2
 
 
-def test_django_takes_local_values_for_nothing_but_development_and_tests() -> None:
-    plan = plan_of(framework="django")
-    assert len(plan.local_variables["SECRET_KEY"]) >= 50
-    samples = "\n".join(plan.environment_samples)
-    assert plan.local_variables["SECRET_KEY"] not in samples
+def test_only_development_and_tests_know_a_local_secret_key() -> None:
+    path = f"{SETTINGS}/__init__.py"
+    (key,) = re.findall(r'"SECRET_KEY": "(.+)",', render(path, framework="django"))
+    assert len(key) >= 50
+    holders = [path for path in paths() if key in render(path, framework="django")]
+    assert holders == [path.replace("<slug>", SLUG), "_features/django/tests/conftest.py"]
 
 
-def test_a_setting_s_name_is_the_framework_s() -> None:
-    names = {framework.name: framework.setting("beat_schedule") for framework in FRAMEWORKS}
-    assert names == {"none": "beat_schedule", "fastapi": "beat_schedule", "django": "CELERY_BEAT_SCHEDULE"}
+@pytest.mark.parametrize("module", ["development", "production", "test", "base"])
+def test_only_the_development_settings_set_local_values(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, imports, _ = render(f"{SETTINGS}/__init__.py", framework="django", project_slug="shop").partition(
+        "\nfrom shop.settings.environment import"
+    )
+    assert imports
+    environment = {"DJANGO_SETTINGS_MODULE": f"shop.settings.{module}", "ALLOWED_HOSTS": "example.com"}
+    monkeypatch.setattr("os.environ", environment)
+    exec(code, {"__name__": "shop.settings", "__file__": "/project/src/shop/settings/__init__.py"})  # noqa: S102
+    assert ("SECRET_KEY" in environment) == (module == "development")
+    assert environment["ALLOWED_HOSTS"] == "example.com"

@@ -28,7 +28,7 @@ def test_the_proposed_answers_enable_these_features() -> None:
     assert enabled(**DEFAULTS) == {
         *("examples", "monitoring"),
         *("worker_only", "celeryconfig"),
-        *("redis", "remote_control", "visibility_timeout", "queue_lengths", "several_redis_databases"),
+        *("redis", "remote_control", "visibility_timeout", "failed_tasks", "queue_lengths", "several_redis_databases"),
         *("results", "redis_results"),
         *("beat", "file_schedule", "beat_remote_control"),
         *("redis_examples", "result_examples"),
@@ -51,13 +51,37 @@ def test_django_with_sqs_enables_these_features() -> None:
     assert enabled(**answers) == {
         *("examples", "monitoring", "kubernetes"),
         *("django", "http_api", "http_schedule", "http_metrics"),
-        *("sqs", "visibility_timeout", "queue_lengths"),
+        *("sqs", "visibility_timeout", "failed_tasks", "queue_lengths"),
         *("results", "django_results", "task_tracking", "django_tracking"),
         *("beat", "database_schedule"),
         *("result_examples", "cancellation_examples"),
         *("beat_metrics", "sqs_metrics"),
         *("kubernetes_django", "kubernetes_sqs", "kubernetes_beat", "kubernetes_monitoring"),
         *("gitlab", "proprietary_license"),
+    }
+
+
+def test_fastapi_with_rabbitmq_enables_these_features() -> None:
+    answers = {
+        "framework": "fastapi",
+        "broker": "rabbitmq",
+        "result_backend": "database",
+        "beat_jobs": "a = @daily",
+        "beat_scheduler": "redbeat",
+        "examples": False,
+        "kubernetes": True,
+        "ci": "none",
+        "license": "Apache-2.0",
+    }
+    assert enabled(**answers) == {
+        *("monitoring", "kubernetes"),
+        *("fastapi", "celeryconfig", "http_api"),
+        *("rabbitmq", "remote_control", "queue_lengths"),
+        *("results", "database_results", "task_tracking", "fastapi_tracking"),
+        *("beat", "redbeat", "fastapi_schedule"),
+        *("flower", "beat_metrics", "rabbitmq_metrics", "dead_letter_metrics"),
+        *("kubernetes_fastapi", "kubernetes_rabbitmq", "kubernetes_beat", "kubernetes_monitoring"),
+        "apache_license",
     }
 
 

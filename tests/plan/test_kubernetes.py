@@ -95,12 +95,9 @@ def test_config_and_secrets_have_each_variable_of_the_environment_once(
 ) -> None:
     answers: dict[str, object] = {"framework": framework, "broker": broker, "result_backend": results}
     answers |= {"beat_jobs": "a = @daily", "beat_scheduler": "redbeat"}
-    module = {"django": "django/src/<slug>/settings/environment.py"}.get(
-        framework, "celeryconfig/src/<slug>/settings.py"
-    )
-    (fields,) = re.findall(
-        r"^class Environment.*?^def ", render(f"_features/{module}", **answers), re.DOTALL | re.MULTILINE
-    )
+    folder = "django" if framework == "django" else "celeryconfig"
+    module = render(f"_features/{folder}/src/<slug>/{plan_of(**answers).framework.environment}", **answers)
+    (fields,) = re.findall(r"^class Environment.*?^def ", module, re.DOTALL | re.MULTILINE)
     names = [name.upper() for name in re.findall(r"^    (\w+): ", fields, re.MULTILINE)]
     assert "CELERY_BROKER_URL" in names
     config, secrets = variables("base/config.env", **answers), variables("secrets.env.example", **answers)

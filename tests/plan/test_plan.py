@@ -142,6 +142,9 @@ def test_a_job_without_arguments_has_none_in_its_entry() -> None:
     (entry,) = schedule_entries(beat_jobs="a = every 10s").values()
     assert [name for name, _ in entry] == ["task", "schedule", "options"]
     assert (job.args, job.kwargs, job.call) == ([], {}, "default.a()")
+    first, second = schedule_entries(beat_jobs="a(1) = every 10s; b(c=2) = every 10s").values()
+    assert [name for name, _ in first] == ["task", "schedule", "args", "options"]
+    assert [name for name, _ in second] == ["task", "schedule", "kwargs", "options"]
 
 
 @pytest.mark.parametrize(
@@ -363,6 +366,9 @@ def test_the_diagram_has_queues_beat_and_results() -> None:
         "beat([beat]) --> broker",
         "high_priority_worker & low_worker --> results[(Redis: results)]",
     ]
+    assert diagram(result_backend="database", framework="django")[-1].endswith(
+        "--> results[(Django's database: results)]"
+    )
     assert diagram(queues="a:1", result_backend="none") == [
         "callers([your code]) --> broker[(Redis)]",
         'broker -->|a| a_worker["worker a<br>prefork, 1"]',

@@ -25,13 +25,15 @@ class Servers:
         return named
 
     def _broker(self, project: BakedProject) -> dict[str, str]:
-        match project.answers.get("broker"):
+        match broker := project.answers.get("broker", "redis"):
             case "sqs":
                 sqs: Sqs = self._get("sqs")
                 return sqs.deploy(self.template(project)).variables
             case "rabbitmq":
                 return {"CELERY_BROKER_URL": self._get("rabbitmq").new_vhost()}
-        return {"CELERY_BROKER_URL": self._get("redis").new_database()}
+            case "redis":
+                return {"CELERY_BROKER_URL": self._get("redis").new_database()}
+        raise NotImplementedError(f"no private server for broker {broker}")
 
     def _results(self, project: BakedProject) -> dict[str, str]:
         match project.answers.get("result_backend"), project.answers.get("framework"):

@@ -114,7 +114,7 @@ def combinations(names: list[str]) -> Iterator[dict[str, Answer]]:
 
 
 def supported(answers: Mapping[str, Answer]) -> bool:
-    """Whether these answers work together; local_extensions lists those that do not."""
+    """Return whether these answers work together."""
     texts = {name: str(answer).lower() if isinstance(answer, bool) else answer for name, answer in answers.items()}
     return not any(refused.refuses(texts) for refused in UNSUPPORTED)
 
