@@ -134,7 +134,7 @@ def wait_for_state(api: Api, task_id: str, *states: str) -> dict[str, Any]:
 
 
 def test_it_is_ready_with_its_workers_and_only_then(
-    api: Api, service: Service, project: BakedProject, environment: Environment, results: bool
+    api: Api, project: BakedProject, environment: Environment, results: bool
 ) -> None:
     ready = api.ask("GET", "/health/ready")
 

@@ -145,7 +145,7 @@ def test_schemathesis_finds_nothing(api: Api, tmp_path: Path, request: pytest.Fi
         [
             *(Path(sys.executable).with_name("schemathesis"), "run", f"http://127.0.0.1:{api.port}/openapi.json"),
             *("--header", f"X-API-Key: {KEY}", "--max-examples", "15", "--seed", "1", "--no-color"),
-            # DELETE cancels a task: it is still there, as REVOKED. Starlette's `Allow` has the methods of the first route.
+            # DELETE cancels a task: it is still there, as REVOKED. Starlette's `Allow` is that of the first route.
             *("--checks", "all", "--exclude-checks", "use_after_free,allow_header_conformance"),
             "--continue-on-failure",
             # They take a minute; a stream of theirs would, too.

@@ -75,10 +75,10 @@ def test_fastapi_with_rabbitmq_enables_these_features() -> None:
     }
     assert enabled(**answers) == {
         *("monitoring", "kubernetes"),
-        *("fastapi", "celeryconfig", "http_api"),
+        *("fastapi", "celeryconfig", "http_api", "http_metrics"),
         *("rabbitmq", "remote_control", "queue_lengths"),
         *("results", "database_results", "task_tracking", "fastapi_tracking"),
-        *("beat", "redbeat", "fastapi_schedule"),
+        *("beat", "redbeat", "http_schedule"),
         *("flower", "beat_metrics", "rabbitmq_metrics", "dead_letter_metrics"),
         *("kubernetes_fastapi", "kubernetes_rabbitmq", "kubernetes_beat", "kubernetes_monitoring"),
         "apache_license",

@@ -30,7 +30,7 @@ THREADS = 200
 TAGS = [
     {"name": "tasks", "description": "Submit tasks, and follow them."},
     {"name": "overview", "description": "The tasks, queues and periodic tasks of this project."},
-    {"name": "health", "description": "For probes and monitoring; no key is needed."},
+    {"name": "health", "description": "For probes; no key is needed."},
 ]
 
 
