@@ -63,8 +63,7 @@ def feature_table(
         "redbeat": beat and scheduler == "redbeat",
         "database_schedule": beat and scheduler == "database",
         "beat_remote_control": beat and scheduler != "redbeat" and remote_control,
-        "fastapi_schedule": beat and fastapi,
-        "django_code_schedule": beat and django and scheduler != "database",
+        "http_schedule": beat and http_api,
         # examples
         "redis_examples": examples and "redis" in (broker, answers["result_backend"]),
         "result_examples": examples and results,
@@ -72,6 +71,7 @@ def feature_table(
         # monitoring
         "flower": monitoring and remote_control,
         "beat_metrics": monitoring and beat,
+        "http_metrics": monitoring and http_api,
         "redis_metrics": monitoring and redis,
         "rabbitmq_metrics": monitoring and rabbitmq,
         "sqs_metrics": monitoring and sqs,

@@ -129,6 +129,19 @@ BEAT_THAT_ANSWERS = {"src/{slug}/doctor/beat.py", "tests/doctor/test_beat.py"}
 VISIBILITY = {"src/{slug}/doctor/visibility.py", "tests/doctor/test_visibility.py"}
 SCHEDULE_IN_A_DATABASE = {"src/{slug}/doctor/schedule.py", "tests/doctor/test_schedule.py"}
 
+# What both frameworks have for tasks by HTTP.
+HTTP_API = {
+    "src/{slug}/api_keys.py",
+    "src/{slug}/problems.py",
+    "src/{slug}/readiness.py",
+    "src/{slug}/request_log.py",
+    "src/{slug}/submissions.py",
+    "tests/test_api_keys.py",
+    "tests/test_readiness.py",
+    "tests/test_request_log.py",
+    "tests/test_submissions.py",
+}
+
 # What an answer adds, or several together.
 FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     ({"broker": "redis"}, WORKERS_THAT_ANSWER | VISIBILITY),
@@ -192,24 +205,27 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         {
             "deploy/systemd/{slug}-api.service",
             "src/{slug}/api/__init__.py",
-            "src/{slug}/api/bodies.py",
             "src/{slug}/api/health.py",
             "src/{slug}/api/middleware.py",
-            "src/{slug}/api/openapi.py",
             "src/{slug}/api/overview.py",
             "src/{slug}/api/problems.py",
             "src/{slug}/api/security.py",
             "src/{slug}/api/tasks.py",
             "src/{slug}/probe.py",
-            "src/{slug}/readiness.py",
-            "src/{slug}/submissions.py",
             "tests/api/__init__.py",
             "tests/api/conftest.py",
             "tests/api/test_api.py",
             "tests/api/test_deploy.py",
-            "tests/test_readiness.py",
-            "tests/test_submissions.py",
+            *HTTP_API,
         },
+    ),
+    *(
+        ({"framework": framework, "beat": True}, {"src/{slug}/periodic_tasks.py", "tests/test_periodic_tasks.py"})
+        for framework in ("fastapi", "django")
+    ),
+    *(
+        ({"framework": framework, "monitoring": True}, {"src/{slug}/http_metrics.py", "tests/test_http_metrics.py"})
+        for framework in ("fastapi", "django")
     ),
     (
         {"framework": "fastapi", "results": True},
@@ -231,7 +247,6 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "deploy/systemd/{slug}-web.service",
             "manage.py",
             "src/{slug}/asgi.py",
-            "src/{slug}/readiness.py",
             "src/{slug}/reports/__init__.py",
             "src/{slug}/reports/admin.py",
             "src/{slug}/reports/apps.py",
@@ -246,9 +261,15 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "src/{slug}/settings/environment.py",
             "src/{slug}/settings/production.py",
             "src/{slug}/settings/test.py",
-            "src/{slug}/submissions.py",
             "src/{slug}/urls.py",
+            "src/{slug}/users/__init__.py",
+            "src/{slug}/users/admin.py",
+            "src/{slug}/users/apps.py",
+            "src/{slug}/users/migrations/0001_initial.py",
+            "src/{slug}/users/migrations/__init__.py",
+            "src/{slug}/users/models.py",
             "src/{slug}/web/__init__.py",
+            "src/{slug}/web/api.py",
             "src/{slug}/web/apps.py",
             "src/{slug}/web/gunicorn.py",
             "src/{slug}/web/health.py",
@@ -261,22 +282,20 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "src/{slug}/web/models.py",
             "src/{slug}/web/overview.py",
             "src/{slug}/web/problems.py",
+            "src/{slug}/web/security.py",
             "src/{slug}/web/tasks.py",
-            "src/{slug}/web/urls.py",
-            "src/{slug}/web/views.py",
             "src/{slug}/wsgi.py",
             "tests/factories.py",
             "tests/reports/__init__.py",
             "tests/reports/test_reports.py",
             "tests/test_django.py",
-            "tests/test_readiness.py",
-            "tests/test_submissions.py",
             "tests/web/__init__.py",
             "tests/web/conftest.py",
+            "tests/web/test_api.py",
             "tests/web/test_deploy.py",
             "tests/web/test_health.py",
             "tests/web/test_middleware.py",
-            "tests/web/test_submission.py",
+            *HTTP_API,
         },
     ),
     (
@@ -293,7 +312,6 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         {"src/{slug}/examples/stopping.py", "tests/examples/test_stopping.py"},
     ),
     ({"framework": "django", "result_backend": "database"}, {"conftest.py", "src/{slug}/results.py"}),
-    ({"framework": "django", "beat": True}, {"src/{slug}/web/schedule.py", "tests/web/test_schedule_view.py"}),
     (
         {"beat_scheduler": "database", "beat": True},
         {
@@ -309,6 +327,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "src/{slug}/periodic/sync.py",
             "tests/periodic/__init__.py",
             "tests/periodic/test_sync.py",
+            "tests/test_database_schedule.py",
         },
     ),
     ({"framework": "fastapi"}, {"src/{slug}/queue_lengths.py"}),
@@ -391,7 +410,6 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
 # What Django has in its folder of settings.
 NOT_IN_DJANGO = {"src/{slug}/celeryconfig.py", "src/{slug}/settings.py"}
 # What beat jobs add, to all or to those with an answer.
-FILES_OF_BEAT_AND_FASTAPI = {"src/{slug}/api/schedule.py", "tests/api/test_schedule.py"}
 FILES_OF_REDBEAT = {"src/{slug}/beat.py", "tests/test_beat.py"}
 FILES_OF_BEAT = {
     "deploy/systemd/{slug}-beat.service",
@@ -472,8 +490,6 @@ def expected_files(project: BakedProject) -> set[str]:
     if answer(project, "beat"):
         names |= FILES_OF_BEAT
         names |= FILES_OF_REDBEAT if answer(project, "beat_scheduler") == "redbeat" else set()
-        if answer(project, "framework") == "fastapi":
-            names |= FILES_OF_BEAT_AND_FASTAPI
     with_tasks = {queues_of(project)[0], *re.findall(r"-> *([\w-]+)", str(project.answers.get("beat_jobs", "")))}
     if "beat_jobs" not in project.answers:
         with_tasks.add(queues_of(project)[-1])

@@ -113,7 +113,7 @@ def test_the_apps_are_django_s_those_of_the_answers_and_ours() -> None:
         assert found[: len(contrib)] == [f"django.contrib.{app}" for app in contrib]
         return found[len(contrib) :]
 
-    own = ["shop.reports", "shop.web"]
+    own = ["shop.reports", "shop.users", "shop.web"]
     assert apps() == own
     assert apps(result_backend="database") == ["django_celery_results", *own]
     assert apps(beat_scheduler="database", beat_jobs=JOBS) == ["django_celery_beat", "shop.periodic", *own]

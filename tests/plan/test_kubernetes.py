@@ -70,6 +70,11 @@ def test_no_secret_is_in_the_config_and_none_has_a_value() -> None:
     assert config == {
         "ALLOWED_HOSTS": "www.example.com",
         "CSRF_TRUSTED_ORIGINS": "",
+        "SECURE_SSL_REDIRECT": "true",
+        "SECURE_HSTS_SECONDS": "3600",
+        "SECURE_HSTS_INCLUDE_SUBDOMAINS": "false",
+        "SECURE_HSTS_PRELOAD": "false",
+        "API_DOCS": "false",
         "METRICS_ADDRESS": "0.0.0.0:9700",
         "CELERY_PUBLISH_TIMEOUT": "60",
         "SENTRY_ENVIRONMENT": "production",
@@ -82,6 +87,7 @@ def test_no_secret_is_in_the_config_and_none_has_a_value() -> None:
         "CELERY_RESULT_BACKEND": "redis://:CHANGE_ME@redis:6379/1",
         "DATABASE_URL": "postgresql://background_jobs:CHANGE_ME@postgres:5432/background_jobs",
         "SECRET_KEY": "",
+        "API_KEYS": "",
         "SENTRY_DSN": "",
         "ALERT_WEBHOOK_URL": "",
     }
