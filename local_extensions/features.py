@@ -42,7 +42,6 @@ def feature_table(
         "redis": redis,
         "rabbitmq": rabbitmq,
         "sqs": sqs,
-        "remote_control": remote_control,
         "visibility_timeout": redis or sqs,
         "queue_lengths": http_api or monitoring,
         "several_redis_databases": several_redis_databases,

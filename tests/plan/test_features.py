@@ -28,7 +28,7 @@ def test_the_proposed_answers_enable_these_features() -> None:
     assert enabled(**DEFAULTS) == {
         *("examples", "monitoring"),
         *("worker_only", "celeryconfig"),
-        *("redis", "remote_control", "visibility_timeout", "queue_lengths", "several_redis_databases"),
+        *("redis", "visibility_timeout", "queue_lengths", "several_redis_databases"),
         *("results", "redis_results"),
         *("beat", "file_schedule", "beat_remote_control"),
         *("redis_examples", "result_examples"),
