@@ -42,7 +42,6 @@ def feature_table(
         "redis": redis,
         "rabbitmq": rabbitmq,
         "sqs": sqs,
-        "remote_control": remote_control,
         "visibility_timeout": redis or sqs,
         "failed_tasks": redis or sqs,  # their workers write the dead letters; RabbitMQ's broker does
         "queue_lengths": http_api or monitoring,

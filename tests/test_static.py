@@ -70,12 +70,7 @@ FILES = {
     "src/{slug}/celeryconfig.py",
     "src/{slug}/dead_letter_store.py",
     "src/{slug}/dead_letters.py",
-    "src/{slug}/doctor/__init__.py",
-    "src/{slug}/doctor/__main__.py",
-    "src/{slug}/doctor/broker.py",
-    "src/{slug}/doctor/checks.py",
-    "src/{slug}/doctor/configuration.py",
-    "src/{slug}/doctor/findings.py",
+    "src/{slug}/doctor.py",
     "src/{slug}/errors.py",
     "src/{slug}/health.py",
     "src/{slug}/logs.py",
@@ -86,15 +81,12 @@ FILES = {
     "src/{slug}/tasks/__init__.py",
     "tests/__init__.py",
     "tests/conftest.py",
-    "tests/doctor/__init__.py",
-    "tests/doctor/test_broker.py",
-    "tests/doctor/test_configuration.py",
-    "tests/doctor/test_doctor.py",
     "tests/tasks/__init__.py",
     "tests/test_alerts.py",
     "tests/test_base_task.py",
     "tests/test_dead_letters.py",
     "tests/test_deploy.py",
+    "tests/test_doctor.py",
     "tests/test_health.py",
     "tests/test_logs.py",
     "tests/test_queues.py",
@@ -123,12 +115,6 @@ EXAMPLES_ON_REDIS = {
     "tests/examples/test_unique.py",
 }
 
-# What a doctor has who can ask workers and beat, by way of the broker.
-WORKERS_THAT_ANSWER = {"src/{slug}/doctor/report.py", "src/{slug}/doctor/workers.py", "tests/doctor/test_workers.py"}
-BEAT_THAT_ANSWERS = {"src/{slug}/doctor/beat.py", "tests/doctor/test_beat.py"}
-VISIBILITY = {"src/{slug}/doctor/visibility.py", "tests/doctor/test_visibility.py"}
-SCHEDULE_IN_A_DATABASE = {"src/{slug}/doctor/schedule.py", "tests/doctor/test_schedule.py"}
-
 # What both frameworks have for tasks by HTTP.
 HTTP_API = {
     "src/{slug}/api_keys.py",
@@ -144,17 +130,6 @@ HTTP_API = {
 
 # What an answer adds, or several together.
 FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
-    ({"broker": "redis"}, WORKERS_THAT_ANSWER | VISIBILITY),
-    ({"broker": "rabbitmq"}, WORKERS_THAT_ANSWER),
-    ({"broker": "sqs"}, VISIBILITY),
-    *(
-        ({"broker": broker, "beat": True, "beat_scheduler": scheduler}, BEAT_THAT_ANSWERS)
-        for broker in ("redis", "rabbitmq")
-        for scheduler in ("file", "database")
-    ),
-    ({"beat": True, "beat_scheduler": "redbeat"}, SCHEDULE_IN_A_DATABASE),
-    ({"beat": True, "beat_scheduler": "database"}, SCHEDULE_IN_A_DATABASE),
-    ({"several_databases": True}, {"src/{slug}/doctor/databases.py", "tests/doctor/test_databases.py"}),
     ({"broker": "redis"}, {"src/{slug}/failed_tasks.py", "tests/test_visibility.py"}),
     (
         {"broker": "rabbitmq"},
@@ -168,14 +143,12 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "src/{slug}/sqs.py",
             "src/{slug}/sqs_transport.py",
             "tests/test_sqs.py",
+            "tests/test_visibility.py",
         },
     ),
     ({"examples": True, "broker": "redis"}, EXAMPLES_ON_REDIS),
     ({"examples": True, "result_backend": "redis"}, EXAMPLES_ON_REDIS),
-    (
-        {"results": True},
-        {"src/{slug}/doctor/results.py", "tests/doctor/test_results.py", "tests/test_results.py"},
-    ),
+    ({"results": True}, {"tests/test_results.py"}),
     (
         {"examples": True},
         {

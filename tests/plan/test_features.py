@@ -28,7 +28,7 @@ def test_the_proposed_answers_enable_these_features() -> None:
     assert enabled(**DEFAULTS) == {
         *("examples", "monitoring"),
         *("worker_only", "celeryconfig"),
-        *("redis", "remote_control", "visibility_timeout", "failed_tasks", "queue_lengths", "several_redis_databases"),
+        *("redis", "visibility_timeout", "failed_tasks", "queue_lengths", "several_redis_databases"),
         *("results", "redis_results"),
         *("beat", "file_schedule", "beat_remote_control"),
         *("redis_examples", "result_examples"),
@@ -76,7 +76,7 @@ def test_fastapi_with_rabbitmq_enables_these_features() -> None:
     assert enabled(**answers) == {
         *("monitoring", "kubernetes"),
         *("fastapi", "celeryconfig", "http_api", "http_metrics"),
-        *("rabbitmq", "remote_control", "queue_lengths"),
+        *("rabbitmq", "queue_lengths"),
         *("results", "database_results", "task_tracking", "fastapi_tracking"),
         *("beat", "redbeat", "http_schedule"),
         *("flower", "beat_metrics", "rabbitmq_metrics", "dead_letter_metrics"),

@@ -108,7 +108,7 @@ def report_beat_alive(sender: Service, **_: Any) -> None:
         return interval
 
     sender.scheduler.tick = tick_and_report  # type: ignore[method-assign]
-    # A name of its own, by which the doctor sees that there are two.
+    # A unique name, so that the doctor finds a second beat.
     sender.hostname = sender.hostname or f"celerybeat-{os.getpid()}@%h"  # type: ignore[attr-defined]
     health.notify_systemd("READY=1")
 

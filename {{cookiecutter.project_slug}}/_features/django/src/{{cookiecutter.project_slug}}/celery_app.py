@@ -17,4 +17,4 @@ app = Celery(
 {% endif %}
 )
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()  # tasks.py of each installed app; they have no route, so they run on the first queue
+app.autodiscover_tasks()  # tasks.py of each installed app; queues.py has their routes
