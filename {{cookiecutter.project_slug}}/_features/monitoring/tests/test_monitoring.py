@@ -74,7 +74,7 @@ def test_prometheus_scrapes_each_process_of_compose_at_its_port() -> None:
     services = read(ROOT / "compose.yaml")["services"]
     (job,) = read(MONITORING / "prometheus.yaml")["scrape_configs"]
     (discovery,) = job["dns_sd_configs"]
-    processes = re.compile(r" worker | beat\b|\.exporter$")
+    processes = re.compile(r" worker | beat\b|\.exporter$|^(uvicorn|gunicorn) ")
     expected = {name for name, service in services.items() if processes.search(str(service.get("command")))}
     assert set(discovery["names"]) == expected, "deploy/monitoring/prometheus.yaml: names"
     for name in expected:
