@@ -189,7 +189,6 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     (
         {"framework": "fastapi", "results": True},
         {
-            "src/{slug}/stoppable_task.py",
             "src/{slug}/tracking.py",
             "tests/api/test_tasks.py",
             "tests/test_tracking.py",
@@ -258,7 +257,6 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     (
         {"framework": "django", "results": True},
         {
-            "src/{slug}/stoppable_task.py",
             "src/{slug}/tracking.py",
             "tests/test_tracking.py",
             "tests/web/test_tracking.py",
@@ -268,6 +266,9 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         {"framework": "django", "results": True, "examples": True},
         {"src/{slug}/examples/stopping.py", "tests/examples/test_stopping.py"},
     ),
+    ({"examples": True, "results": True}, {"src/{slug}/stoppable_task.py"}),
+    ({"framework": "fastapi", "results": True}, {"src/{slug}/stoppable_task.py"}),
+    ({"framework": "django", "results": True}, {"src/{slug}/stoppable_task.py"}),
     ({"framework": "django", "result_backend": "database"}, {"conftest.py", "src/{slug}/results.py"}),
     ({"framework": "django", "beat": True}, {"src/{slug}/web/schedule.py", "tests/web/test_schedule_view.py"}),
     (
