@@ -52,6 +52,7 @@ def feature_table(
         "database_results": answers["result_backend"] == "database" and not django,
         "django_results": answers["result_backend"] == "database" and django,
         "task_tracking": http_api and results,
+        "stop_requests": results and (http_api or examples),
         "fastapi_tracking": fastapi and results,
         "fastapi_submission": fastapi and not results,
         "django_tracking": django and results,

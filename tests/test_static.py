@@ -203,7 +203,6 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     (
         {"framework": "fastapi", "results": True},
         {
-            "src/{slug}/stoppable_task.py",
             "src/{slug}/tracking.py",
             "tests/api/test_tasks.py",
             "tests/test_tracking.py",
@@ -274,7 +273,6 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     (
         {"framework": "django", "results": True},
         {
-            "src/{slug}/stoppable_task.py",
             "src/{slug}/tracking.py",
             "tests/test_tracking.py",
             "tests/web/test_tracking.py",
@@ -284,6 +282,9 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         {"framework": "django", "results": True, "examples": True},
         {"src/{slug}/examples/stopping.py", "tests/examples/test_stopping.py"},
     ),
+    ({"examples": True, "results": True}, {"src/{slug}/stoppable_task.py"}),
+    ({"framework": "fastapi", "results": True}, {"src/{slug}/stoppable_task.py"}),
+    ({"framework": "django", "results": True}, {"src/{slug}/stoppable_task.py"}),
     ({"framework": "django", "result_backend": "database"}, {"conftest.py", "src/{slug}/results.py"}),
     (
         {"beat_scheduler": "database", "beat": True},

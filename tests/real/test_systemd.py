@@ -327,15 +327,19 @@ def test_an_upgrade_under_load_loses_nothing(installed: Installation, request: p
 
 def test_a_second_instance_of_a_worker_has_its_own_name_and_metrics(installed: Installation) -> None:
     second = installed.unit("worker-other@2")
-
-    installed.machine.sh(f"systemctl enable --now --quiet {second}")
-
-    found = installed.ask("answer = sorted(name.partition('@')[0] for name in app.control.inspect(timeout=5).stats())")
-    assert found == ["default-1", "other-1", "other-2"]
     targets = yaml.safe_load(installed.project.read("deploy/monitoring/targets.yaml"))
     (address,) = next(target["targets"] for target in targets if target["labels"]["service"] == "other")
     wanted = [(address.replace("127.0.0.1", f"127.0.0.{number}"), "celery_worker_consuming") for number in (1, 2)]
-    assert installed.ask(METRICS.replace("WANTED", repr(wanted))) == []
+
+    installed.machine.sh(f"systemctl enable --now --quiet {second}")
+    try:
+        found = installed.ask(
+            "answer = sorted(name.partition('@')[0] for name in app.control.inspect(timeout=5).stats())"
+        )
+        assert found == ["default-1", "other-1", "other-2"]
+        assert installed.ask(METRICS.replace("WANTED", repr(wanted))) == []
+    finally:
+        installed.machine.sh(f"systemctl disable --now --quiet {second}")
 
 
 def test_an_upgrade_keeps_what_was_disabled_masked_or_enabled(installed: Installation) -> None:

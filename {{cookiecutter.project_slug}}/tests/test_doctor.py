@@ -68,7 +68,8 @@ def test_a_redis_that_loses_tasks_is_reported(fact: dict[str, Any], problem: str
     assert list(doctor.check_redis(safe)) == []
     (found,) = doctor.check_redis(safe | fact)
     assert problem in found
-{% elif plan().features.sqs %}
+{% endif %}
+{% if plan().features.sqs %}
 
 
 def test_a_queue_that_differs_from_its_template_is_reported() -> None:

@@ -86,7 +86,8 @@ def check_broker() -> list[str]:
 {% if plan().features.redis %}
         channel: Any = connection.default_channel
         problems += check_redis(channel.client.info())
-{% elif plan().features.sqs %}
+{% endif %}
+{% if plan().features.sqs %}
         channel: Any = connection.default_channel
         for queue in QueueName:
             client = channel.sqs(queue=queue.value)

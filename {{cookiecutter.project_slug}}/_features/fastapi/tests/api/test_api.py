@@ -161,11 +161,14 @@ def test_an_error_does_not_repeat_the_request(client: TestClient) -> None:
         assert len(response.content) < 1000
 
 
-def test_a_bug_is_a_problem_that_tells_nothing(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_a_problem_that_tells_nothing(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, request_lines: list[Any]
+) -> None:
     monkeypatch.setattr(submissions, "task_types", lambda: 1 / 0)
     response = client.get("/task-types")
     assert response.status_code == 500
     assert response.json() == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+    assert [line["status"] for line in request_lines] == [500]
 
 
 @pytest.mark.integration

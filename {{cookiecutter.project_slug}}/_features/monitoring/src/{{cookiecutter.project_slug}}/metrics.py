@@ -33,7 +33,7 @@ RUNTIME = Histogram("celery_task_runtime_seconds", "Time from start to end.", ["
 LATENCY = Histogram("celery_queue_latency_seconds", "Time from publish or ETA to start.", ["queue"], buckets=BUCKETS)
 CONSUMING = Gauge("celery_worker_consuming", "1 while this worker consumes from the queue.", ["queue"])
 CONCURRENCY = Gauge("celery_worker_concurrency", "Tasks that this worker runs at a time.", ["queue"])
-TIME_LIMIT = Gauge("celery_task_time_limit_seconds", "Time limit of tasks without their own.", ["queue"])
+TIME_LIMIT = Gauge("celery_task_time_limit_seconds", "Time limit of tasks without their own; 0 if none.", ["queue"])
 STARTED = Gauge("celery_worker_start_timestamp_seconds", "When this worker started.", ["queue"])
 
 OUTCOMES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
@@ -129,7 +129,7 @@ def export_worker(sender: Any, **_: Any) -> None:
         STARTED.labels(queue).set_to_current_time()
         CONSUMING.labels(queue).set_function(partial(consumes, sender, queue))
         CONCURRENCY.labels(queue).set(sender.controller.concurrency)
-        TIME_LIMIT.labels(queue).set(app.conf.task_time_limit)
+        TIME_LIMIT.labels(queue).set(app.conf.task_time_limit or 0)
         LATENCY.labels(queue)
         for task in tasks_of(app, queue):
             RUNTIME.labels(queue, task)

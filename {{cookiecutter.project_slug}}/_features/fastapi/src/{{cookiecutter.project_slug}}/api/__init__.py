@@ -71,7 +71,7 @@ def create_app() -> FastAPI:
 
     Raises:
         SystemExit: There is no API key; the message is one line.
-        TypeError: A task in `submissions.SUBMITTABLE` cannot be submitted.
+        NotRegistered, TypeError: A task in `submissions.SUBMITTABLE` cannot be submitted.
     """
     if not KEYS:
         raise SystemExit("API_KEY: is missing. Write for example: API_KEY=at-least-16-random-characters")

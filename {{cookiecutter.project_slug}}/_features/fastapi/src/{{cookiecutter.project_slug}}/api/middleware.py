@@ -22,7 +22,7 @@ class RequestContext:
             return
         started = time.monotonic()
         own_id = request_id(Headers(scope=scope).get("X-Request-ID"))
-        status = 0
+        status = 500  # of a request that ends by an exception: the server answers it
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
