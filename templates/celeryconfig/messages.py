@@ -4,9 +4,7 @@ timezone = "{{ plan().project.timezone }}"  # what local time means, in crontabs
 # A worker that lacks a task's module would discard its messages.
 {% filter one_line_if_short(reserved=plan().framework.setting_prefix | length) %}
 imports = [
-{% if plan().features.failed_tasks %}
     "{{ cookiecutter.project_slug }}.dead_letter_store",
-{% endif %}
 {% if plan().features.monitoring %}
     "{{ cookiecutter.project_slug }}.metrics",
 {% endif %}
