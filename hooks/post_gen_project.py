@@ -20,6 +20,8 @@ KEEP_EXISTING = {{ keeps_existing_files() }}  # --skip-if-file-exists
 QUIET = {{ cookiecutter._output_dir is not defined }}  # cruft, which renders into temporary folders
 
 FEATURES = Path("_features")
+# Cookiecutter copies the folders of the other features without rendering the paths in them.
+PACKAGE = {{ "{{cookiecutter.project_slug}}" | tojson }}
 # These folders, and the root itself, hold everything that the template generates.
 FOLDERS = tuple(Path(name) for name in ("deploy", "docs", "scripts", "src", "tests"))
 # The line before each file in a template whose path contains {queue}.
@@ -46,7 +48,7 @@ def lay_features() -> tuple[set[Path], set[Path]]:
             if feature.name in ENABLED:
                 placed.add(place(path, target))
             else:
-                unused.add(target)
+                unused.add(Path(target.as_posix().replace(PACKAGE, SLUG)))
     shutil.rmtree(FEATURES)
     return placed, unused
 
@@ -79,7 +81,9 @@ def make_scripts_executable() -> None:
 
 def left_over(placed: set[Path], others: set[Path]) -> list[Path]:
     """Return the files in the project that only other answers, or other queues, have."""
-    found = {path for other in others for path in Path().glob(str(other).replace("{queue}", "[a-z]*"))}
+    patterns = {other for other in others if "{queue}" in other.as_posix()}
+    found = {path for path in others - patterns if path.exists()}
+    found |= {path for pattern in patterns for path in Path().glob(pattern.as_posix().replace("{queue}", "[a-z]*"))}
     return sorted(found - placed)
 
 

@@ -109,7 +109,8 @@ def check_redis(info: Mapping[str, Any]) -> Iterator[str]:
         yield "appendonly is off, so a killed Redis loses tasks: set it to yes"
     elif info["aof_last_write_status"] != "ok":
         yield "the append-only file cannot be written: is the disk full?"
-{% elif plan().features.sqs %}
+{% endif %}
+{% if plan().features.sqs %}
 
 
 def check_queue(queue: str, attributes: Mapping[str, str]) -> Iterator[str]:
