@@ -77,7 +77,7 @@ def test_fastapi_with_rabbitmq_enables_these_features() -> None:
         *("monitoring", "kubernetes"),
         *("fastapi", "celeryconfig", "http_api", "http_metrics"),
         *("rabbitmq", "queue_lengths"),
-        *("results", "database_results", "task_tracking", "fastapi_tracking"),
+        *("results", "database_results", "task_tracking", "fastapi_tracking", "stop_requests"),
         *("beat", "redbeat", "http_schedule"),
         *("flower", "beat_metrics", "rabbitmq_metrics", "dead_letter_metrics"),
         *("kubernetes_fastapi", "kubernetes_beat", "kubernetes_monitoring"),
