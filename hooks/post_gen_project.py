@@ -20,9 +20,11 @@ KEEP_EXISTING = {{ keeps_existing_files() }}  # --skip-if-file-exists
 QUIET = {{ cookiecutter._output_dir is not defined }}  # cruft, which renders into temporary folders
 
 FEATURES = Path("_features")
+# Cookiecutter copies the folders of the other features without rendering the paths in them.
+PACKAGE = {{ "{{cookiecutter.project_slug}}" | tojson }}
 # These folders, and the root itself, hold everything that the template generates.
 FOLDERS = tuple(Path(name) for name in ("deploy", "docs", "scripts", "src", "tests"))
-# What stands before each file in a template whose name contains {queue}.
+# The line before each file in a template whose path contains {queue}.
 PART = re.compile(r"^=== (\S+) ===\n", re.MULTILINE)
 
 
@@ -46,22 +48,25 @@ def lay_features() -> tuple[set[Path], set[Path]]:
             if feature.name in ENABLED:
                 placed.add(place(path, target))
             else:
-                unused.add(target)
+                unused.add(Path(target.as_posix().replace(PACKAGE, SLUG)))
     shutil.rmtree(FEATURES)
     return placed, unused
 
 
 def write_queue_files() -> tuple[set[Path], set[Path]]:
-    """Write a file for each queue from `worker-{queue}.env` and its like; return their paths, and those of the templates."""
+    """Write a file per queue from each path with {queue}; return the paths of the files, and those with {queue}."""
     placed: set[Path] = set()
-    templates = {path for folder in FOLDERS for path in folder.rglob("*{queue}*")}
+    files = {path for folder in FOLDERS for path in folder.rglob("*") if path.is_file()}
+    templates = {path for path in files if "{queue}" in path.as_posix()}
     for template in templates:
         _, *parts = PART.split(template.read_text(encoding="utf-8"))
         for queue, text in zip(parts[::2], parts[1::2]):
             part = template.with_name(f"{template.name}.part")
             part.write_text(text, encoding="utf-8", newline="\n")
-            placed.add(place(part, template.with_name(template.name.replace("{queue}", queue))))
+            placed.add(place(part, Path(template.as_posix().replace("{queue}", queue))))
         template.unlink()
+    for folder in {template.parent for template in templates if template.parent.name == "{queue}"}:
+        folder.rmdir()
     return placed, templates
 
 
@@ -76,7 +81,9 @@ def make_scripts_executable() -> None:
 
 def left_over(placed: set[Path], others: set[Path]) -> list[Path]:
     """Return the files in the project that only other answers, or other queues, have."""
-    found = {path for other in others for path in Path().glob(str(other).replace("{queue}", "[a-z]*"))}
+    patterns = {other for other in others if "{queue}" in other.as_posix()}
+    found = {path for path in others - patterns if path.exists()}
+    found |= {path for pattern in patterns for path in Path().glob(pattern.as_posix().replace("{queue}", "[a-z]*"))}
     return sorted(found - placed)
 
 

@@ -111,6 +111,7 @@ FRAMEWORKS = (
         "Django",
         packages=(
             "dj-database-url>=3.1",
+            "django-ninja>=1.7",
             "django>=5.2,<6.1",  # django-celery-beat 2.9 requires <6.1; 5.2 is the last release for Python 3.11
             "gunicorn>=26.0",
             "psycopg[binary]>=3.3",

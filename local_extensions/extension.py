@@ -85,12 +85,18 @@ def check(context: Context) -> str:
 def project_folder(context: Context) -> str:
     """Return the name of the project's folder, which Cookiecutter renders before it creates anything.
 
+    It also tells Cookiecutter to copy the folders of the other features as they are: the hook removes them, and to
+    render them would take half of the time.
+
     Raises:
         FailedHookException: An answer is invalid. It comes from a replay file, for which `__check` is not rendered.
     """
     if "_template" not in context["cookiecutter"]:
         return PROJECT_FOLDER  # a question is being answered, with this very text
-    return plan(context).slug
+    made = plan(context)
+    others = [f"_features/{name}" for name, enabled in made.features.items() if not enabled]
+    context["cookiecutter"]["_copy_without_render"] = others
+    return made.slug
 
 
 def keeps_existing_files() -> bool:

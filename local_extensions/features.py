@@ -42,7 +42,6 @@ def feature_table(
         "redis": redis,
         "rabbitmq": rabbitmq,
         "sqs": sqs,
-        "remote_control": remote_control,
         "visibility_timeout": redis or sqs,
         "failed_tasks": redis or sqs,  # their workers write the dead letters; RabbitMQ's broker does
         "queue_lengths": http_api or monitoring,
@@ -53,6 +52,7 @@ def feature_table(
         "database_results": answers["result_backend"] == "database" and not django,
         "django_results": answers["result_backend"] == "database" and django,
         "task_tracking": http_api and results,
+        "stop_requests": results and (http_api or examples),
         "fastapi_tracking": fastapi and results,
         "fastapi_submission": fastapi and not results,
         "django_tracking": django and results,
@@ -63,8 +63,7 @@ def feature_table(
         "redbeat": beat and scheduler == "redbeat",
         "database_schedule": beat and scheduler == "database",
         "beat_remote_control": beat and scheduler != "redbeat" and remote_control,
-        "fastapi_schedule": beat and fastapi,
-        "django_code_schedule": beat and django and scheduler != "database",
+        "http_schedule": beat and http_api,
         # examples
         "redis_examples": examples and "redis" in (broker, answers["result_backend"]),
         "result_examples": examples and results,
@@ -72,6 +71,7 @@ def feature_table(
         # monitoring
         "flower": monitoring and remote_control,
         "beat_metrics": monitoring and beat,
+        "http_metrics": monitoring and http_api,
         "redis_metrics": monitoring and redis,
         "rabbitmq_metrics": monitoring and rabbitmq,
         "sqs_metrics": monitoring and sqs,
@@ -81,7 +81,6 @@ def feature_table(
         "kubernetes_django": kubernetes and django,
         "kubernetes_fastapi": kubernetes and fastapi,
         "kubernetes_redis": kubernetes and redis,
-        "kubernetes_rabbitmq": kubernetes and rabbitmq,
         "kubernetes_sqs": kubernetes and sqs,
         "kubernetes_beat": kubernetes and beat,
         "kubernetes_monitoring": kubernetes and monitoring,

@@ -38,8 +38,8 @@ class BeatJob:
 
     @property
     def key(self) -> str:
-        """The key of its entry in the schedule."""
-        return f"{self.name}, {self.schedule.words}"
+        """The key of its entry in the schedule; it stays when the schedule changes."""
+        return self.name
 
     @property
     def expires(self) -> int | float:

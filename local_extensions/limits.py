@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HISTOGRAM_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400)
-"""Upper bounds. A histogram uses those that are below its own last bounds."""
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -53,24 +50,3 @@ class Limits:
     def long_wait(self) -> int:
         """The wait time above which an alert fires."""
         return max(300, self.task_time_limit)
-
-    @property
-    def near_time_limit(self) -> int | float:
-        """The runtime above which an alert fires: four fifths of the time limit."""
-        seconds = self.task_time_limit * 8 / 10
-        return int(seconds) if seconds.is_integer() else seconds
-
-    @property
-    def runtime_buckets(self) -> tuple[float, ...]:
-        """The upper bounds of the histogram of runtimes."""
-        return histogram_buckets(float(self.near_time_limit), float(self.task_time_limit))
-
-    @property
-    def wait_buckets(self) -> tuple[float, ...]:
-        """The upper bounds of the histogram of wait times."""
-        return histogram_buckets(self.long_wait, 4 * self.long_wait)
-
-
-def histogram_buckets(*last: float) -> tuple[float, ...]:
-    """Return the upper bounds of a histogram that ends with these."""
-    return (*(bound for bound in HISTOGRAM_BUCKETS if bound < min(last)), *last)

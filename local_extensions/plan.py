@@ -136,11 +136,6 @@ class Queue:
         """The queue length for each worker from which KEDA adds another."""
         return 10 * self.slots
 
-    @property
-    def backlog_limit(self) -> int:
-        """The queue length above which an alert fires."""
-        return 100 * self.slots
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -236,12 +231,6 @@ class Plan:
     def units_before(self) -> tuple[str, ...]:
         """The systemd units that start before those of the project: the network, and servers on the same machine."""
         return ("network-online.target", *(server.unit for server in self.servers))
-
-    @property
-    def migrated_units(self) -> tuple[str, ...]:
-        """The systemd units that start after the migrations."""
-        workers = (f"{self.slug}-worker@{queue.name}.service" for queue in self.queues)
-        return (*workers, *([f"{self.slug}-beat.service"] if self.jobs else []), f"{self.slug}-web.service")
 
     @property
     def flower_events(self) -> bool:

@@ -18,6 +18,7 @@ DEVELOPMENT = (
     "celery-types>=0.26",
     "mypy>=2.4",
     "pre-commit>=4.7",
+    "pytest-cov>=7.1",
     "pytest>=9.2",
     "pyyaml>=6.0",
     "rich>=15.0",

@@ -78,6 +78,27 @@ class Environment(BaseSettings):
         examples=["https://www.example.com"],
         description="Origins beside the site's own that may send forms to it, separated by commas.",
     )
+    secure_ssl_redirect: bool = Field(
+        default=True,
+        examples=["true"],
+        description="Whether requests without TLS are redirected.",
+    )
+    secure_hsts_seconds: int = Field(
+        default=3600,
+        ge=0,
+        examples=["3600"],
+        description="Seconds for which browsers refuse to connect without TLS; raise it once TLS works.",
+    )
+    secure_hsts_include_subdomains: bool = Field(
+        default=False,
+        examples=["true"],
+        description="Whether that holds for all subdomains.",
+    )
+    secure_hsts_preload: bool = Field(
+        default=False,
+        examples=["true"],
+        description="Whether browsers may ship with that knowledge.",
+    )
 {% endif %}
 {% if plan().features.fastapi %}
     api_key: str = Field(
@@ -85,7 +106,20 @@ class Environment(BaseSettings):
         min_length=16,
         validate_default=False,
         examples=["at-least-16-random-characters"],
-        description="What callers of the API send as X-API-Key: random, and of at least 16 characters.",
+        description="A key that clients send as X-API-Key, of at least 16 characters; its name is `default`.",
+    )
+{% endif %}
+{% if plan().features.http_api %}
+    api_keys: str = Field(
+        default="",
+        pattern="^([\\w@.+-]+:[^\\s,]{16,}(,|$))*$",
+        examples=["billing:at-least-16-random-characters,shop:another-random-key"],
+        description="The keys that clients send as X-API-Key, each after the name of its owner.",
+    )
+    api_docs: bool = Field(
+        default=False,
+        examples=["true"],
+        description="Whether /docs and /openapi.json are served.",
     )
 {% endif %}
 {% if plan().features.sqs %}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from tests.support.aws import private_sqs
 from tests.support.bakery import Bakery
 from tests.support.brokers import private_rabbitmq, private_redis, rabbitmq_folder, redis_server
 from tests.support.environments import install, interpreters
+from tests.support.manifests import KUBECTL
 from tests.support.postgres import postgres_folder, private_postgres
 from tests.support.servers import Servers
 
@@ -56,8 +56,6 @@ ORDER = (
     ("speed",),
     ("real",),
 )
-# Kubernetes' own program has no package everywhere. Its tests are one more reader of what the schemas check anyway.
-KUBECTL = shutil.which("kubectl")
 STARTED = time.monotonic()
 
 
@@ -217,6 +215,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     write(f"suites run      {counted['suite']}")
     write(f"live runs       {counted['live']}")
     write(f"Pythons         {', '.join(sorted(interpreters(), key=lambda version: int(version[2:])))}")
-    write(f"kubectl         {KUBECTL or 'none: overlays were not put together'}")
+    write(f"kubectl         {KUBECTL or 'none: no manifest was rendered or validated'}")
     write(f"skipped         {sum(skipped.values())}")
     write(f"time            {time.monotonic() - STARTED:.0f} s")

@@ -62,6 +62,19 @@ def test_a_projects_demo_runs_on_the_embedded_broker_whatever_was_answered(
     assert "3 of 3 tasks ran on their own queue's worker" in ran.stdout
 
 
+def test_a_projects_demo_runs_on_a_queue_that_was_added_by_hand(bake: Bakery, tmp_path: Path) -> None:
+    project = bake(queues="default:1", beat_jobs="tidy = @daily").copy_to(tmp_path)
+    queues = project.package / "queues.py"
+    added = queues.read_text(encoding="utf-8").replace(' = "default"\n', ' = "default"\n    MAIL = "mail"\n')
+    queues.write_text(added, encoding="utf-8")
+    (project.package / "tasks" / "mail.py").write_text('"""Tasks that run on the queue `mail`."""\n', encoding="utf-8")
+
+    ran = make_demo(project.path)
+
+    assert ran.returncode == 0, ran.stdout
+    assert "3 of 3 tasks ran on their own queue's worker, 2 queues" in ran.stdout
+
+
 def test_a_projects_demo_fails_when_a_task_fails(bake: Bakery, tmp_path: Path) -> None:
     project = bake(**ANSWERS).copy_to(tmp_path)
     tasks = project.package / "tasks" / "reports.py"

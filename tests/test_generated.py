@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -63,6 +65,39 @@ def test_the_default_project_passes_its_tests_on_every_python_it_supports(
     project = bake(python_version=version).copy_to(tmp_path)
 
     run_tests(project, installed(project, python=interpreters()[version]))
+
+
+def remove_examples(project: BakedProject) -> None:
+    """Do what `examples/__init__.py` says, and make sure that it says all that is done here."""
+    told = (project.package / "examples" / "__init__.py").read_text(encoding="utf-8")
+    settings = next(file for file in ("celeryconfig.py", "settings/celery.py") if (project.package / file).exists())
+    for folder in (project.package / "examples", project.path / "tests" / "examples"):
+        shutil.rmtree(folder)
+    for name, removed in {
+        settings: r'\n# --- Examples.*?\n\]\n|"\w+\.examples\.routing\.route_urgent", ',
+        "submissions.py": r'    "\w+\.examples\.[\w.]+",\n',
+    }.items():
+        file = project.package / name
+        if file.exists():
+            assert f"`{name}`" in told
+            text, count = re.subn(removed, "", file.read_text(encoding="utf-8"), flags=re.DOTALL | re.IGNORECASE)
+            assert count == 2
+            file.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", ["none", "fastapi", "django"])
+def test_a_project_passes_its_tests_when_its_examples_are_removed(
+    framework: str, bake: Bakery, installed: Callable[..., Environment], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    count(request, "suite")
+    project = bake(framework=framework).copy_to(tmp_path)
+    environment = installed(project)
+
+    remove_examples(project)
+
+    run_tests(project, environment)
+    project.run("ruff", "check", environment=environment)
 
 
 def test_a_broken_project_fails_its_own_tests(

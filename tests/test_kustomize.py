@@ -1,14 +1,14 @@
-"""Kubernetes' manifests, as kustomize puts them together; test_static.py holds each file against the schemas."""
+"""The manifests of Kubernetes, as `kubectl kustomize` renders them."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
-from tests.support.manifests import assert_valid, objects_in, problem_of
+from tests.support.manifests import assert_valid, kustomize, problem_of
 from tests.support.variants import DEPENDENCIES, all_variants, covering
 
 if TYPE_CHECKING:
@@ -18,32 +18,39 @@ if TYPE_CHECKING:
     from tests.support.project import BakedProject
     from tests.support.variants import Variant
 
-pytestmark = pytest.mark.static
-
-FOLDER = "deploy/kubernetes"
+pytestmark = [pytest.mark.static, pytest.mark.kubectl]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test with `variant` as many as show every answer that matters here."""
+    """Give a test with `variant` as many as have every answer that matters here."""
     if "variant" in metafunc.fixturenames:
         metafunc.parametrize("variant", kustomized(), ids=str)
 
 
 def kustomized() -> list[Variant]:
-    """Variants in which every framework, broker, result backend and scheduler occurs."""
-    return covering([variant for variant in all_variants() if variant.answers["kubernetes"]], DEPENDENCIES)
+    """Return variants in which every answer to the questions that change the manifests occurs."""
+    return covering(
+        [variant for variant in all_variants() if variant.answers["kubernetes"]], [*DEPENDENCIES, "monitoring"]
+    )
 
 
-def manifests(project: BakedProject) -> list[dict[str, Any]]:
-    """The objects of all files."""
-    files = [name for name in project.files() if name.startswith(FOLDER) and name.endswith(".yaml")]
-    return objects_in(*(project.read(name) for name in files))
+def rendered(project: BakedProject, overlay: str) -> list[dict[str, Any]]:
+    """Return the objects of an overlay."""
+    return kustomize(project.path / "deploy" / "kubernetes" / "overlays" / overlay)
 
 
-def test_a_wrong_object_is_found() -> None:
-    pod = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "x"}}
-    assert not problem_of(json.dumps(pod))
-    assert problem_of(json.dumps({**pod, "automount": False}))
+def of_kind(objects: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
+    """Return the objects of a kind by their names."""
+    return {each["metadata"]["name"]: each for each in objects if each["kind"] == kind}
+
+
+def test_an_invalid_object_is_found() -> None:
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "x"}}
+    assert not problem_of(json.dumps(account))
+    assert problem_of(json.dumps({**account, "automount": False}))
+
+
+def test_an_invalid_object_of_keda_is_found() -> None:
     scaled = {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledObject",
@@ -57,53 +64,119 @@ def test_a_wrong_object_is_found() -> None:
     )
 
 
-@pytest.mark.kubectl
-@pytest.mark.parametrize("overlay", ["staging", "production"])
-def test_kustomize_puts_an_overlay_together(variant: Variant, overlay: str, bake: Bakery, tmp_path: Path) -> None:
-    project = bake(**variant.answers)
-    ran = subprocess.run(
-        ["kubectl", "kustomize", project.path / FOLDER / "overlays" / overlay],
-        env={"PATH": "/usr/bin:/bin:/usr/local/bin", "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert (ran.returncode, ran.stderr) == (0, "")
+def test_an_invalid_object_of_the_prometheus_operator_is_found() -> None:
+    monitor = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PodMonitor",
+        "metadata": {"name": "x"},
+        "spec": {"selector": {"matchLabels": {"x": "y"}}, "podMetricsEndpoints": [{"port": "metrics"}]},
+    }
+    assert not problem_of(json.dumps(monitor))
+    assert problem_of(json.dumps(monitor).replace("podMetricsEndpoints", "endpoints"))
+    rule = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "x"},
+        "spec": {"groups": [{"name": "x", "rules": [{"alert": "X", "expr": "up < 1", "for": "5m"}]}]},
+    }
+    assert not problem_of(json.dumps(rule))
+    assert problem_of(json.dumps(rule).replace('"expr"', '"expression"'))
 
-    objects = objects_in(ran.stdout)
+
+@pytest.mark.parametrize("overlay", ["staging", "production"])
+def test_an_overlay_is_valid(variant: Variant, overlay: str, bake: Bakery) -> None:
+    project = bake(**variant.answers)
+    objects = rendered(project, overlay)
+
     assert_valid(objects)
     namespace = f"{project.slug.replace('_', '-')}-{overlay}"
     names = {(each["kind"], each["metadata"].get("namespace", "")) for each in objects}
     assert {where for kind, where in names if kind != "Namespace"} == {namespace}
-    assert [each["metadata"]["name"] for each in objects if each["kind"] == "Namespace"] == [namespace]
+    assert list(of_kind(objects, "Namespace")) == [namespace]
     pods = [each["spec"]["template"]["spec"] for each in objects if each["kind"] in {"Deployment", "Job"}]
     containers = [one for pod in pods for one in (*pod["containers"], *pod.get("initContainers", []))]
     assert {one["image"] for one in containers} == {f"registry.example.com/{project.slug.replace('_', '-')}:0.1.0"}
-    # A change of a variable is another ConfigMap, and so another pod.
-    (config,) = (each["metadata"]["name"] for each in objects if each["kind"] == "ConfigMap")
+    # A changed variable makes another ConfigMap, and so another pod.
+    (config,) = of_kind(objects, "ConfigMap")
     assert config.startswith("settings-")
     assert all(one["envFrom"][0]["configMapRef"]["name"] == config for one in containers)
 
 
-def test_nothing_runs_in_django_before_the_migrations(bake: Bakery) -> None:
+def test_each_queue_adds_a_worker_with_its_sizes(bake: Bakery) -> None:
+    queues = "high_priority:8, web-hooks:auto, crawl:50@gevent"
+    objects = rendered(bake(kubernetes=True, broker="rabbitmq", queues=queues), "production")
+    workers = {name: each["spec"] for name, each in of_kind(objects, "Deployment").items() if "worker" in name}
+    found = {
+        name: (" ".join(container["args"]), container["resources"]["limits"])
+        for name, spec in workers.items()
+        for container in spec["template"]["spec"]["containers"]
+    }
+    assert found == {
+        "worker-high-priority": (
+            "-Q high_priority -n high_priority@%h -c 8 -P prefork",
+            {"cpu": "1", "memory": "768Mi"},
+        ),
+        "worker-web-hooks": ("-Q web-hooks -n web-hooks@%h -c auto -P prefork", {"cpu": "4", "memory": "512Mi"}),
+        "worker-crawl": (
+            "-Q crawl -n crawl@%h -c 50 -P gevent --without-heartbeat",
+            {"cpu": "1", "memory": "512Mi"},
+        ),
+    }
+    # Each worker's objects select its own pods only.
+    for name, spec in workers.items():
+        labels = {"app.kubernetes.io/name": "background-jobs", "app.kubernetes.io/component": name}
+        assert spec["selector"]["matchLabels"] == spec["template"]["metadata"]["labels"] == labels
+        assert of_kind(objects, "PodDisruptionBudget")[name]["spec"]["selector"]["matchLabels"] == labels
+        assert of_kind(objects, "ScaledObject")[name]["spec"]["scaleTargetRef"] == {"name": name}
+    triggers = {name: each["spec"]["triggers"][0] for name, each in of_kind(objects, "ScaledObject").items()}
+    lengths = {name: trigger["metadata"]["value"] for name, trigger in triggers.items()}
+    assert lengths == {"worker-high-priority": "80", "worker-web-hooks": "40", "worker-crawl": "500"}
+
+
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq", "sqs"])
+def test_monitoring_adds_the_exporter_and_the_objects_of_the_prometheus_operator(broker: str, bake: Bakery) -> None:
+    objects = rendered(bake(kubernetes=True, monitoring=True, broker=broker), "production")
+
+    assert "exporter" in of_kind(objects, "Deployment")
+    (monitor,) = of_kind(objects, "PodMonitor").values()
+    (rule,) = of_kind(objects, "PrometheusRule").values()
+    assert monitor["metadata"]["labels"] == rule["metadata"]["labels"] == {"release": "kube-prometheus-stack"}
+    alerts = [each for group in rule["spec"]["groups"] for each in group["rules"]]
+    assert len(alerts) > 5
+    assert all(each["alert"] and each["expr"] for each in alerts)
+
+
+def test_without_monitoring_nothing_exports_or_scrapes_metrics(bake: Bakery) -> None:
+    objects = rendered(bake(kubernetes=True, monitoring=False), "production")
+
+    assert "exporter" not in of_kind(objects, "Deployment")
+    assert not [each for each in objects if each["apiVersion"].startswith("monitoring.")]
+    assert "metrics" not in json.dumps(objects)
+
+
+def test_make_prometheus_rule_copies_changed_rules(bake: Bakery, tmp_path: Path) -> None:
+    project = bake(kubernetes=True).copy_to(tmp_path)
+    rules = project.path / "deploy" / "monitoring" / "rules.yaml"
+    rules.write_text(rules.read_text(encoding="utf-8").replace("for: 5m", "for: 7m"), encoding="utf-8")
+    project.run("make", "prometheus-rule")
+
+    (rule,) = of_kind(rendered(project, "production"), "PrometheusRule").values()
+    assert rule["spec"] == yaml.safe_load(rules.read_text(encoding="utf-8"))
+    assert "7m" in json.dumps(rule)
+
+
+def test_no_pod_of_django_starts_before_the_migrations(bake: Bakery) -> None:
     project = bake(kubernetes=True, framework="django", beat_scheduler="database")
-    deployments = [each for each in manifests(project) if each["kind"] == "Deployment"]
-    assert len(deployments) == 5
-    for each in deployments:
+    deployments = of_kind(rendered(project, "production"), "Deployment")
+    assert len(deployments) == 6
+    for each in deployments.values():
         (before,) = each["spec"]["template"]["spec"]["initContainers"]
         assert "django migrate --check" in before["command"][-1]
 
 
 @pytest.mark.parametrize(("scheduler", "replicas"), [("file", 1), ("database", 1), ("redbeat", 2)])
-def test_of_several_beats_only_redbeats_may_run(scheduler: str, replicas: int, bake: Bakery) -> None:
+def test_only_redbeat_runs_several_instances_of_beat(scheduler: str, replicas: int, bake: Bakery) -> None:
     project = bake(kubernetes=True, framework="django", beat_scheduler=scheduler)
-    (beat,) = (each["spec"] for each in objects_in(project.read(f"{FOLDER}/base/beat.yaml"))[:1])
+    beat = of_kind(rendered(project, "production"), "Deployment")["beat"]["spec"]
     assert beat["replicas"] == replicas
     assert beat["strategy"].get("type", "RollingUpdate") == ("Recreate" if replicas == 1 else "RollingUpdate")
-
-
-def test_without_kubernetes_nothing_speaks_of_it(bake: Bakery) -> None:
-    project = bake(framework="fastapi", kubernetes=False)
-    for name in set(project.files()) - {"Dockerfile"}:
-        assert "kubernetes" not in project.read(name).lower(), name

@@ -121,7 +121,7 @@ def test_skip_if_file_exists_keeps_files_of_the_tree_of_features_and_of_queues(t
     arguments = ["--no-input", "project_slug=shop", "framework=django"]
     cookiecutter(ROOT, tmp_path / "out", *arguments)
     project = tmp_path / "out" / "shop"
-    kept = ["README.md", "manage.py", "src/shop/tasks/default.py", "deploy/systemd/worker-default.env"]
+    kept = ["README.md", "manage.py", "src/shop/tasks/default.py", "deploy/systemd/shop-worker-default@.service"]
     for name in kept:
         (project / name).write_text("edited\n", encoding="utf-8")
     removed = ["Makefile", "src/shop/wsgi.py", "tests/tasks/test_default.py"]
@@ -148,7 +148,11 @@ def test_other_answers_over_a_project_list_the_files_that_the_old_answers_left(t
     cookiecutter(ROOT, tmp_path / "clean", "--no-input", "project_slug=shop", *new)
     left = before - set(contents(tmp_path / "clean" / "shop")) - {"src/shop/own.py"}
     assert listed(ran) == left
-    assert {"manage.py", "src/shop/tasks/web_hooks.py", "deploy/kubernetes/base/worker-web-hooks.yaml"} <= left
+    assert {
+        "manage.py",
+        "src/shop/tasks/web_hooks.py",
+        "deploy/kubernetes/workers/web-hooks/kustomization.yaml",
+    } <= left
 
 
 def test_replay_makes_the_same_project_again(tmp_path: Path) -> None:

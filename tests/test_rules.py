@@ -44,7 +44,7 @@ def feature_tables() -> list[Mapping[str, bool]]:
 
 
 def test_the_template_has_sources() -> None:
-    assert len(SOURCES) > 300
+    assert len(SOURCES) > 200
 
 
 @pytest.mark.parametrize("folder", sorted(FEATURES.iterdir()), ids=lambda folder: folder.name)
@@ -90,7 +90,11 @@ def included_by(path: Path) -> set[str]:
 
 
 def test_every_partial_is_included_and_every_included_partial_exists() -> None:
-    assert set().union(*map(included_by, SOURCES)) == files_below(PARTIALS)
+    included = set().union(*map(included_by, SOURCES))
+    # A file of the project may include another one, of which it is a copy in another format.
+    copied = {path for path in included if path.startswith("_features/")}
+    assert copied <= files_below(PROJECT)
+    assert included - copied == files_below(PARTIALS)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)

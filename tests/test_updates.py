@@ -31,8 +31,7 @@ NEW_ANSWERS = {
 PLACES_OF_A_QUEUE = {
     "README.md",
     "compose.yaml",
-    "deploy/systemd/worker-mails.conf",
-    "deploy/systemd/worker-mails.env",
+    "deploy/systemd/shop-worker-mails@.service",
     "src/shop/queues.py",
     "src/shop/schedule.py",
     "src/shop/tasks/mails.py",

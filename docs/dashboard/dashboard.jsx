@@ -41,8 +41,39 @@ const seconds = (value) => dateTime(value).valueOf() / 1000;
 // Grafana's panel draws neither NaN nor infinity; the component alone would draw nothing at all.
 const finite = (number) => (Number.isFinite(number) ? number : null);
 
-function withVariables(expression, step, range) {
+// The values of the dashboard's variables with "All" selected: all that Prometheus has, or `allValue`.
+async function valuesOf({ templating }) {
+  const values = {};
+  for (const { name, type, query, allValue } of templating.list.filter(({ type }) => type !== 'datasource')) {
+    const [, metric, label] = query.match(/^label_values\((\w+)\{?.*, (\w+)\)$/) ?? [];
+    if (type !== 'query' || !label) throw new Error(`the variable ${name} cannot be read yet: ${query}`);
+    const answer = await fetch(`/api/v1/label/${label}/values?${new URLSearchParams({ 'match[]': metric })}`);
+    values[name] = allValue ? [allValue] : (await answer.json()).data;
+  }
+  return values;
+}
+
+// Each panel with the values of its variables. A row that repeats is there once for each value, with the panels below it.
+function repeated(panels, values) {
+  const all = Object.fromEntries(Object.entries(values).map(([name, each]) => [name, each.join('|')]));
+  const first = panels.findIndex(({ repeat }) => repeat);
+  const below = first < 0 ? [] : panels.slice(first);
+  const height = Math.max(...below.map(({ gridPos: { y, h } }) => y + h)) - below[0]?.gridPos.y;
+  const copies = (values[below[0]?.repeat] ?? []).flatMap((value, number) =>
+    below.map((panel) => ({
+      ...panel,
+      id: `${panel.id} ${value}`,
+      title: panel.title.replace(`$${below[0].repeat}`, value),
+      gridPos: { ...panel.gridPos, y: panel.gridPos.y + number * height },
+      variables: { ...all, [below[0].repeat]: value },
+    }))
+  );
+  return [...panels.slice(0, first < 0 ? undefined : first).map((panel) => ({ ...panel, variables: all })), ...copies];
+}
+
+function withVariables(expression, variables, step, range) {
   const values = {
+    ...variables,
     __interval: `${step}s`,
     __rate_interval: `${Math.max(step + SCRAPE_INTERVAL, 4 * SCRAPE_INTERVAL)}s`,
     __range: `${range}s`,
@@ -54,10 +85,10 @@ function withVariables(expression, step, range) {
 }
 
 // A frame for each line, as Grafana's data source makes them.
-async function ask({ refId, expr, legendFormat }, timeRange, width) {
+async function ask({ refId, expr, legendFormat }, variables, timeRange, width) {
   const step = rangeUtil.calculateInterval(timeRange, width, `${SCRAPE_INTERVAL}s`).intervalMs / 1000;
   const [start, end] = [timeRange.from, timeRange.to].map((time) => Math.floor(seconds(time) / step) * step);
-  const query = withVariables(expr, step, end - start);
+  const query = withVariables(expr, variables, step, end - start);
   const answer = await fetch(`/api/v1/query_range?${new URLSearchParams({ query, start, end, step })}`);
   const { status, data, error } = await answer.json();
   if (status !== 'success') throw new Error(`${error} in: ${query}`);
@@ -103,7 +134,7 @@ async function read(panel, timeRange) {
   if (panel.type === 'row') return { panel };
   if (panel.type !== 'timeseries') throw new Error(`${panel.title}: a ${panel.type} cannot be drawn yet`);
   const { width } = at(panel.gridPos);
-  const frames = (await Promise.all(panel.targets.map((target) => ask(target, timeRange, width)))).flat();
+  const frames = (await Promise.all(panel.targets.map((target) => ask(target, panel.variables, timeRange, width)))).flat();
   const { defaults, overrides } = panel.fieldConfig;
   const fieldConfig = { defaults: { ...DEFAULTS, ...defaults, custom: { ...CUSTOM, ...defaults.custom } }, overrides };
   const fieldConfigRegistry = registryOf(fieldConfig);
@@ -150,8 +181,9 @@ const Graph = ({ panel, frames, timeRange }) => {
 async function draw({ dashboard, from, to }) {
   await initPluginTranslations('picture');
   const timeRange = { from: dateTime(1000 * from), to: dateTime(1000 * to), raw: { from: 'now', to: 'now' } };
-  const panels = await Promise.all(dashboard.panels.map((panel) => read(panel, timeRange)));
-  const bottom = Math.max(...dashboard.panels.map(({ gridPos }) => at(gridPos).top + at(gridPos).height));
+  const shown = repeated(dashboard.panels, await valuesOf(dashboard));
+  const panels = await Promise.all(shown.map((panel) => read(panel, timeRange)));
+  const bottom = Math.max(...shown.map(({ gridPos }) => at(gridPos).top + at(gridPos).height));
   const background = theme.colors.background.canvas;
   createRoot(document.getElementById('page')).render(
     <ThemeContext.Provider value={theme}>

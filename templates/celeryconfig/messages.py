@@ -3,16 +3,14 @@ accept_content = ["json"]  # never pickle: whoever can write to the broker could
 timezone = "{{ plan().project.timezone }}"  # what local time means, in crontabs and in logs; messages carry UTC
 # A worker that lacks a task's module would discard its messages.
 {% filter one_line_if_short(reserved=plan().framework.setting_prefix | length) %}
-imports = (
-{% if plan().features.failed_tasks %}
+imports = [
     "{{ cookiecutter.project_slug }}.dead_letter_store",
-{% endif %}
-{% if plan().features.remote_control %}
-    "{{ cookiecutter.project_slug }}.doctor.report",
-{% endif %}
 {% if plan().features.monitoring %}
     "{{ cookiecutter.project_slug }}.metrics",
 {% endif %}
+{% if plan().features.beat_metrics %}
+    "{{ cookiecutter.project_slug }}.beat_metrics",
+{% endif %}
     *TASK_MODULES,
-)
+]
 {% endfilter %}

@@ -93,9 +93,12 @@ class Service:
     def start_all(self) -> None:
         """Start every worker at once, and beat once they take tasks."""
         self.start_workers(*filter(None, self._words))
-        # Its state belongs into the project's copy, not where the container keeps it.
-        local = [word if not word.startswith("/") else str(self.project.path / "beat.db") for word in self._words[""]]
-        self.beat = self.start(local, "beat")
+        self.beat = self.start_beat("beat")
+
+    def start_beat(self, name: str) -> Process:
+        """Start a beat, which keeps its state in the project's copy instead of where the container keeps it."""
+        state = str(self.project.path / f"{name}.db")
+        return self.start([state if word.startswith("/") else word for word in self._words[""]], name)
 
     def health(self, name: str) -> str:
         """What the probe of a running worker or beat complains of; "" if it is healthy."""

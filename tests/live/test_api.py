@@ -134,20 +134,18 @@ def wait_for_state(api: Api, task_id: str, *states: str) -> dict[str, Any]:
 
 
 def test_it_is_ready_with_its_workers_and_only_then(
-    api: Api, service: Service, project: BakedProject, environment: Environment, results: bool
+    api: Api, project: BakedProject, environment: Environment, results: bool
 ) -> None:
     ready = api.ask("GET", "/health/ready")
 
-    servers = ["broker", "result backend"] if results else ["broker"]
-    expected = dict.fromkeys([*servers, "worker for emails", "worker for reports"], True)
-    assert (ready.status, ready.json) == (200, {"ready": True, "parts": expected})
+    servers = dict.fromkeys(["broker", "result_backend"] if results else ["broker"], True)
+    workers = {"emails": True, "reports": True}
+    assert (ready.status, ready.json) == (200, {"ready": True, "servers": servers, "workers": workers})
     assert api.ask("GET", "/queues").json[0]["workers"] == [f"emails@{socket.gethostname()}"]
     # The health check of compose.yaml.
-    probe = ["python", "-m", "api_check.probe", str(api.port)]
-    variables = service.variables | {"API_KEY": KEY}
-    assert project.run(*probe, environment=environment, variables=variables, check=False).returncode == 0
-    variables["API_KEY"] = "another key, which is wrong"
-    assert project.run(*probe, environment=environment, variables=variables, check=False).returncode == 1
+    for port, status in ((api.port, 0), (free_port(), 1)):
+        probe = ["python", "-m", "api_check.probe", str(port)]
+        assert project.run(*probe, environment=environment, check=False).returncode == status
 
 
 def test_without_workers_it_is_live_but_not_ready(alone: Service) -> None:
@@ -156,8 +154,8 @@ def test_without_workers_it_is_live_but_not_ready(alone: Service) -> None:
     assert api.ask("GET", "/health/live").status == 200
     ready = api.ask("GET", "/health/ready")
     assert ready.status == 503
-    assert ready.json["parts"]["broker"]
-    assert not ready.json["parts"]["worker for emails"]
+    assert ready.json["servers"]["broker"]
+    assert not ready.json["workers"]["emails"]
 
 
 def test_a_submitted_task_runs_with_its_arguments_and_the_request_s_id(
@@ -183,6 +181,21 @@ def test_its_result_can_be_had_and_an_unknown_id_is_404(api: Api) -> None:
 
     assert (status["task"], status["result"]) == (PING, "hello")
     assert api.ask("GET", f"/tasks/{uuid.uuid4()}").status == 404
+
+
+@pytest.mark.usefixtures("with_results")
+def test_a_repeated_submission_runs_once(api: Api, service: Service) -> None:
+    sent = {"task": PURGE, "arguments": {"number": 7, "dry_run": True}}
+    answers = [api.ask("POST", "/tasks", sent, Idempotency_Key="order-1") for _ in range(3)]
+
+    (task_id,) = {answer.json["id"] for answer in answers}
+    wait_for_state(api, task_id, "SUCCESS")
+    last = api.submit(PURGE, number=8, dry_run=True)
+    wait_for_state(api, last, "SUCCESS")
+    runs = [line for line in service.workers["reports"].lines if task_id in line and "is still a stub" in line]
+    assert len(runs) == 1
+    reused = api.ask("POST", "/tasks", {"task": PING}, Idempotency_Key="order-1")
+    assert (reused.status, reused.headers["Content-Type"]) == (409, "application/problem+json")
 
 
 @pytest.mark.usefixtures("with_results")
@@ -326,6 +339,15 @@ def test_without_an_api_key_it_says_so_in_one_line(alone: Service, project: Bake
     assert process.wait(30) == 1
     (line,) = process.lines
     assert line.startswith("API_KEY: is missing.")
+
+
+def test_a_key_is_replaced_while_both_are_valid(alone: Service) -> None:
+    api = start_api(alone, API_KEYS=f"shop:{'a' * 16},shop:{'b' * 16}")
+
+    for key in (KEY, "a" * 16, "b" * 16):
+        assert api.ask("GET", "/task-types", X_API_Key=key).status == 200
+    assert api.ask("GET", "/task-types", X_API_Key="c" * 16).status == 401
+    api.process.wait_for_line(lambda line: "client=shop" in line, timeout=5)
 
 
 def test_it_stops_in_time_although_somebody_listens(alone: Service, results: bool) -> None:

@@ -113,7 +113,7 @@ def test_the_apps_are_django_s_those_of_the_answers_and_ours() -> None:
         assert found[: len(contrib)] == [f"django.contrib.{app}" for app in contrib]
         return found[len(contrib) :]
 
-    own = ["shop.reports", "shop.web"]
+    own = ["shop.reports", "shop.users", "shop.web"]
     assert apps() == own
     assert apps(result_backend="database") == ["django_celery_results", *own]
     assert apps(beat_scheduler="database", beat_jobs=JOBS) == ["django_celery_beat", "shop.periodic", *own]
@@ -146,14 +146,6 @@ def test_what_a_framework_has_in_place_of_a_result_backend_has_its_name() -> Non
     replaced = {framework.name: framework.database.name for framework in FRAMEWORKS if framework.database}
     assert replaced == {"django": "database"}
     assert set(replaced.values()) <= {backend.name for backend in RESULT_BACKENDS}
-
-
-def test_everything_waits_for_the_migrations() -> None:
-    answers: dict[str, object] = {"framework": "django", "project_slug": "shop", "queues": "a-b, c", "beat_jobs": JOBS}
-    expected = ("shop-worker@a-b.service", "shop-worker@c.service", "shop-beat.service", "shop-web.service")
-    assert plan_of(**answers).migrated_units == expected
-    unit = render("_features/django/deploy/systemd/<slug>-migrate.service", **answers)
-    assert re.findall(r"^(?:Before|RequiredBy)=(.*)", unit, re.MULTILINE) == [" ".join(expected)] * 2
 
 
 def test_only_development_and_tests_know_a_local_secret_key() -> None:

@@ -28,8 +28,8 @@ def test_the_proposed_answers_enable_these_features() -> None:
     assert enabled(**DEFAULTS) == {
         *("examples", "monitoring"),
         *("worker_only", "celeryconfig"),
-        *("redis", "remote_control", "visibility_timeout", "failed_tasks", "queue_lengths", "several_redis_databases"),
-        *("results", "redis_results"),
+        *("redis", "visibility_timeout", "failed_tasks", "queue_lengths", "several_redis_databases"),
+        *("results", "redis_results", "stop_requests"),
         *("beat", "file_schedule", "beat_remote_control"),
         *("redis_examples", "result_examples"),
         *("flower", "beat_metrics", "redis_metrics", "oldest_message_age", "dead_letter_metrics"),
@@ -50,9 +50,9 @@ def test_django_with_sqs_enables_these_features() -> None:
     }
     assert enabled(**answers) == {
         *("examples", "monitoring", "kubernetes"),
-        *("django", "http_api"),
+        *("django", "http_api", "http_schedule", "http_metrics"),
         *("sqs", "visibility_timeout", "failed_tasks", "queue_lengths"),
-        *("results", "django_results", "task_tracking", "django_tracking"),
+        *("results", "django_results", "task_tracking", "django_tracking", "stop_requests"),
         *("beat", "database_schedule"),
         *("result_examples", "cancellation_examples"),
         *("beat_metrics", "sqs_metrics"),
@@ -75,12 +75,12 @@ def test_fastapi_with_rabbitmq_enables_these_features() -> None:
     }
     assert enabled(**answers) == {
         *("monitoring", "kubernetes"),
-        *("fastapi", "celeryconfig", "http_api"),
-        *("rabbitmq", "remote_control", "queue_lengths"),
-        *("results", "database_results", "task_tracking", "fastapi_tracking"),
-        *("beat", "redbeat", "fastapi_schedule"),
+        *("fastapi", "celeryconfig", "http_api", "http_metrics"),
+        *("rabbitmq", "queue_lengths"),
+        *("results", "database_results", "task_tracking", "fastapi_tracking", "stop_requests"),
+        *("beat", "redbeat", "http_schedule"),
         *("flower", "beat_metrics", "rabbitmq_metrics", "dead_letter_metrics"),
-        *("kubernetes_fastapi", "kubernetes_rabbitmq", "kubernetes_beat", "kubernetes_monitoring"),
+        *("kubernetes_fastapi", "kubernetes_beat", "kubernetes_monitoring"),
         "apache_license",
     }
 
@@ -112,7 +112,7 @@ def test_broker_results_and_redbeat_each_use_a_database_of_redis(answers: dict[s
 @pytest.mark.parametrize("scheduler", ["file", "redbeat", "database"])
 def test_without_jobs_no_feature_of_beat_is_enabled(scheduler: str) -> None:
     beat = {"beat", "file_schedule", "redbeat", "database_schedule", "beat_remote_control", "beat_metrics"}
-    beat |= {"fastapi_schedule", "django_code_schedule", "kubernetes_beat"}
+    beat |= {"http_schedule", "kubernetes_beat"}
     answers = {"framework": "django", "beat_scheduler": scheduler, "kubernetes": True}
     assert not enabled(**answers) & beat
     assert enabled(**answers, beat_jobs="a = @daily") & beat >= {"beat", "beat_metrics", "kubernetes_beat"}

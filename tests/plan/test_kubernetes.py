@@ -27,8 +27,9 @@ NAME = re.compile(r"worker-[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 @example("q" * LONGEST_NAME)
 @example(f"{'q' * 33}_{'q' * 10}")
 def test_a_queue_has_a_name_that_kubernetes_and_keda_take(queue: str) -> None:
-    ((dns_name, manifest),) = render_queue_files(f"{KUBERNETES}/keda/worker-{{queue}}.yaml", queues=queue).items()
-    (name,) = re.findall(r"scaleTargetRef: \{name: (.*)\}", manifest)
+    path = f"{KUBERNETES}/workers/{{queue}}/kustomization.yaml"
+    ((dns_name, worker),) = render_queue_files(path, queues=queue).items()
+    name = f"worker{yaml.safe_load(worker)['nameSuffix']}"
     assert name == f"worker-{dns_name}"
     assert NAME.fullmatch(name)
     assert len(f"keda-hpa-{name}") <= 63
@@ -69,6 +70,11 @@ def test_no_secret_is_in_the_config_and_none_has_a_value() -> None:
     assert config == {
         "ALLOWED_HOSTS": "www.example.com",
         "CSRF_TRUSTED_ORIGINS": "",
+        "SECURE_SSL_REDIRECT": "true",
+        "SECURE_HSTS_SECONDS": "3600",
+        "SECURE_HSTS_INCLUDE_SUBDOMAINS": "false",
+        "SECURE_HSTS_PRELOAD": "false",
+        "API_DOCS": "false",
         "METRICS_ADDRESS": "0.0.0.0:9700",
         "CELERY_PUBLISH_TIMEOUT": "60",
         "SENTRY_ENVIRONMENT": "production",
@@ -81,6 +87,7 @@ def test_no_secret_is_in_the_config_and_none_has_a_value() -> None:
         "CELERY_RESULT_BACKEND": "redis://:CHANGE_ME@redis:6379/1",
         "DATABASE_URL": "postgresql://background_jobs:CHANGE_ME@postgres:5432/background_jobs",
         "SECRET_KEY": "",
+        "API_KEYS": "",
         "SENTRY_DSN": "",
         "ALERT_WEBHOOK_URL": "",
     }
@@ -112,15 +119,24 @@ def overlay(name: str, **answers: object) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(("framework", "served"), [("none", []), ("fastapi", ["api"]), ("django", ["web"])])
-def test_an_overlay_counts_the_replicas_of_what_serves_http_and_staging_those_of_workers(
-    framework: str, served: list[str]
-) -> None:
-    answers: dict[str, object] = {"framework": framework, "queues": "a:1, b_c:1"}
-    production = overlay("production", **answers)
-    # KEDA counts the workers.
-    assert production.get("replicas") == ([{"name": name, "count": 2} for name in served] or None)
-    assert production["components"] == ["../../keda"]
-    staging = overlay("staging", **answers)
-    assert staging["replicas"] == [{"name": name, "count": 1} for name in (*served, "worker-a", "worker-b-c")]
-    assert "components" not in staging
+@pytest.mark.parametrize("framework", ["none", "fastapi", "django"])
+def test_production_runs_two_instances_of_the_http_service(framework: str) -> None:
+    served = {"none": None, "fastapi": [{"name": "api", "count": 2}], "django": [{"name": "web", "count": 2}]}
+    assert overlay("production", framework=framework).get("replicas") == served[framework]
+    assert "replicas" not in overlay("staging", framework=framework)
+
+
+@pytest.mark.parametrize("monitoring", [True, False])
+def test_production_needs_keda_and_the_prometheus_operator_and_staging_neither(monitoring: bool) -> None:
+    production, staging = (overlay(name, monitoring=monitoring) for name in ("production", "staging"))
+    assert production.get("components") == (["../../monitoring"] if monitoring else None)
+    assert staging["components"] == ["../../without-keda"]
+
+
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq", "sqs"])
+def test_a_queue_adds_at_most_twenty_lines(broker: str) -> None:
+    workers = render_queue_files(f"{KUBERNETES}/workers/{{queue}}/kustomization.yaml", broker=broker, queues="a:auto")
+    (lines,) = (len(text.splitlines()) for text in workers.values())
+    assert 10 < lines <= 20
+    base = [render(f"{KUBERNETES}/base/kustomization.yaml", broker=broker, queues=queues) for queues in ("a", "a, b")]
+    assert len(base[1].splitlines()) - len(base[0].splitlines()) == 1

@@ -1,4 +1,4 @@
-"""The alert rules and the dashboard that follow from queues, jobs, broker and time limit."""
+"""The alert rules and the dashboard, which are the same for all queues, tasks and limits."""
 
 from __future__ import annotations
 
@@ -13,75 +13,47 @@ from tests.support.answers import plan_of
 from tests.support.render import paths, render
 
 MONITORING = "_features/monitoring/deploy/monitoring"
-
-BY_LABEL = "__auto"
-"""A legend by which Grafana names each line by its label."""
+DASHBOARD = f"{MONITORING}/grafana/dashboards/queues.json"
 
 
-def alert_groups(**answers: object) -> dict[str, list[dict[str, Any]]]:
-    """Return the alert rules by the names of their groups."""
-    groups = yaml.safe_load(render(f"{MONITORING}/rules.yaml", **answers))["groups"]
-    return {group["name"]: group["rules"] for group in groups}
+def alerts(**answers: object) -> set[str]:
+    """Return the names of the alerts."""
+    (group,) = yaml.safe_load(render(f"{MONITORING}/rules.yaml", **answers))["groups"]
+    return {rule["alert"] for rule in group["rules"]}
 
 
-def alerts(**answers: object) -> set[tuple[str, str]]:
-    """Return the names of the alerts, each with its queue or job."""
-    rules = [rule for group in alert_groups(**answers).values() for rule in group]
-    found = [(rule["alert"], rule["labels"].get("queue") or rule["labels"].get("job_name", "")) for rule in rules]
-    assert len(set(found)) == len(found)
-    return set(found)
+@pytest.mark.parametrize("path", [f"{MONITORING}/rules.yaml", f"{MONITORING}/rules_test.yaml", DASHBOARD])
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq", "sqs"])
+def test_alerts_and_dashboard_do_not_change_with_queues_tasks_or_limits(path: str, broker: str) -> None:
+    answers = {"queues": "a, b:2@gevent", "beat_jobs": "x = @daily; y(1) = every 5m -> b", "task_time_limit": "7"}
+    one = render(path, broker=broker, beat_jobs="tidy = @hourly", queues="emails:auto")
+    assert render(path, **answers, broker=broker) == one
+    if broker != "sqs":
+        assert render(path, broker="redis", beat_jobs="tidy = @hourly") == one
 
 
-def test_every_queue_and_every_job_has_its_alerts() -> None:
-    answers = {"queues": "emails, reports:2@gevent", "beat_jobs": "tidy = @daily; poll = every 5m -> reports"}
-
-    of_queues = (
-        "QueueBacklog",
-        "QueueWithoutConsumer",
-        "TasksFail",
-        "TasksNearTimeLimit",
-        "TasksWait",
-        "WorkerRestarts",
-    )
-    assert alerts(**answers) == {
-        *((name, queue) for name in of_queues for queue in ("emails", "reports")),
-        *((name, job) for name in ("JobFailed", "JobNotSent") for job in ("tidy", "poll")),
-        *((name, "") for name in ("BeatSilent", "BrokerUnseen", "DeadLetters")),
+def test_every_project_has_the_alerts_that_it_can_raise() -> None:
+    of_beat = {"CeleryBeatDown", "CeleryBeatTaskOverdue", "CeleryPeriodicTaskFailed"}
+    every = {
+        "CeleryQueueBacklog",
+        "CeleryQueueWithoutConsumers",
+        "CeleryQueueLatencyHigh",
+        "CeleryTaskFailureRateHigh",
+        "CeleryTaskNearTimeLimit",
+        "CeleryWorkerRestarts",
+        "CeleryBrokerUnreachable",
     }
-    assert list(alert_groups(**answers)) == ["broker", "beat", "queue emails", "queue reports"]
-
-
-def test_without_jobs_there_are_no_alerts_on_beat() -> None:
-    assert not {name for name, _ in alerts()} & {"BeatSilent", "JobNotSent", "JobFailed"}
-    assert "beat" not in alert_groups()
+    assert alerts(broker="sqs") == every
+    assert alerts(broker="rabbitmq") == every | {"CeleryDeadLetters"}
+    assert alerts(beat_jobs="tidy = @daily") == every | {"CeleryDeadLetters"} | of_beat
 
 
 def test_sqs_leaves_dead_letters_to_cloudwatch_and_has_no_flower() -> None:
-    assert "DeadLetters" not in {name for name, _ in alerts(broker="sqs")}
+    assert "CeleryDeadLetters" not in alerts(broker="sqs")
     alarms = render("_features/sqs_metrics/deploy/aws/alarms.yaml", broker="sqs", queues="emails:1")
     assert "ApproximateNumberOfMessagesVisible" in alarms
     assert "${Prefix}emails-DLQ" in alarms
     assert not plan_of(broker="sqs").features["flower"]
-
-
-@pytest.mark.parametrize(
-    ("broker", "metric"), [("redis", "oldest_age"), ("rabbitmq", "task_wait"), ("sqs", "task_wait")]
-)
-def test_the_age_of_the_oldest_message_is_queried_where_it_is_known(broker: str, metric: str) -> None:
-    group = alert_groups(broker=broker, queues="q")["queue q"]
-    (expression,) = (rule["expr"] for rule in group if rule["alert"] == "TasksWait")
-    assert f"celery_{'queue_' if metric == 'oldest_age' else ''}{metric}_seconds" in expression
-    (graph,) = (graph for graph in graphs(broker=broker, queues="q") if graph["title"] == "How long they wait")
-    assert any("oldest_age" in target["expr"] for target in graph["targets"]) == (broker == "redis")
-
-
-@pytest.mark.parametrize(
-    ("queue", "backlog"), [("a:8", 800), ("a:auto", 400), ("a:50@threads", 5000), ("a:100@gevent", 10000)]
-)
-def test_the_queue_length_of_the_alert_follows_from_the_concurrency(queue: str, backlog: int) -> None:
-    group = alert_groups(queues=queue)["queue a"]
-    (expression,) = (rule["expr"] for rule in group if rule["alert"] == "QueueBacklog")
-    assert expression == f'max(celery_queue_length{{queue="a"}}) > {backlog}'
 
 
 def test_flower_enables_no_events_in_greenlets_on_rabbitmq() -> None:
@@ -92,21 +64,22 @@ def test_flower_enables_no_events_in_greenlets_on_rabbitmq() -> None:
 
 def dashboard(**answers: object) -> dict[str, Any]:
     """Return the dashboard."""
-    found: dict[str, Any] = json.loads(render(f"{MONITORING}/grafana/dashboards/queues.json", **answers))
+    found: dict[str, Any] = json.loads(render(DASHBOARD, **answers))
     return found
-
-
-def graphs(**answers: object) -> list[dict[str, Any]]:
-    """Return the graphs of the dashboard, without the heads of its rows."""
-    return [panel for panel in dashboard(**answers)["panels"] if panel["type"] != "row"]
 
 
 @pytest.mark.parametrize("broker", ["redis", "rabbitmq", "sqs"])
 @pytest.mark.parametrize("jobs", ["", "a = @daily"])
-def test_the_panels_are_numbered_and_fill_their_lines_without_overlaps(broker: str, jobs: str) -> None:
-    found = dashboard(broker=broker, beat_jobs=jobs, queues="a, b, c")
-    panels = found["panels"]
-    assert [panel["id"] for panel in panels] == list(range(1, len(panels) + 1))
+def test_the_dashboard_has_the_standard_panels_without_overlaps(broker: str, jobs: str) -> None:
+    panels = dashboard(broker=broker, beat_jobs=jobs)["panels"]
+    (row,) = (number for number, panel in enumerate(panels) if panel["type"] == "row")
+    dead_letters = ["Dead letters"] if broker != "sqs" else []
+    delay = ["Periodic task delay"] if jobs else []
+    assert [panel["title"] for panel in panels[:row]] == ["Queue length", "Failures", *dead_letters, *delay]
+    assert panels[row]["repeat"] == "queue"
+    of_queue = ["Queue length", "Workers", "Queue latency", "Throughput", "Runtime"]
+    assert [panel["title"] for panel in panels[row + 1 :]] == of_queue
+    assert len({panel["id"] for panel in panels}) == len(panels)
     taken = [
         (x, y)
         for place in (panel["gridPos"] for panel in panels)
@@ -114,11 +87,19 @@ def test_the_panels_are_numbered_and_fill_their_lines_without_overlaps(broker: s
         for y in range(place["y"], place["y"] + place["h"])
     ]
     assert len(set(taken)) == len(taken)
-    assert set(taken) == {(x, y) for x in range(24) for y in range(8 + 3 * 9)}
-    titles = {panel["title"] for panel in panels}
-    assert ("Dead letters" in titles) == (broker != "sqs")
-    assert ("How late beat's jobs are" in titles) == bool(jobs)
-    assert [panel["title"] for panel in panels if panel["type"] == "row"] == ["Queue a", "Queue b", "Queue c"]
+    assert max(x for x, _ in taken) == 23
+    for panel in (panel for panel in panels if panel["type"] != "row"):
+        assert panel["datasource"]["uid"] == "${datasource}", panel["title"]
+        (link,) = panel["links"]
+        alert = link["url"].partition("docs/runbook.md#")[2]
+        assert alert in {name.lower() for name in alerts(broker=broker, beat_jobs=jobs)}, panel["title"]
+
+
+def test_every_variable_of_a_query_is_a_variable_of_the_dashboard() -> None:
+    found = dashboard(beat_jobs="a = @daily")
+    variables = {variable["name"] for variable in found["templating"]["list"]}
+    used = set(re.findall(r"\$\{?(\w+)", json.dumps(found))) - {"__all", "__rate_interval"}
+    assert used == variables == {"datasource", "queue", "task"}
 
 
 def test_the_dashboard_has_the_name_of_the_project() -> None:
@@ -126,27 +107,12 @@ def test_the_dashboard_has_the_name_of_the_project() -> None:
     assert (found["title"], found["uid"]) == ('The "best" \\ shop', "s" * 32)
 
 
-def test_the_time_limit_is_a_threshold_and_no_line_that_flattens_short_runtimes() -> None:
-    (runs,) = (graph for graph in graphs(queues="q", task_time_limit="600") if graph["title"] == "How long they run")
-    assert not [target for target in runs["targets"] if "600" in target["expr"]]
-    defaults = runs["fieldConfig"]["defaults"]
-    assert defaults["thresholds"]["steps"][-1] == {"color": "red", "value": 600}
-    assert defaults["custom"]["thresholdsStyle"] == {"mode": "line"}
-
-
 def test_success_is_green_and_no_outcome_looks_like_another() -> None:
-    (done,) = (graph for graph in graphs(queues="q") if graph["title"] == "Done a minute")
-    rules = done["fieldConfig"]["overrides"]
+    (throughput,) = (panel for panel in dashboard()["panels"] if panel["title"] == "Throughput")
+    rules = throughput["fieldConfig"]["overrides"]
     colors = {rule["matcher"]["options"]: rule["properties"][0]["value"]["fixedColor"] for rule in rules}
     assert colors["succeeded"] == "green"
     assert len(set(colors.values())) == len(colors)
-
-
-def test_an_override_names_a_line_of_its_graph() -> None:
-    for graph in graphs(beat_jobs="a = @daily"):
-        names = {rule["matcher"]["options"] for rule in graph["fieldConfig"]["overrides"]}
-        legends = {target["legendFormat"] for target in graph["targets"]}
-        assert names <= legends or legends == {BY_LABEL}, graph["title"]
 
 
 def project_files(**answers: object) -> dict[str, str]:

@@ -47,6 +47,6 @@ def test_a_file_for_each_queue_has_a_part_for_each(path: str) -> None:
 
 
 def test_the_parts_are_found_as_the_hook_finds_them() -> None:
-    assert len(QUEUE_FILES) == 6
+    assert len(QUEUE_FILES) == 4
     hook = (ROOT / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
     assert f'r"{PART.pattern}"' in hook

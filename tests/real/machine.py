@@ -172,8 +172,14 @@ class Installation:
         return [name for name in self.services if name != "migrate"]
 
     def unit(self, name: str) -> str:
-        """A service: `beat`, or `worker@other`."""
+        """A service: `beat`, or `worker-other@1`."""
         return f"{self.slug}-{name}.service"
+
+    def runs(self, unit: str) -> str:
+        """The release that a service runs."""
+        pid = self.machine.show(unit, "MainPID")["MainPID"]
+        program = self.machine.sh(f"tr '\\0' '\\n' </proc/{pid}/cmdline").stdout
+        return program.partition("/bin/")[0]
 
     def units(self) -> list[str]:
         """Every service that belongs to it."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
-WORKERS = ("beat", "exporter", "flower", "worker@default", "worker@other")
+WORKERS = ("beat", "exporter", "flower", "worker-default@1", "worker-other@1")
 VARIANTS = {"none": WORKERS, "fastapi": ("api", *WORKERS), "django": ("migrate", "web", *WORKERS)}
 
 # These run on the machine, where passwords and ports are.
@@ -79,7 +79,7 @@ def project(
     baked.run(uv(), "lock", "--quiet", timeout=300)
     machine.start_broker()
     copied = Installation(machine, baked, machine.copy(baked, "/srv"), VARIANTS[framework])
-    left = f"/srv/{baked.slug} /etc/{baked.slug} /var/lib/{baked.slug}"
+    left = f"/srv/{baked.slug} /etc/{baked.slug} /var/lib/{baked.slug} /etc/systemd/system/{baked.slug}-*"
     machine.sh(f"{copied.folder}/deploy/systemd/install.sh --uninstall; rm -rf {left}", check=False)
     copied.upload()
     yield copied
@@ -103,7 +103,7 @@ def installed(project: Installation) -> Installation:
     """The project, installed and running; the installer's first words asked for the servers' addresses."""
     machine = project.machine
     said = project.installer().stdout
-    assert "Now write the addresses and passwords" in said
+    assert "Write the addresses and passwords" in said
     environment = f"/etc/{project.slug}/environment"
     url = f"redis://localhost:{machine.port}"
     machine.sh(
@@ -130,7 +130,7 @@ def test_a_dry_run_changes_nothing(project: Installation) -> None:
 
     said = project.installer("--dry-run").stdout
 
-    assert f"+ systemctl enable --quiet {project.target}" in said
+    assert f" {project.target}\n" in said[said.index("+ systemctl preset") :]
     assert changed_by(project.machine, f"{installer} --dry-run; {installer} --dry-run --uninstall") == []
 
 
@@ -147,14 +147,17 @@ def test_a_dry_run_changes_nothing_of_what_runs(installed: Installation) -> None
 def test_the_installer_starts_every_service(installed: Installation, request: pytest.FixtureRequest) -> None:
     assert installed.units() == sorted(installed.unit(name) for name in installed.services)
     machine = installed.machine
-    user = machine.show(installed.unit("worker@default"), "User")["User"]
-    pid = machine.show(installed.unit("worker@default"), "MainPID")["MainPID"]
+    user = machine.show(installed.unit("worker-default@1"), "User")["User"]
+    pid = machine.show(installed.unit("worker-default@1"), "MainPID")["MainPID"]
     assert machine.sh(f"stat -c '%U %a' /etc/{installed.slug} /etc/{installed.slug}/environment").stdout.split() == [
         *("root", "750"),
         *("root", "600"),
     ]
     assert machine.sh(f"ps -o user:32= -p {pid}").stdout.strip() == user != "root"
-    limit = machine.show(installed.unit("worker@default"), "MemoryMax")["MemoryMax"]
+    if "migrate" in installed.services:
+        waits = machine.show(installed.unit("worker-default@1"), "Requires", "After")
+        assert all(installed.unit("migrate") in names.split() for names in waits.values())
+    limit = machine.show(installed.unit("worker-default@1"), "MemoryMax")["MemoryMax"]
     assert int(limit) == (256 + 64 * 2) * 2**20
     figure(request, "systemd", machine.sh("systemctl --version").stdout.splitlines()[0])
 
@@ -174,13 +177,14 @@ def test_a_task_runs_through_each_queue_and_is_logged_apart(
     seconds = installed.ask(PING_EVERYWHERE)
 
     figure(request, "a task through each queue", ", ".join(f"{queue} {took} s" for queue, took in seconds.items()))
-    logs = f"journalctl -q --no-pager -o cat -u {installed.unit('worker@other')}"
-    assert "task succeeded" in installed.machine.sh(f"{logs} --namespace={installed.slug}").stdout
+    logs = f"journalctl -q --no-pager -o cat -u {installed.unit('worker-other@1')}"
+    lines = installed.machine.sh(f"{logs} --namespace={installed.slug}").stdout.splitlines()
+    assert "task succeeded" in {json.loads(line)["event"] for line in lines}
     assert "task succeeded" not in installed.machine.sh(logs).stdout
 
 
 def test_a_stop_during_a_task_lets_it_finish(installed: Installation) -> None:
-    unit = installed.unit("worker@other")
+    unit = installed.unit("worker-other@1")
     installed.ask(f'send("other", "stopped", held=True)\n{wait_until_started("stopped")}answer = 1')
 
     installed.machine.sh(f"systemctl stop --no-block {unit}")
@@ -211,8 +215,8 @@ def test_a_frozen_service_is_restarted_and_a_busy_one_is_not(
     installed: Installation, request: pytest.FixtureRequest
 ) -> None:
     machine = installed.machine
-    frozen = {name: installed.unit(name) for name in ("api", "worker@other") if name in installed.services}
-    busy = installed.unit("worker@default")
+    frozen = {name: installed.unit(name) for name in ("api", "worker-other@1") if name in installed.services}
+    busy = installed.unit("worker-default@1")
     installed.ask(f'send("default", "busy", held=True)\n{wait_until_started("busy")}answer = 1')
     before = {unit: machine.show(unit, "NRestarts")["NRestarts"] for unit in (*frozen.values(), busy)}
 
@@ -264,7 +268,7 @@ def test_flower_asks_for_its_password_and_shows_the_workers(installed: Installat
 
     found = installed.ask(FLOWER.replace("FILE", file))
 
-    assert found == {"statuses": [401, 401, 200], "workers": ["default", "other"]}
+    assert found == {"statuses": [401, 401, 200], "workers": ["default-1", "other-1"]}
 
 
 def test_every_process_serves_its_metrics_where_prometheus_finds_them(installed: Installation) -> None:
@@ -282,10 +286,11 @@ def test_every_process_serves_its_metrics_where_prometheus_finds_them(installed:
 
 
 def test_a_changed_setting_holds_after_a_restart(installed: Installation) -> None:
-    unit = installed.unit("worker@other")
-    settings = f"/etc/{installed.slug}/worker-other.env"
-
-    installed.machine.sh(f"sed -i 's/^CONCURRENCY=.*/CONCURRENCY=2/' {settings}; systemctl restart {unit}")
+    unit = installed.unit("worker-other@1")
+    folder = f"/etc/systemd/system/{unit}.d"
+    installed.machine.sh(f"mkdir -p {folder}")
+    installed.machine.put({"override.conf": "[Service]\nEnvironment=CONCURRENCY=2\n"}, folder)  # as systemctl edit does
+    installed.machine.sh(f"systemctl daemon-reload; systemctl restart {unit}")
 
     asked = "list(app.control.inspect(timeout=5).stats().items())"
     found = installed.ask(f"answer = {{name: stats['pool']['max-concurrency'] for name, stats in {asked}}}")
@@ -296,8 +301,6 @@ def test_an_upgrade_under_load_loses_nothing(installed: Installation, request: p
     before = installed.release()
     pids = {unit: installed.machine.show(unit, "MainPID") for unit in map(installed.unit, installed.daemons)}
     change(installed, "# Changed.")
-    settings = f"/etc/{installed.slug}/worker-other.env"
-    installed.machine.sh(f"echo '# The operator was here.' >>{settings}")
     with installed.machine.follow(installed.client(LOAD, "load"), "load") as load:
         load.wait_for_line("under load", 60)
         started = time.monotonic()
@@ -316,7 +319,89 @@ def test_an_upgrade_under_load_loses_nothing(installed: Installation, request: p
     assert all(installed.machine.show(unit, "MainPID") != pid for unit, pid in pids.items())
     assert found["lost"] == []
     assert found["different"] == found["sent"]
-    assert "The operator was here." in installed.machine.sh(f"cat {settings}").stdout
+    unit = installed.unit("worker-other@1")
+    assert "CONCURRENCY=2" in installed.machine.show(unit, "Environment")["Environment"], (
+        "the operator's change is lost"
+    )
+
+
+def test_a_second_instance_of_a_worker_has_its_own_name_and_metrics(installed: Installation) -> None:
+    second = installed.unit("worker-other@2")
+    targets = yaml.safe_load(installed.project.read("deploy/monitoring/targets.yaml"))
+    (address,) = next(target["targets"] for target in targets if target["labels"]["service"] == "other")
+    wanted = [(address.replace("127.0.0.1", f"127.0.0.{number}"), "celery_worker_consuming") for number in (1, 2)]
+
+    installed.machine.sh(f"systemctl enable --now --quiet {second}")
+    try:
+        found = installed.ask(
+            "answer = sorted(name.partition('@')[0] for name in app.control.inspect(timeout=5).stats())"
+        )
+        assert found == ["default-1", "other-1", "other-2"]
+        assert installed.ask(METRICS.replace("WANTED", repr(wanted))) == []
+    finally:
+        installed.machine.sh(f"systemctl disable --now --quiet {second}")
+
+
+def test_an_upgrade_keeps_what_was_disabled_masked_or_enabled(installed: Installation) -> None:
+    machine = installed.machine
+    flower, exporter, second = map(installed.unit, ("flower", "exporter", "worker-other@2"))
+    machine.sh(f"systemctl disable --quiet --now {flower}; systemctl mask --quiet --now {exporter}")
+    machine.sh(f"systemctl enable --quiet --now {second}")
+    pid = machine.show(second, "MainPID")
+    change(installed, "# Changed again.")
+    try:
+        installed.installer()
+
+        assert machine.show(flower, "ActiveState") == {"ActiveState": "inactive"}
+        assert machine.show(exporter, "LoadState", "ActiveState") == {"LoadState": "masked", "ActiveState": "inactive"}
+        assert machine.show(second, "MainPID") != pid
+        assert installed.runs(second) == installed.release()
+    finally:
+        machine.sh(f"systemctl unmask --quiet {exporter}; systemctl enable --quiet --now {flower} {exporter}")
+        machine.sh(f"systemctl disable --quiet --now {second}")
+
+
+def test_an_upgrade_that_is_interrupted_names_what_still_runs_the_old_release(installed: Installation) -> None:
+    before, machine = installed.release(), installed.machine
+    unit = installed.unit("worker-other@1")
+    installed.ask(f'send("other", "interrupted", held=True)\n{wait_until_started("interrupted")}answer = 1')
+    change(installed, "# Changed while a task runs.")
+    waits = f'[ "$(systemctl show -P ActiveState {unit})" = deactivating ]'
+
+    # As Ctrl+C, which signals the group of processes.
+    ran = machine.sh(
+        f"setsid {installed.folder}/deploy/systemd/install.sh & installer=$!\n"
+        f"until {waits}; do sleep 0.2; done\nkill -s TERM -- -$installer\nwait $installer",
+        timeout=900,
+        check=False,
+    )
+
+    assert ran.returncode != 0
+    assert f"{unit} still runs another release" in ran.stderr
+    assert "--rollback" in ran.stderr
+    assert installed.runs(unit) == before
+    assert installed.release() > before
+    installed.ask('redis.rpush("release:interrupted", 1)\nanswer = 1')
+    installed.installer()
+    assert installed.runs(unit) == installed.release()
+
+
+def test_a_host_runs_the_services_of_its_roles(installed: Installation) -> None:
+    machine = installed.machine
+    running = f"systemctl list-units --plain --no-legend --state=active '{installed.slug}-*.service' | cut -d ' ' -f 1"
+    every = machine.sh(running).stdout.split()
+    migrate = ["migrate"] if "migrate" in installed.services else []
+
+    installed.installer("--role", "worker", "--queue", "other", "--role", "beat")
+    some = sorted(installed.unit(name) for name in ("beat", *migrate, "worker-other@1"))
+    assert machine.sh(running).stdout.split() == some
+    change(installed, "# Changed with roles.")
+    installed.installer()
+    assert machine.sh(running).stdout.split() == some
+
+    roles = ["worker", "beat", "monitoring", *(["web"] if {"api", "web"} & set(installed.services) else [])]
+    installed.installer(*(f"--role {role}" for role in roles))
+    assert machine.sh(running).stdout.split() == every
 
 
 def test_a_release_that_does_not_run_is_noticed_and_rolled_back(
@@ -331,13 +416,13 @@ def test_a_release_that_does_not_run_is_noticed_and_rolled_back(
     ran = installed.installer(check=False)
     assert ran.returncode == 1
     assert "--rollback" in ran.stderr
-    assert "A line of a bad release" in machine.sh(f"cat /etc/systemd/system/{installed.unit('beat')}").stdout
+    assert "A line of a bad release" in machine.sh(f"systemctl cat {installed.unit('beat')}").stdout
 
     started = time.monotonic()
     installed.installer("--rollback")
     figure(request, "rollback", f"{time.monotonic() - started:.1f} s")
     assert installed.release() == before
-    assert "A line of a bad release" not in machine.sh(f"cat /etc/systemd/system/{installed.unit('beat')}").stdout
+    assert "A line of a bad release" not in machine.sh(f"systemctl cat {installed.unit('beat')}").stdout
     machine.sh(installed.running())
     installed.ask(PING_EVERYWHERE)
 
@@ -346,7 +431,7 @@ def test_after_a_reboot_everything_runs_and_what_was_queued_is_done(
     installed: Installation, request: pytest.FixtureRequest
 ) -> None:
     machine = installed.machine
-    machine.sh(f"systemctl stop {installed.unit('worker@other')}")
+    machine.sh(f"systemctl stop {installed.unit('worker-other@1')}")
     installed.ask('redis.delete("finished")\nanswer = send("other", "queued").id')
     running = installed.running()
     machine.sh("touch /run/before-the-reboot")
@@ -370,6 +455,7 @@ def test_an_uninstallation_leaves_settings_and_state_only(installed: Installatio
     found = installed.machine.sh(
         f"find / -xdev -name '*{installed.slug}*' -not -path '/proc/*' -not -path '/srv/*' -not -path '/run/*'"
     ).stdout.split()
-    allowed = (f"/etc/{installed.slug}", f"/var/lib/{installed.slug}", "/var/log/journal/")
+    changed = f"/etc/systemd/system/{installed.unit('worker-other@1')}.d"
+    allowed = (f"/etc/{installed.slug}", f"/var/lib/{installed.slug}", "/var/log/journal/", changed)
     assert [path for path in found if not path.startswith(allowed)] == []
     assert installed.machine.sh(f"systemctl list-units --all --no-legend '{installed.slug}-*'").stdout.strip() == ""

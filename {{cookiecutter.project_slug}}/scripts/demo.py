@@ -26,13 +26,6 @@ from embedded import embedded_broker
 APP = "{{ cookiecutter.project_slug }}.celery_app"
 TASKS = "{{ cookiecutter.project_slug }}.tasks."
 PING = TASKS + "{{ plan().default_queue.module }}.ping"
-{% filter one_line_if_short %}
-POOLS = {
-{% for queue in plan().queues %}
-    "{{ queue.name }}": "{{ queue.pool }}",
-{% endfor %}
-}
-{% endfilter %}
 TIMEOUT = 90.0
 """Seconds until what did not run is given up."""
 GRACE = 15.0
@@ -69,6 +62,7 @@ class Row:
 class Demonstration:
     """What is expected, and what the workers' events say of it."""
 
+    queues: list[str]
     rows: list[Row]
     online: set[str] = field(default_factory=set)
     running: dict[str, Row] = field(default_factory=dict)
@@ -129,7 +123,8 @@ def main() -> int:
         from {{ cookiecutter.project_slug }}.celery_app import app
 
         jobs = [Row("beat", job["task"], job["options"]["queue"]) for job in app.conf.beat_schedule.values()]
-        demonstration = Demonstration([Row("this script", PING, queue) for queue in POOLS] + jobs)
+        queues = [queue.name for queue in app.conf.task_queues]
+        demonstration = Demonstration(queues, [Row("this script", PING, queue) for queue in queues] + jobs)
         console.print("The broker of this demonstration is an embedded Valkey; in production it is {{ plan().broker.label }}.")
 
         running: list[subprocess.Popen[bytes]] = []
@@ -138,8 +133,8 @@ def main() -> int:
         def process(name: str, *arguments: str) -> None:
             running.append(celery(*arguments, environment=environment, log=scratch / name))
 
-        for queue, pool in POOLS.items():
-            process(queue, "worker", "-Q", queue, "-n", f"{queue}@%h", "-c", "2", "-P", pool, "-E")
+        for queue in queues:
+            process(queue, "worker", "-Q", queue, "-n", f"{queue}@%h", "-c", "2", "-P", "threads", "-E")
         if jobs:
             process("beat", "beat", "-S", "demo:HurriedScheduler")
         complete = watch(app, demonstration, console, deadline=started + TIMEOUT)
@@ -149,7 +144,7 @@ def main() -> int:
     console.print()
     count = sum(row.done for row in demonstration.rows)
     console.print(
-        f"{count} of {len(demonstration.rows)} tasks ran on their own queue's worker, {len(POOLS)} queues,"
+        f"{count} of {len(demonstration.rows)} tasks ran on their own queue's worker, {len(queues)} queues,"
         f" in {time.monotonic() - started:.1f} s."
     )
     return 0 if complete else 1
@@ -167,9 +162,9 @@ def watch(app: Celery, demonstration: Demonstration, console: Console, deadline:
         while time.monotonic() < deadline:
             with suppress(TimeoutError):
                 connection.drain_events(timeout=0.5)
-            if not sent and demonstration.online >= set(POOLS):
+            if not sent and demonstration.online >= set(demonstration.queues):
                 sent = True
-                for queue in POOLS:
+                for queue in demonstration.queues:
                     app.send_task(PING, queue=queue)
             live.update(demonstration.table())
             if all(row.done for row in demonstration.rows):

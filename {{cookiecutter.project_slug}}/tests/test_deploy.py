@@ -1,5 +1,6 @@
 """What deploys the project agrees with its code, and Compose with systemd: queues, commands, times and variables."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -37,32 +38,88 @@ APPS = {name: service for name, service in SERVICES.items() if "IMAGE:-" in serv
 WORKERS = {name: service for name, service in APPS.items() if " worker " in service["command"]}
 
 
+def files_of(service: str) -> list[Path]:
+    """Return the systemd unit of a service of compose.yaml, and the drop-ins that apply to it."""
+    unit = SYSTEMD / f"{SLUG}-{service}{'@' if service in WORKERS else ''}.service"
+    drop_ins = sorted(SYSTEMD.glob("*-.service.d/*.conf"))
+    return [unit, *(file for file in drop_ins if unit.name.startswith(file.parent.name.removesuffix(".service.d")))]
+
+
 def unit_of(service: str) -> dict[str, str]:
-    """The settings of the systemd unit that runs what a service of compose.yaml runs."""
-    name, _, queue = service.partition("-")
-    if not queue:
-        return variables_of(SYSTEMD / f"{SLUG}-{name}.service")
-    drop_in = variables_of(SYSTEMD / f"{name}-{queue}.conf")
-    return {**variables_of(SYSTEMD / f"{SLUG}-{name}@.service"), **drop_in}
+    """Return the settings of that unit."""
+    return {name: value for file in files_of(service) for name, value in variables_of(file).items()}
+
+
+def environment_of(service: str) -> dict[str, str]:
+    """Return the environment variables that the unit sets."""
+    text = "\n".join(file.read_text() for file in files_of(service))
+    lines = re.findall(r"^Environment=(.*)$", text, flags=re.MULTILINE)
+    return dict(re.findall(r"(\w+)=(\S+)", " ".join(lines)))
 
 
 def command_of(service: str) -> list[str]:
-    """The command of that unit, with what its specifiers and its environment file say."""
-    files = [SYSTEMD / f"{service}.env"]
-    environment = {name: value for file in files if file.exists() for name, value in variables_of(file).items()}
-    _, _, queue = service.partition("-")
-    text = unit_of(service)["ExecStart"].replace("%i", queue).replace("%S", "/var/lib").replace("%%", "%")
-    return shlex.split(Template(text.replace(f"/opt/{SLUG}/current/bin/", "")).substitute(environment))
+    """Return the command of the unit, without the number of the instance, by which Compose does not name a worker."""
+    text = unit_of(service)["ExecStart"].replace("-%i@", "@").replace("%S", "/var/lib").replace("%%", "%")
+    return shlex.split(Template(text.replace(f"/opt/{SLUG}/current/bin/", "")).substitute(environment_of(service)))
 
 
 def test_every_queue_has_one_worker_in_compose() -> None:
     consumed = [re.findall(r" -Q (\S+)", service["command"]) for service in WORKERS.values()]
-    assert sorted(consumed) == sorted([queue.value] for queue in QueueName)
+    assert sorted(consumed) == sorted([queue.value] for queue in QueueName), (
+        f"for a new queue, copy {next(iter(WORKERS))} in compose.yaml"
+    )
 
 
-@pytest.mark.parametrize("kind", ["env", "conf"])
-def test_every_queue_has_one_worker_in_systemd(kind: str) -> None:
-    assert {file.stem for file in SYSTEMD.glob(f"worker-*.{kind}")} == {f"worker-{queue}" for queue in QueueName}
+@pytest.mark.parametrize("name", WORKERS)
+def test_compose_can_run_several_instances_of_a_worker(name: str) -> None:
+    # A container name, a host port or a host name would be taken by the first instance.
+    assert not WORKERS[name].keys() & {"container_name", "hostname", "network_mode", "ports"}
+    (node,) = re.findall(r" -n (\S+)", WORKERS[name]["command"])
+    assert node.endswith("@%h")
+
+
+def test_the_image_consumes_every_queue_by_default() -> None:
+    (command,) = re.findall(r"^CMD (.*)$", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    assert json.loads(command) == ["celery", "-q", "-A", f"{SLUG}.celery_app", "worker"]
+    assert sorted(app.amqp.queues.consume_from) == sorted(QueueName)
+{% if plan().features.kubernetes %}
+
+
+def test_every_queue_has_one_worker_in_kubernetes() -> None:
+    folder = ROOT / "deploy" / "kubernetes"
+    base = yaml.safe_load((folder / "base" / "kustomization.yaml").read_text())["resources"]
+    workers = [each.removeprefix("../") for each in base if each.startswith("../workers/")]
+    consumed = [re.findall(r"\[-Q, (.+?),", (folder / each / "kustomization.yaml").read_text()) for each in workers]
+    assert sorted(consumed) == sorted([queue.value] for queue in QueueName), (
+        f"for a new queue, copy deploy/kubernetes/{workers[0]}, and add the copy to deploy/kubernetes/base/kustomization.yaml"
+    )
+{% endif %}
+{% if plan().features.kubernetes_monitoring %}
+
+
+def test_kubernetes_has_the_alert_rules() -> None:
+    rules = yaml.safe_load((ROOT / "deploy" / "monitoring" / "rules.yaml").read_text())
+    copy = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "monitoring" / "prometheus-rule.yaml").read_text())
+    assert copy["spec"] == rules, "type `make prometheus-rule`"
+{% endif %}
+
+
+def test_every_queue_has_one_worker_in_systemd() -> None:
+    units = {file.name for file in SYSTEMD.glob(f"{SLUG}-worker-*.service")}
+    assert units == {f"{SLUG}-worker-{queue}@.service" for queue in QueueName}, "copy the unit of another queue"
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_instances_of_a_worker_on_one_host_have_different_names_and_addresses(name: str) -> None:
+    assert "-%i@" in re.findall(r" -n (\S+)", unit_of(name)["ExecStart"])[0]
+{% if plan().features.monitoring %}
+    assert "%i" in environment_of(name)["METRICS_ADDRESS"]
+{% endif %}
+
+
+def test_celery_prints_no_banner_which_is_not_json() -> None:
+    commands = [shlex.split(service["command"]) for service in APPS.values()]
+    assert {tuple(words[:2]) for words in commands if words[0] == "celery"} == {("celery", "-q")}
 
 
 @pytest.mark.parametrize("name", APPS)

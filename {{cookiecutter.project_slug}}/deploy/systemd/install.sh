@@ -1,13 +1,31 @@
 #!/bin/sh
-# Installs this project on a machine with systemd, or brings an installed one up to date:
+# Install or upgrade this project on a host with systemd:
 #
-#   sudo deploy/systemd/install.sh              install or upgrade, then start or restart everything
-#        deploy/systemd/install.sh --dry-run    say what would be done, and do nothing
-#   sudo deploy/systemd/install.sh --rollback   go back to the release before, with the units that it had
-#   sudo deploy/systemd/install.sh --uninstall  stop and remove everything but settings and state
+#   sudo deploy/systemd/install.sh              install or upgrade, then start or restart the services
+#        deploy/systemd/install.sh --dry-run    print the commands, change nothing
+#   sudo deploy/systemd/install.sh --rollback   return to the previous release and its units
+#   sudo deploy/systemd/install.sh --uninstall  stop and remove everything except settings and state
 #
-# Settings are in /etc/{{ cookiecutter.project_slug }}; what is there is never overwritten.
-# The exit status is 1 if something does not run in the end.
+# A host runs all services, or those of the roles that these options select:
+#
+#   --role worker [--queue NAME ...]  the workers, or only those for these queues
+{% if plan().features.beat %}
+#   --role beat                       beat
+{% endif %}
+{% if plan().features.fastapi %}
+#   --role web                        the HTTP API
+{% elif plan().features.django %}
+#   --role web                        the web site
+{% endif %}
+{% if plan().features.flower %}
+#   --role monitoring                 the exporter and Flower
+{% elif plan().features.monitoring %}
+#   --role monitoring                 the exporter
+{% endif %}
+#
+# An upgrade without --role keeps the roles, and what was enabled, disabled or masked with systemctl.
+# Settings are in /etc/{{ cookiecutter.project_slug }}/environment, which is never overwritten; `systemctl edit` changes a unit.
+# The exit status is 1 if a service does not run the installed release at the end.
 set -eu
 
 slug={{ cookiecutter.project_slug }}
@@ -15,47 +33,100 @@ user={{ plan().system_user }}
 target=$slug.target
 etc=/etc/$slug
 opt=/opt/$slug
-units=/etc/systemd/system
+# A file in /etc/systemd/system would prevent `systemctl mask`.
+units=/usr/local/lib/systemd/system
+preset=/etc/systemd/system-preset/50-$slug.preset
 here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
 root=$(CDPATH='' cd "$here/../.." && pwd)
-
-dry_run=
-action=install
-for argument in "$@"; do
-  case $argument in
-    --dry-run) dry_run=yes ;;
-    --rollback | --uninstall) action=${argument#--} ;;
-    *)
-      sed -n '2,/^set /s/^#[ ]\{0,1\}//p' "$0"
-      [ "$argument" = --help ] && exit 0
-      exit 2
-      ;;
-  esac
-done
 
 fail() {
   echo "$1" >&2
   exit 1
 }
 
-# Runs a command, or shows it in a dry run.
+usage() {
+  sed -n '2,/^set /s/^#[ ]\{0,1\}//p' "$0"
+  exit "$1"
+}
+
+# Selects services for this host: adds lines to its preset, see systemd.preset(5).
+select_services() {
+  for name in "$@"; do
+    selected="${selected:+$selected
+}enable $slug-$name.service"
+  done
+}
+
+dry_run=
+action=install
+selected=
+workers=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --dry-run) dry_run=yes ;;
+    --rollback | --uninstall) action=${1#--} ;;
+    --role)
+      case ${2-} in
+        worker) workers=${workers:-all} ;;
+{% if plan().features.beat %}
+        beat) select_services beat ;;
+{% endif %}
+{% if plan().features.fastapi %}
+        web) select_services api ;;
+{% elif plan().features.django %}
+        web) select_services web ;;
+{% endif %}
+{% if plan().features.flower %}
+        monitoring) select_services exporter flower ;;
+{% elif plan().features.monitoring %}
+        monitoring) select_services exporter ;;
+{% endif %}
+        *) usage 2 ;;
+      esac
+      shift
+      ;;
+    --queue)
+      [ -e "$here/$slug-worker-${2-}@.service" ] || fail "there is no queue ${2-}"
+      select_services "worker-$2@"
+      workers=some
+      shift
+      ;;
+    --help) usage 0 ;;
+    *) usage 2 ;;
+  esac
+  shift
+done
+[ "$workers" != all ] || select_services 'worker-*'
+{% if plan().features.django %}
+# Every host migrates the database before its services start.
+[ -z "$selected" ] || select_services migrate
+{% endif %}
+
+# Runs a command, or prints it in a dry run.
 run() {
   if [ "$dry_run" ]; then echo "+ $*"; else "$@"; fi
 }
 
-# Prints the units that this project consists of: a worker for each queue, and what else has a unit here.
-services() {
-  for file in "$here"/worker-*.env; do
-    queue=${file##*/worker-}
-    echo "$slug-worker@${queue%.env}.service"
-  done
-  for file in "$here/$slug"-*.service; do
-    case $file in *@.service) ;; *) echo "${file##*/}" ;; esac
-  done
+# Writes standard input to a file with a mode, or prints it in a dry run.
+write() {
+  if [ "$dry_run" ]; then echo "+ write $2:" && sed 's/^/+   /'; else install -D -m "$1" /dev/stdin "$2"; fi
 }
 
-# Makes a release in a folder of its own, so that running workers keep theirs until they are restarted.
-install_release() {
+random() {
+  od -An -N32 -tx1 /dev/urandom | tr -d ' \n'
+}
+
+# The user, the directories and the journal of the services.
+install_system() {
+  run install -D -m 644 "$here/$slug.sysusers.conf" "/etc/sysusers.d/$slug.conf"
+  run systemd-sysusers "/etc/sysusers.d/$slug.conf"
+  run install -D -m 644 "$here/$slug.tmpfiles.conf" "/etc/tmpfiles.d/$slug.conf"
+  run systemd-tmpfiles --create "/etc/tmpfiles.d/$slug.conf"
+  run install -m 644 "$here/journald@$slug.conf" /etc/systemd
+}
+
+# Builds a release in its own directory, so that running services keep theirs. After an error it leaves nothing.
+build_release() {
   python=$(python3 -c 'import sys; print(sys.executable)')
   uv=$(command -v uv || true)
   if [ -z "$uv" ]; then
@@ -65,6 +136,7 @@ install_release() {
       "uv==$(sed -n 's/^ARG UV_VERSION=//p' "$root/Dockerfile")"
   fi
   release=$opt/releases/$(date -u +%Y%m%dT%H%M%SZ)
+  [ "$dry_run" ] || trap 'rm -rf "$release"' EXIT
   # Reinstalled, or uv would take the same version from its cache although the source has changed.
   run env UV_CACHE_DIR="$opt/cache" UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT="$release" \
 {% if plan().features.flower %}
@@ -80,118 +152,135 @@ install_release() {
 {% endif %}
   [ "$dry_run" ] || runuser -u "$user" -- "$release/bin/celery" --version >/dev/null ||
     fail "the user $user cannot run $release/bin/celery: is its Python in a place that only root may read?"
-  # For a rollback.
+  # The units name the release instead of the link: a service never mixes the code of two releases.
   run cp -R "$here" "$release/systemd"
+  run sed -i "s|$opt/current/|$release/|" "$release/systemd/$slug"-*.service
 }
 
-# Keeps the current release and the two before it.
+install_settings() {
+  if [ ! -e "$etc/environment" ]; then
+    # .env.example without Compose's passwords, for servers on this host. An empty variable would override that of a unit.
+    sed -e '/^# The passwords/,/^$/d' -e 's/\${[A-Z]*_PASSWORD}@[a-z]*:/CHANGE_ME@localhost:/' \
+      -e "s/_KEY=\$/&$(random)/" -e 's/^[A-Z_]*=$/# &/' "$root/.env.example" | write 600 "$etc/environment"
+  fi
+{% if plan().features.flower %}
+  [ -e "$etc/flower.env" ] || echo "FLOWER_BASIC_AUTH=flower:$(random)" | write 600 "$etc/flower.env"
+{% endif %}
+  if [ "$selected" ] || [ ! -e "$preset" ]; then
+    printf '%s\n' "${selected:-enable $slug-*}" "enable $target" "disable $slug-*" | write 644 "$preset"
+  fi
+}
+
+# Keeps this release and the two before it.
 remove_old_releases() {
   find "$opt/releases" -mindepth 1 -maxdepth 1 2>/dev/null | sort -r | tail -n +4 | while read -r old; do
     run rm -rf "$old"
   done
 }
 
-# Points the units at a release, in one step.
-activate() {
-  run ln -sfn "$1" "$opt/current.new"
-  run mv -T "$opt/current.new" "$opt/current"
-}
-
-install_settings() {
-  if [ ! -e "$etc/environment" ]; then
-    # What .env.example says, without Compose's passwords and for servers on this machine.
-    random=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
-    environment=$(sed -e '/^# The passwords/,/^$/d' -e 's/\${[A-Z]*_PASSWORD}@[a-z]*:/CHANGE_ME@localhost:/' \
-      -e "s/_KEY=\$/_KEY=$random/" "$root/.env.example")
-    if [ "$dry_run" ]; then
-      echo "+ write $etc/environment"
-    else
-      (umask 077 && echo "$environment" >"$etc/environment")
-    fi
-  fi
-  for file in "$here"/*.env; do
-    [ -e "$etc/${file##*/}" ] || run install -m 640 "$file" "$etc"
-  done
-{% if plan().features.flower %}
-  if [ ! -e "$etc/flower.env" ] && [ ! "$dry_run" ]; then
-    random=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
-    (umask 077 && echo "FLOWER_BASIC_AUTH=flower:$random" >"$etc/flower.env")
-  fi
-{% endif %}
-}
-
-# The user and the folders that the services need, and how long their logs are kept.
-install_system() {
-  run install -D -m 644 "$here/$slug.sysusers.conf" "/etc/sysusers.d/$slug.conf"
-  run systemd-sysusers "/etc/sysusers.d/$slug.conf"
-  run install -D -m 644 "$here/$slug.tmpfiles.conf" "/etc/tmpfiles.d/$slug.conf"
-  run systemd-tmpfiles --create "/etc/tmpfiles.d/$slug.conf"
-  run install -m 644 "$here/journald@$slug.conf" /etc/systemd
-}
-
 install_units() {
-  run install -m 644 "$here/$slug"-*.service "$here/$target" "$units"
-  for file in "$here"/worker-*.conf; do
-    queue=${file##*/worker-}
-    run install -D -m 644 "$file" "$units/$slug-worker@${queue%.conf}.service.d/10-queue.conf"
+  # Services that this release does not have.
+  for file in "$units/$slug"-*.service; do
+    unit=${file##*/}
+    if [ -e "$file" ] && [ ! -e "$here/$unit" ]; then
+      run systemctl disable --quiet "$unit"
+      run systemctl stop "$(echo "$unit" | sed 's/@/@*/')"
+      run rm "$file"
+    fi
   done
+  # The preset decides about new services; --role applies it to all.
+  new=
+  for file in "$here/$slug"-*.service "$here/$target"; do
+    unit=${file##*/}
+    if [ "$selected" ] || [ ! -e "$units/$unit" ]; then new="$new $unit"; fi
+  done
+  run mkdir -p "$units"
+  run rm -rf "$units/$slug"-*.service.d
+  run cp -R "$here/$slug"-*.service "$here/$slug"-*.service.d "$here/$target" "$units"
   run systemctl daemon-reload
-  # What an earlier release had and this one has not.
-  for link in "$units/$target.wants"/*; do
-    [ ! -L "$link" ] || services | grep -qxF "${link##*/}" || run systemctl disable --now "${link##*/}"
-  done
-  # shellcheck disable=SC2046 # names of units have no spaces
-  run systemctl enable --quiet "$target" $(services)
+  # shellcheck disable=SC2086 # names of units have no spaces
+  [ -z "$new" ] || run systemctl preset --quiet $new
 }
 
-restart() {
-  if [ ! -e "$etc/environment" ] || grep -q CHANGE_ME "$etc/environment"; then
-    echo "Now write the addresses and passwords of the servers into $etc/environment, then: systemctl start $target"
-  else
-    run systemctl restart "$target" || true
-    run systemctl --no-pager list-dependencies "$target"
-    for unit in $(services); do
-      run systemctl is-active --quiet "$unit" ||
-        fail "$unit does not run. See journalctl --namespace=+$slug, or go back with --rollback."
-    done
+# Prints the services of this project in these states.
+services() {
+  [ "$dry_run" ] || systemctl list-units --plain --no-legend --state="$1" "$slug-*.service" | cut -d ' ' -f 1
+}
+
+# Fails if a service does not run the release, and prints its name.
+check() {
+  trap - EXIT
+  failed=
+  for unit in $({ systemctl show --value -p Wants "$target" | tr ' ' '\n' && services active,deactivating; } | sort -u); do
+    pid=$(systemctl show --value -p MainPID "$unit")
+    if [ "$pid" != 0 ] && ! grep -qF "$release/" "/proc/$pid/cmdline"; then
+      failed="$failed
+$unit still runs another release"
+    elif [ "$(systemctl show --value -p LoadState "$unit")" != masked ] && ! systemctl is-active --quiet "$unit"; then
+      failed="$failed
+$unit does not run"
+    fi
+  done
+  [ -z "$failed" ] || fail "Not all services run $release:$failed
+Logs: journalctl --namespace=+$slug. Run this command again, or return to the previous release with --rollback."
+}
+
+# Switches this host to a release. After an error or Ctrl+C, too, it reports which services do not run this release.
+switch_to() {
+  release=$1
+  [ -d "$release/systemd" ] && here=$release/systemd
+  [ "$dry_run" ] || trap 'check; exit 1' EXIT
+  run ln -sfn "$release" "$opt/current.new"
+  run mv -T "$opt/current.new" "$opt/current"
+  install_units
+  if [ ! -e "$etc/environment" ] || grep -q '^[^#]*CHANGE_ME' "$etc/environment"; then
+    trap - EXIT
+    echo "Write the addresses and passwords of the servers to $etc/environment, then: systemctl start $target"
+    return
   fi
+  if [ "$selected" ]; then
+    # Stops the services of other roles, too.
+    run systemctl stop "$target"
+  fi
+  started=$(services active)
+  run systemctl restart "$target"
+  # Services that were started but not enabled: the target restarts them without waiting for them.
+  # shellcheck disable=SC2086 # names of units have no spaces
+  [ -z "$started" ] || systemctl start $started
+  run systemctl --no-pager list-dependencies "$target"
+  [ "$dry_run" ] || check
 }
 
 rollback() {
   current=$(readlink "$opt/current") || fail "$slug is not installed"
-  # One that could not be finished has no units.
   here=$(printf '%s\n' "$opt"/releases/*/systemd | sort | sed -n "\\|^$current/|q;p" | tail -n 1)
   [ "$here" ] || fail "there is no release before $current"
-  activate "${here%/systemd}"
-  install_units
-  restart
+  switch_to "${here%/systemd}"
 }
 
 uninstall() {
   run systemctl stop "$target" "$slug-*.service"
-  # shellcheck disable=SC2046 # names of units have no spaces
-  run systemctl disable --quiet "$target" $(services)
-  for file in "$here/$slug"-*.service; do
-    run rm -f "$units/${file##*/}"
+  for file in "$units/$slug"-*.service "$units/$target"; do
+    run systemctl disable --quiet "${file##*/}"
   done
-  run rm -rf "$opt" "$units/$target" "$units/$target.wants" "$units/$slug-worker@"*.service.d \
+  run rm -rf "$opt" "$units/$slug"-*.service "$units/$slug"-*.service.d "$units/$target" "$preset" \
     "/etc/sysusers.d/$slug.conf" "/etc/tmpfiles.d/$slug.conf" "/etc/systemd/journald@$slug.conf"
   run systemctl daemon-reload
-  echo "Left: $etc, /var/lib/$slug, its journal and the user $user."
+  run systemctl reset-failed "$slug-*"
+  echo "Left: $etc, changes by systemctl edit, /var/lib/$slug, its journal and the user $user."
 }
 
 [ "$dry_run" ] || [ "$(id -u)" -eq 0 ] || fail "run it as root, or with --dry-run"
+trap 'exit 1' HUP INT TERM
 
 case $action in
   install)
     [ -e "$root/uv.lock" ] || fail "there is no uv.lock: run make lock first"
     install_system
-    install_release
+    build_release
     install_settings
-    activate "$release"
-    install_units
+    switch_to "$release"
     remove_old_releases
-    restart
     ;;
   rollback) rollback ;;
   uninstall) uninstall ;;

@@ -1,7 +1,7 @@
 """The queues and the routes, and nothing else.
 
-A task of the module `tasks/<queue>.py` runs on that queue. To add one: a name here, a module there, and a
-worker in `compose.yaml` and `deploy/systemd/`; `make test` says what is missing.
+A task of the module `tasks/<queue>.py` runs on that queue. To add a queue, write its name here and run `make test`: each
+failure names a file and what to copy there.
 """
 
 from enum import StrEnum
@@ -32,3 +32,11 @@ TASK_QUEUES = tuple(task_queue(name.value) for name in QueueName)
 TASK_QUEUES = tuple(Queue(name.value, routing_key=name.value) for name in QueueName)
 {% endif %}
 TASK_ROUTES = {f"{module}.*": {"queue": name.value} for module, name in zip(TASK_MODULES, QueueName, strict=True)}
+{% if plan().features.django %}
+# The tasks.py of another app: a line for each.
+{% filter one_line_if_short %}
+TASK_ROUTES["{{ cookiecutter.project_slug }}.reports.tasks.*"] = {
+    "queue": QueueName.{{ plan().queues[-1].module | upper }}.value,
+}
+{% endfilter %}
+{% endif %}

@@ -5,6 +5,7 @@ https://docs.celeryq.dev/en/stable/userguide/signals.html
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping
 from contextvars import Token
@@ -32,6 +33,9 @@ _log_contexts: dict[str, Mapping[str, Token[Any]]] = {}
 def configure_logs(**_: Any) -> None:
     """Replace Celery's logging; that this receiver exists keeps Celery from setting up its own."""
     logs.configure()
+    if env.log_format == "json":
+        # A stopping worker writes plain text to it, which is not JSON.
+        sys.__stdout__ = None  # type: ignore[misc]
 
 
 @signals.celeryd_init.connect
@@ -104,7 +108,7 @@ def report_beat_alive(sender: Service, **_: Any) -> None:
         return interval
 
     sender.scheduler.tick = tick_and_report  # type: ignore[method-assign]
-    # A name of its own, by which the doctor sees that there are two.
+    # A unique name, so that the doctor finds a second beat.
     sender.hostname = sender.hostname or f"celerybeat-{os.getpid()}@%h"  # type: ignore[attr-defined]
     health.notify_systemd("READY=1")
 

@@ -1,26 +1,21 @@
 """Every job of the schedule can run: its task exists, takes its arguments, and its queue is declared."""
 
 import inspect
-from collections.abc import Callable
+import re
 from datetime import UTC, datetime, timedelta
-from queue import Queue
+from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import signals
-from celery.schedules import crontab, maybe_schedule, solar
+from celery.schedules import maybe_schedule, solar
 
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.schedule import BEAT_SCHEDULE
 
+from .test_queues import own_tasks, queue_of
+
 every_job = pytest.mark.parametrize("job", BEAT_SCHEDULE.values(), ids=BEAT_SCHEDULE)
-
-
-@pytest.fixture(autouse=True)
-def tasks() -> None:
-    """Register the tasks, as a worker does at its start."""
-    app.loader.import_default_modules()
 
 
 def test_beat_has_the_schedule() -> None:
@@ -28,68 +23,39 @@ def test_beat_has_the_schedule() -> None:
 
 
 @every_job
-def test_a_job_s_task_takes_its_arguments(job: dict[str, Any]) -> None:
+def test_a_job_has_a_task_that_takes_its_arguments(job: dict[str, Any]) -> None:
+    assert job["task"] in own_tasks(), f"schedule.py: no module of tasks/ has a task {job['task']}"
     signature = inspect.signature(app.tasks[job["task"]].run)
     signature.bind(*job.get("args", ()), **job.get("kwargs", {}))
 
 
 @every_job
-def test_a_job_names_the_queue_that_its_task_is_routed_to(job: dict[str, Any]) -> None:
-    assert job["options"]["queue"] in set(QueueName)
-    assert app.amqp.router.route({}, job["task"])["queue"].name == job["options"]["queue"]
-
-
-@every_job
-def test_a_job_that_no_worker_takes_expires(job: dict[str, Any]) -> None:
+def test_a_job_names_the_queue_of_its_task_and_an_expiry(job: dict[str, Any]) -> None:
+    queue = queue_of(job["task"])
+    assert job["options"]["queue"] == queue, f"schedule.py: write 'queue': '{queue}' for {job['task']}"
     assert job["options"]["expires"] > 0
 
 
-SetClock = Callable[[datetime], None]
-YEAR = datetime(2026, 1, 1, 12, tzinfo=app.timezone)
-"""Where a year begins in which the tests look at each day or week, and so at every change of the clocks."""
+@every_job
+def test_the_readme_has_each_job(job: dict[str, Any]) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    function, queue = job["task"].rpartition(".")[2], QueueName(job["options"]["queue"])
+    row = rf"^\| `+ ?{function}\(.*\| `{queue}` \|$"
+    missing = f"README.md, 'Periodic jobs': copy a row of the table, and write {function} and {queue} instead"
+    assert re.search(row, readme, re.MULTILINE), missing
 
 
-@pytest.fixture
-def set_clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
-    """Sets the clock by which Celery decides what is due, and until when a message is good."""
-    return lambda moment: monkeypatch.setattr(app, "now", lambda: moment)
+def test_a_job_expires_before_it_is_due_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def next_run(schedule: Any, after: datetime) -> datetime:
+        monkeypatch.setattr(app, "now", lambda: after)
+        return after + timedelta(seconds=schedule.remaining_estimate(after).total_seconds())
 
-
-def test_a_job_at_noon_is_due_at_noon_by_the_project_s_clock(set_clock: SetClock) -> None:
-    at_noon = crontab(minute="0", hour="12", app=app)
-    for day in range(365):
-        noon, next_noon = YEAR + timedelta(days=day), YEAR + timedelta(days=day + 1)  # 23 to 25 hours later
-        set_clock(next_noon - timedelta(seconds=1))
-        assert not at_noon.is_due(noon)[0], next_noon
-        set_clock(next_noon)
-        assert at_noon.is_due(noon)[0], next_noon
-
-
-def test_a_job_expires_before_it_is_due_again(set_clock: SetClock) -> None:
-    by_the_clock = {key: job for key, job in BEAT_SCHEDULE.items() if not isinstance(job["schedule"], solar)}
-    for key, job in by_the_clock.items():
-        schedule: Any = maybe_schedule(job["schedule"])
-        for week in range(52):
-            moment = (YEAR + timedelta(weeks=week)).astimezone(UTC)
-            set_clock(moment)
-            due = moment + schedule.remaining_estimate(moment)
-            set_clock(due)
-            assert timedelta(seconds=job["options"]["expires"]) < schedule.remaining_estimate(due), (key, due)
-
-
-@pytest.mark.integration
-@pytest.mark.usefixtures("worker")
-def test_a_job_that_waited_for_too_long_is_not_run(set_clock: SetClock) -> None:
-    job = next(iter(BEAT_SCHEDULE.values()))
-    dropped: Queue[tuple[str, bool]] = Queue()
-
-    def note(request: Any, expired: bool, **_: Any) -> None:
-        dropped.put((request.id, expired))
-
-    signals.task_revoked.connect(note)
-    try:
-        set_clock(app.now() - timedelta(seconds=job["options"]["expires"] + 1))  # it is sent in the past
-        sent = app.tasks[job["task"]].apply_async(job.get("args"), job.get("kwargs"), **job["options"])
-        assert dropped.get(timeout=30) == (sent.id, True)
-    finally:
-        signals.task_revoked.disconnect(note)
+    for key, job in BEAT_SCHEDULE.items():
+        if isinstance(job["schedule"], solar):
+            continue
+        schedule = maybe_schedule(job["schedule"])
+        due = next_run(schedule, datetime(2026, 1, 1, tzinfo=UTC))
+        for _ in range(50):
+            previous, due = due, next_run(schedule, due)
+            expired = previous + timedelta(seconds=job["options"]["expires"])
+            assert expired < due, f"schedule.py: {key} expires at {expired}, but is due at {due}"

@@ -1,62 +1,77 @@
-"""What beat tells Prometheus, whichever its scheduler is."""
+"""The metrics of beat, for every scheduler."""
 
 from datetime import timedelta
 
 import pytest
 from celery.beat import Scheduler, SchedulingError
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, CollectorRegistry
 
-from {{ cookiecutter.project_slug }} import metrics
+from {{ cookiecutter.project_slug }} import beat_metrics
 from {{ cookiecutter.project_slug }}.celery_app import app
 
-JOB = next(iter(app.conf.beat_schedule))
+NAME, ENTRY = next(iter(app.conf.beat_schedule.items()))
 
 
-def value(name: str, **labels: str) -> float:
-    """What a metric says now."""
-    return REGISTRY.get_sample_value(name, labels) or 0
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    """The metrics as beat exports them."""
+    found = CollectorRegistry()
+    found.register(beat_metrics.LAST_TICK)
+    found.register(beat_metrics.ENTRY_DUE)
+    return found
 
 
 @pytest.fixture
 def scheduler() -> Scheduler:
-    """A watched scheduler with this project's jobs, which sends nothing."""
+    """An observed scheduler with this project's schedule, which sends nothing."""
     made = Scheduler(app, lazy=True)
     made.apply_async = lambda entry, *args, **kwargs: None  # type: ignore[method-assign]
     made.setup_schedule()
-    metrics.watch_scheduler(made)
+    beat_metrics.observe(made)
     return made
 
 
-def test_a_tick_is_noted(scheduler: Scheduler) -> None:
-    before = value("celery_beat_last_tick_timestamp_seconds")
+def due(registry: CollectorRegistry) -> float | None:
+    """Return the exported time when the entry is due."""
+    labels = {"entry": NAME, "task": ENTRY["task"]}
+    return registry.get_sample_value("celery_beat_entry_due_timestamp_seconds", labels)
+
+
+def test_other_processes_export_no_metrics_of_beat() -> None:
+    assert not [family.name for family in REGISTRY.collect() if family.name.startswith("celery_beat")]
+
+
+def test_a_tick_is_recorded(scheduler: Scheduler, registry: CollectorRegistry) -> None:
+    beat_metrics.LAST_TICK.set(0)
     scheduler.tick()
-    assert value("celery_beat_last_tick_timestamp_seconds") > before
+    assert registry.get_sample_value("celery_beat_last_tick_timestamp_seconds")
 
 
-def test_a_job_that_was_sent_is_due_later(scheduler: Scheduler) -> None:
-    entry = scheduler.schedule[JOB]
+def test_an_entry_that_was_sent_is_due_later(scheduler: Scheduler, registry: CollectorRegistry) -> None:
+    beat_metrics.ENTRY_DUE.labels(NAME, ENTRY["task"]).set(1)
+    entry = scheduler.schedule[NAME]
     assert entry.last_run_at
-    assert entry.schedule
     entry.last_run_at -= timedelta(days=400)
-    metrics.JOB_DUE.labels(JOB).set(metrics.due(entry.schedule, entry.last_run_at))
-    overdue = value("celery_beat_job_due_timestamp_seconds", entry=JOB)
+    beat_metrics.observe(scheduler)
+    overdue = due(registry)
+    assert overdue
 
     scheduler.apply_async(entry)
 
-    assert value("celery_beat_job_due_timestamp_seconds", entry=JOB) > overdue
+    assert (due(registry) or 0) > overdue
 
 
-def test_a_job_that_could_not_be_sent_stays_due() -> None:
+def test_an_entry_that_could_not_be_sent_stays_due(registry: CollectorRegistry) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
-        raise SchedulingError("the broker is away")
+        raise SchedulingError("the broker is unreachable")
 
     failing = Scheduler(app, lazy=True)
     failing.setup_schedule()
     failing.apply_async = refuse  # type: ignore[method-assign]
-    metrics.watch_scheduler(failing)
-    metrics.JOB_DUE.labels(JOB).set(1)
+    beat_metrics.observe(failing)
+    beat_metrics.ENTRY_DUE.labels(NAME, ENTRY["task"]).set(1)
 
     with pytest.raises(SchedulingError):
-        failing.apply_async(failing.schedule[JOB])
+        failing.apply_async(failing.schedule[NAME])
 
-    assert value("celery_beat_job_due_timestamp_seconds", entry=JOB) == 1
+    assert due(registry) == 1

@@ -5,11 +5,11 @@ https://factoryboy.readthedocs.io
 
 import datetime
 
-from django.contrib.auth.models import User
 from factory.declarations import Sequence, SubFactory
 from factory.django import DjangoModelFactory
 
 from {{ cookiecutter.project_slug }}.reports.models import Report
+from {{ cookiecutter.project_slug }}.users.models import User
 
 
 class UserFactory(DjangoModelFactory[User]):

@@ -28,7 +28,7 @@ def manage(*arguments: str, **variables: str) -> str:
 def test_production_passes_every_check_of_a_deployment() -> None:
     module = "{{ cookiecutter.project_slug }}.settings.production"
     said = manage("check", "--deploy", "--fail-level", "DEBUG", "--settings", module)
-    assert said == "System check identified no issues (0 silenced).\n"
+    assert said == "System check identified no issues (2 silenced).\n"
 
 
 def test_development_needs_no_variable() -> None:
@@ -50,6 +50,20 @@ def test_people_can_log_in(client: Client) -> None:
     assert client.get("/accounts/login/").status_code == 200
     response = client.post("/accounts/login/", {"username": user.username, "password": "correct"})
     assert response.headers["Location"] == "/admin/"
+
+
+def test_the_front_page_is_the_admin(client: Client) -> None:
+    assert client.get("/").headers["Location"] == "/admin/"
+
+
+@pytest.mark.parametrize(("variables", "header"), [({}, "max-age=3600"), ({"SECURE_HSTS_SECONDS": "0"}, "")])
+def test_browsers_are_bound_to_tls_for_an_hour_unless_a_variable_says_otherwise(
+    variables: dict[str, str], header: str
+) -> None:
+    program = "from django.test import Client; print(Client().get('/accounts/login/', secure=True).headers)"
+    said = manage("shell", "-c", program, "--settings={{ cookiecutter.project_slug }}.settings.production", **variables)
+    assert ("Strict-Transport-Security" in said) == bool(header)
+    assert f"'Strict-Transport-Security': '{header}'" in said or not header
 
 
 @pytest.mark.django_db

@@ -14,7 +14,7 @@ import watchfiles
 from embedded import embedded_broker
 
 CODE = Path(__file__).resolve().parent.parent / "src"
-API = ["uvicorn", "--factory", "{{ cookiecutter.project_slug }}.api:create_app", "--reload", "--reload-dir", str(CODE)]
+API = "uvicorn --factory {{ cookiecutter.project_slug }}.api:create_app --no-access-log --reload --reload-dir"
 {% if plan().features.beat %}
 WORKER = "celery -A {{ cookiecutter.project_slug }}.celery_app worker --loglevel INFO --concurrency 2 -B"
 {% else %}
@@ -29,11 +29,12 @@ def main() -> None:
             os.environ.update(stack.enter_context(embedded_broker()))
             print(f"An embedded broker listens at {os.environ['CELERY_BROKER_URL']} while this runs.")
         os.environ.setdefault("LOG_FORMAT", "console")
+        os.environ.setdefault("API_DOCS", "true")
         os.environ.setdefault("API_KEY", "for development and tests only")
-        print(f"The API listens at http://127.0.0.1:8000; the header is X-API-Key: {os.environ['API_KEY']}")
+        print(f"The API is at http://127.0.0.1:8000/docs; the header is X-API-Key: {os.environ['API_KEY']}")
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
         os.chdir(scratch)  # where beat keeps its schedule
-        api = stack.enter_context(subprocess.Popen(API))
+        api = stack.enter_context(subprocess.Popen([*API.split(), str(CODE)]))
         stack.callback(api.terminate)
         watchfiles.run_process(CODE, target=WORKER, target_type="command")
 

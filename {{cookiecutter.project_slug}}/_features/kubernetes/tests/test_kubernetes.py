@@ -1,6 +1,9 @@
-"""What Kubernetes runs agrees with Compose, with the code, and with itself."""
+"""The manifests, as `kubectl kustomize` renders them, agree with Compose, with the code and with each other."""
 
 import re
+import shutil
+import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,65 +11,79 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from {{ cookiecutter.project_slug }}.queues import QueueName
+{% if plan().features.redis %}
+from {{ cookiecutter.project_slug }}.celery_app import app
+{% endif %}
 from {{ cookiecutter.project_slug }}.settings import Environment
 from {{ cookiecutter.project_slug }}.signals import WARM_SHUTDOWN
+{% if plan().features.sqs %}
+from {{ cookiecutter.project_slug }}.sqs import predefined_queues
+{% endif %}
 
 ROOT = Path(__file__).parent.parent
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
+KUBECTL = shutil.which("kubectl")
+
+pytestmark = pytest.mark.skipif(not KUBECTL, reason="kubectl, which renders the manifests, is not installed")
 
 
-def read(folder: str) -> dict[str, Any]:
-    """A folder's kustomization."""
-    kustomization: dict[str, Any] = yaml.safe_load((KUBERNETES / folder / "kustomization.yaml").read_text())
-    return kustomization
+@cache
+def objects(overlay: str = "production") -> list[dict[str, Any]]:
+    """Return the objects of an overlay; none without kubectl."""
+    if not KUBECTL:
+        return []
+    command = [KUBECTL, "kustomize", str(KUBERNETES / "overlays" / overlay)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return list(yaml.safe_load_all(ran.stdout))
+
+
+def specs(kind: str, overlay: str = "production") -> dict[str, dict[str, Any]]:
+    """Return the specifications of the objects of a kind, by their names."""
+    return {each["metadata"]["name"]: each["spec"] for each in objects(overlay) if each["kind"] == kind}
 
 
 def variables(name: str) -> dict[str, str]:
-    """The variables that a file sets."""
+    """Return the variables that a file sets."""
     lines = (KUBERNETES / name).read_text().splitlines()
     return dict(line.split("=", maxsplit=1) for line in lines if not line.startswith("#"))
 
 
-OBJECTS = [
-    document
-    for folder in ("base", "keda")
-    for name in read(folder)["resources"]
-    for document in yaml.safe_load_all((KUBERNETES / folder / name).read_text())
-]
-
-
-def specs(kind: str) -> dict[str, dict[str, Any]]:
-    """What the objects of this kind specify, by their names."""
-    return {each["metadata"]["name"]: each["spec"] for each in OBJECTS if each["kind"] == kind}
-
-
-DEPLOYMENTS = specs("Deployment")
-JOBS = specs("Job")
-POLICIES = specs("NetworkPolicy").values()
-every_deployment = pytest.mark.parametrize("spec", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
-every_pod = pytest.mark.parametrize(
-    "pod", [each["template"]["spec"] for each in (DEPLOYMENTS | JOBS).values()], ids=DEPLOYMENTS | JOBS
-)
+def container_of(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return the container of the pods of a Deployment or Job."""
+    (container,) = spec["template"]["spec"]["containers"]
+    return dict(container)
 
 
 def command_of(spec: dict[str, Any]) -> list[str]:
-    """What its pods run."""
-    (container,) = spec["template"]["spec"]["containers"]
-    command: list[str] = container["command"]
-    return command
+    """Return the command of that container."""
+    return [*container_of(spec)["command"], *container_of(spec).get("args", [])]
+
+
+def ports_of(spec: dict[str, Any]) -> dict[str, int]:
+    """Return the ports of that container, by their names."""
+    return {port["name"]: port["containerPort"] for port in container_of(spec).get("ports", [])}
 
 
 def compose_services() -> dict[str, dict[str, Any]]:
-    """The services of compose.yaml that run this project's image, by their commands; variables have their defaults."""
+    """Return the services of compose.yaml that run this project's code, by their commands with default variables."""
     text = re.sub(r"(?<!\$)\$\{\w+:-([^}]*)\}", r"\1", (ROOT / "compose.yaml").read_text())
-    services = yaml.safe_load(text)["services"].values()
-    return {each["command"]: each for each in services if "env_file" in each and "profiles" not in each}
+    services = {name: each for name, each in yaml.safe_load(text)["services"].items() if "env_file" in each}
+{% if plan().features.flower %}
+    del services["flower"]  # Kubernetes does not run it
+{% endif %}
+    return {each["command"]: each for each in services.values()}
 
 
 SERVICES = compose_services()
+DEPLOYMENTS = specs("Deployment")
+JOBS = specs("Job")
+SCALED = specs("ScaledObject")
+POLICIES = specs("NetworkPolicy").values()
 WORKERS = {name: spec for name, spec in DEPLOYMENTS.items() if "worker" in command_of(spec)}
+every_deployment = pytest.mark.parametrize("spec", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
+every_worker = pytest.mark.parametrize("name", WORKERS)
 
 
 def test_kubernetes_runs_what_compose_runs() -> None:
@@ -74,61 +91,114 @@ def test_kubernetes_runs_what_compose_runs() -> None:
     assert sorted(commands) == sorted(SERVICES)
 
 
-def test_every_queue_has_one_deployment() -> None:
-    commands = [command_of(spec) for spec in WORKERS.values()]
-    assert sorted(words[words.index("-Q") + 1] for words in commands) == sorted(QueueName)
-
-
-def test_every_worker_is_scaled_once() -> None:
-    scaled = [spec["scaleTargetRef"]["name"] for spec in specs("ScaledObject").values()]
-    assert sorted(scaled) == sorted(WORKERS)
-
-
-def test_workers_are_killed_only_after_they_have_requeued_their_tasks() -> None:
-    graces = [spec["template"]["spec"]["terminationGracePeriodSeconds"] for spec in WORKERS.values()]
-    assert min(graces) >= WARM_SHUTDOWN + 10
-
-
 @every_deployment
-def test_a_pod_has_the_time_that_compose_gives_it_and_what_comes_before_sigterm(spec: dict[str, Any]) -> None:
+def test_a_pod_stops_within_the_grace_period_of_compose(spec: dict[str, Any]) -> None:
     service = SERVICES[" ".join(command_of(spec))]
-    pod = spec["template"]["spec"]
-    before = pod["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-    assert pod["terminationGracePeriodSeconds"] == before + int(service["stop_grace_period"].removesuffix("s"))
+    before_sigterm = container_of(spec).get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    seconds = spec["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert seconds == before_sigterm + int(service["stop_grace_period"].removesuffix("s"))
 
 
 @every_deployment
 def test_image_and_port_are_those_of_compose(spec: dict[str, Any]) -> None:
     service = SERVICES[" ".join(command_of(spec))]
-    (container,) = spec["template"]["spec"]["containers"]
-    assert container["image"] == service["image"]
+    assert container_of(spec)["image"].rpartition("/")[2].split(":")[0] == service["image"]
     published = [int(port.rpartition(":")[2]) for port in service.get("ports", [])]
-    assert [port["containerPort"] for port in container.get("ports", [])] == published
+    assert [port for name, port in ports_of(spec).items() if name == "http"] == published
+
+
+@every_worker
+def test_a_worker_is_killed_only_after_it_has_requeued_its_tasks(name: str) -> None:
+    assert WORKERS[name]["template"]["spec"]["terminationGracePeriodSeconds"] >= WARM_SHUTDOWN + 10
+
+
+@every_worker
+def test_keda_scales_a_worker_by_the_length_of_its_queue(name: str) -> None:
+    command = command_of(WORKERS[name])
+    queue = command[command.index("-Q") + 1]
+    assert SCALED[name]["scaleTargetRef"] == {"name": name}
+    (trigger,) = SCALED[name]["triggers"]
+    metadata = trigger["metadata"]
+{% if plan().features.redis %}
+    assert metadata["listName"] == app.conf.broker_transport_options.get("global_keyprefix", "") + queue
+    database = urlsplit(variables("secrets.env.example")["CELERY_BROKER_URL"]).path
+    assert metadata["databaseIndex"] == database.removeprefix("/")
+    assert int(metadata["listLength"]) > 0
+{% elif plan().features.rabbitmq %}
+    assert metadata["queueName"] == queue
+    assert metadata["hostFromEnv"] in variables("secrets.env.example")
+    assert int(metadata["value"]) > 0
+{% elif plan().features.sqs %}
+    prefix = variables("base/config.env")["SQS_QUEUE_URL_PREFIX"]
+    own = {each["name"]: each["value"] for each in container_of(WORKERS[name])["env"]}
+    url = own[metadata["queueURLFromEnv"]].replace("$(SQS_QUEUE_URL_PREFIX)", prefix)
+    assert url == predefined_queues(prefix)[queue]["url"]
+    assert int(metadata["queueLength"]) > 0
+{% endif %}
+{% if plan().features.kubernetes_redis or plan().features.kubernetes_sqs %}
+
+
+def test_keda_reads_the_variables_of_its_secret() -> None:
+    authentication = specs("TriggerAuthentication")["broker"]
+    used = authentication["secretTargetRef"]
+    assert {each["key"] for each in used} == variables("keda.env.example").keys()
+    assert {each["name"] for each in used} == {"keda"}
+    assert {each["name"] for each in authentication.get("env", [])} <= variables("base/config.env").keys()
+{% endif %}
+
+
+def test_keda_or_an_overlay_sets_the_number_of_workers() -> None:
+    assert SCALED.keys() == WORKERS.keys()
+    assert not [name for name, spec in WORKERS.items() if "replicas" in spec]
+    assert specs("Deployment", "staging").keys() == DEPLOYMENTS.keys()
+    assert not [each["kind"] for each in objects("staging") if each["apiVersion"].startswith("keda.sh/")]
+{% if plan().features.monitoring %}
+
+
+def test_prometheus_scrapes_every_pod() -> None:
+    port = int(variables("base/config.env")["METRICS_ADDRESS"].rpartition(":")[2])
+    (monitor,) = specs("PodMonitor").values()
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    scraped = {
+        name
+        for name, spec in DEPLOYMENTS.items()
+        if monitor["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
+        and ports_of(spec).get(endpoint["port"]) == port
+    }
+    assert scraped == DEPLOYMENTS.keys()
+    allowed = [port["port"] for policy in POLICIES for rule in policy.get("ingress", []) for port in rule["ports"]]
+    assert endpoint["port"] in allowed
+
+
+def test_prometheus_evaluates_the_alert_rules() -> None:
+    (rule,) = specs("PrometheusRule").values()
+    assert rule["groups"]
+{% endif %}
 
 
 def test_every_variable_is_set_once() -> None:
     config, secrets = variables("base/config.env"), variables("secrets.env.example")
     assert not config.keys() & secrets.keys()
     assert sorted(config | secrets) == sorted(name.upper() for name in Environment.model_fields)
-    assert config["HEARTBEAT_FILE"].startswith("/tmp/")  # noqa: S108  # where the file system can be written to
+    assert config["HEARTBEAT_FILE"].startswith("/tmp/")  # noqa: S108  # where the file system is writable
 
 
 def test_no_password_has_a_default() -> None:
     for name, value in variables("secrets.env.example").items():
         assert "_KEY" not in name or not value
         assert urlsplit(value).password in (None, "CHANGE_ME")
-    assert "secrets" not in "".join(path.read_text() for path in KUBERNETES.rglob("kustomization.yaml")).lower()
+    assert "Secret" not in {each["kind"] for overlay in OVERLAYS for each in objects(overlay)}
 
 
 @every_deployment
-def test_a_deployment_is_covered_by_a_budget_and_by_policies(spec: dict[str, Any]) -> None:
+def test_a_deployment_has_a_budget_and_policies(spec: dict[str, Any]) -> None:
     labels = spec["template"]["metadata"]["labels"]
     assert spec["selector"]["matchLabels"] == labels
     budgets = specs("PodDisruptionBudget").values()
-    assert [budget["maxUnavailable"] for budget in budgets if budget["selector"]["matchLabels"] == labels] == [1]
-    (container,) = spec["template"]["spec"]["containers"]
-    let_in = [policy for policy in POLICIES if policy["podSelector"].get("matchLabels") == labels and policy["ingress"]]
-    assert len(let_in) == len(container.get("ports", []))
+    found = [budget["maxUnavailable"] for budget in budgets if budget["selector"]["matchLabels"] == labels]
+    assert found == ([] if spec.get("replicas") == 1 else [1])
+    allowing = [each for each in POLICIES if each["podSelector"].get("matchLabels") == labels and each["ingress"]]
+    assert len(allowing) == len(ports_of(spec).keys() & {"http"})
 
 
 def test_what_no_policy_allows_is_denied() -> None:
@@ -136,7 +206,7 @@ def test_what_no_policy_allows_is_denied() -> None:
     assert denials == [{"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}]
 
 
-def test_every_server_may_be_called() -> None:
+def test_pods_may_connect_to_every_server() -> None:
     allowed = {
         port["port"]
         for policy in POLICIES
@@ -148,8 +218,9 @@ def test_every_server_may_be_called() -> None:
     assert {53, 443, *(url.port for url in urls if url.port)} <= allowed
 
 
-@every_pod
-def test_a_pod_may_do_no_more_than_the_restricted_profile_allows(pod: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", DEPLOYMENTS | JOBS)
+def test_a_pod_meets_the_restricted_profile(name: str) -> None:
+    pod = (DEPLOYMENTS | JOBS)[name]["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -163,19 +234,8 @@ def test_a_pod_may_do_no_more_than_the_restricted_profile_allows(pod: dict[str, 
         assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"]  # noqa: S108
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_an_overlay_names_what_is_there(overlay: str) -> None:
-    kustomization = read(f"overlays/{overlay}")
-    folder = KUBERNETES / "overlays" / overlay
-    used = [*kustomization["resources"], *kustomization.get("components", [])]
-    assert all((folder / name / "kustomization.yaml").is_file() for name in used)
-    images = {spec["template"]["spec"]["containers"][0]["image"] for spec in (DEPLOYMENTS | JOBS).values()}
-    assert {image["name"] for image in kustomization["images"]} == images
-    counted = {each["name"] for each in kustomization.get("replicas", [])}
-    assert counted <= DEPLOYMENTS.keys()
-    # KEDA and the overlay would take turns.
-    assert not (counted & WORKERS.keys() and "../../keda" in used)
-
-
-def test_each_environment_has_a_namespace_of_its_own() -> None:
-    assert len({read(f"overlays/{overlay}")["namespace"] for overlay in OVERLAYS}) == len(OVERLAYS)
+def test_each_overlay_has_its_own_namespace() -> None:
+    metadata = [[each["metadata"] for each in objects(overlay)] for overlay in OVERLAYS]
+    found = [{each.get("namespace", each["name"]) for each in overlay} for overlay in metadata]
+    assert [len(namespaces) for namespaces in found] == [1] * len(OVERLAYS)
+    assert len(set.union(*found)) == len(OVERLAYS)

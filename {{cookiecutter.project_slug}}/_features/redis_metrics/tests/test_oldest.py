@@ -1,4 +1,4 @@
-"""How long the oldest task in a queue has been due, by what its message says."""
+"""The age of the oldest message in a queue, and the number of dead letters."""
 
 import json
 import time
@@ -13,17 +13,17 @@ QUEUE = "{{ plan().default_queue.name }}"
 
 
 class FakeRedis:
-    """A Redis with one message in its first queue, and three dead letters."""
+    """A Redis with one message in its first queue and three dead letters."""
 
     def __init__(self, message: dict[str, Any]) -> None:
         self.message = json.dumps(message).encode()
 
     def lindex(self, queue: str, index: int) -> bytes | None:
-        """The message that a worker takes next."""
+        """Return the message that a worker takes next."""
         return self.message if (queue, index) == (QUEUE, -1) else None
 
     def hlen(self, key: str) -> int:
-        """How many dead letters there are."""
+        """Return the number of dead letters."""
         return 3
 
 
@@ -36,14 +36,14 @@ class FakeConnection:
 
 
 def age(message: dict[str, Any]) -> float:
-    """What is shown for this message, in seconds."""
-    broker_metrics.look(FakeConnection(message))
-    shown = REGISTRY.get_sample_value("celery_queue_oldest_age_seconds", {"queue": QUEUE})
+    """Return the exported age of this message in seconds."""
+    broker_metrics.update(FakeConnection(message))
+    shown = REGISTRY.get_sample_value("celery_queue_oldest_message_age_seconds", {"queue": QUEUE})
     assert shown is not None
     return shown
 
 
-def test_a_task_is_as_old_as_its_message() -> None:
+def test_the_age_is_the_time_since_the_message_was_sent() -> None:
     headers: dict[str, Any] = {"id": "1"}
     signals.add_headers(headers)
     sent = {"headers": headers}
@@ -60,11 +60,11 @@ def test_a_delayed_task_is_not_late_before_it_is_due() -> None:
     assert 300 <= age({"headers": {"sent_at": time.time() - 600, "eta": earlier}}) < 360
 
 
-def test_a_message_of_others_has_no_age() -> None:
+def test_a_message_of_another_program_has_no_age() -> None:
     assert age({"headers": {}}) < 1
 
 
-def test_nothing_is_shown_while_redis_is_away() -> None:
+def test_no_age_is_exported_while_redis_does_not_answer() -> None:
     age({"headers": {}})
-    broker_metrics.forget()
-    assert REGISTRY.get_sample_value("celery_queue_oldest_age_seconds", {"queue": QUEUE}) is None
+    broker_metrics.clear()
+    assert REGISTRY.get_sample_value("celery_queue_oldest_message_age_seconds", {"queue": QUEUE}) is None

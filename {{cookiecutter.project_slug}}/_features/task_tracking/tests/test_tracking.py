@@ -2,16 +2,18 @@
 
 import uuid
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from celery import shared_task
 from celery.result import AsyncResult
 
-from {{ cookiecutter.project_slug }} import submissions, tracking
+from {{ cookiecutter.project_slug }} import stoppable_task, submissions, tracking
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.stoppable_task import stop_if_asked
-from {{ cookiecutter.project_slug }}.submissions import Submission, UnavailableError
+from {{ cookiecutter.project_slug }}.submissions import RefusedError, Submission, UnavailableError
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
+from {{ cookiecutter.project_slug }}.tracking import TaskStatus
 
 from .conftest import Ran
 
@@ -27,12 +29,22 @@ def fail(self: Any) -> None:
 @shared_task(bind=True)
 def obey(self: Any) -> str:
     """Is asked to stop while it runs."""
-    tracking.cancel(tracking.Status(self.request.id, self.name, "STARTED"))
+    tracking.cancel(TaskStatus(id=self.request.id, task=self.name, state="STARTED"))
     stop_if_asked(self)
     return "went on"
 
 
-seen: list[tracking.Status | None] = []
+seen: list[TaskStatus | None] = []
+
+
+def submission(task: Any, **arguments: Any) -> Submission:
+    """Return a submission of a task, listed or not."""
+    return submissions.submission_model(task).model_validate({"task": task.name, "arguments": arguments})
+
+
+def shown(task_id: str, task: Any, state: str, **fields: Any) -> TaskStatus:
+    """Return what `status` is to return."""
+    return TaskStatus(id=uuid.UUID(task_id), task=task.name, state=state, **fields)
 
 
 def test_an_id_that_was_never_submitted_is_unknown() -> None:
@@ -41,8 +53,8 @@ def test_an_id_that_was_never_submitted_is_unknown() -> None:
 
 def test_a_submitted_task_is_known_before_a_worker_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracking, "publish", lambda *args, **kwargs: None)
-    task_id = tracking.submit(Submission(ping.name, {}))
-    assert tracking.status(task_id) == tracking.Status(task_id, ping.name, "PENDING")
+    task_id = tracking.submit(submission(ping))
+    assert tracking.status(task_id) == shown(task_id, ping, "PENDING")
     assert AsyncResult(task_id, app=app).state == "PENDING"
     assert not AsyncResult(task_id, app=app).ready()
 
@@ -50,9 +62,9 @@ def test_a_submitted_task_is_known_before_a_worker_sees_it(monkeypatch: pytest.M
 @pytest.mark.integration
 def test_its_result_is_kept_although_others_are_not(outcome: Ran) -> None:
     assert app.conf.task_ignore_result
-    task_id = tracking.submit(Submission(ping.name, {"text": "hello"}))
+    task_id = tracking.submit(submission(ping, text="hello"))
     assert outcome(task_id) == "SUCCESS"
-    assert tracking.status(task_id) == tracking.Status(task_id, ping.name, "SUCCESS", result="hello")
+    assert tracking.status(task_id) == shown(task_id, ping, "SUCCESS", result="hello")
     assert AsyncResult(task_id, app=app).get(timeout=30, interval=0.05) == "hello"
     app.backend.forget(task_id)
     assert tracking.status(task_id) is None
@@ -60,42 +72,45 @@ def test_its_result_is_kept_although_others_are_not(outcome: Ran) -> None:
 
 @pytest.mark.integration
 def test_its_progress_and_its_error_are_kept(outcome: Ran) -> None:
-    task_id = tracking.submit(Submission(fail.name, {}))
+    task_id = tracking.submit(submission(fail))
     assert outcome(task_id) == "FAILURE"
-    error = {"type": "ValueError", "message": "not today"}
-    assert seen == [tracking.Status(task_id, fail.name, "PROGRESS", progress={"done": 1})]
-    assert tracking.status(task_id) == tracking.Status(task_id, fail.name, "FAILURE", error=error)
+    error = tracking.Failure(type="ValueError", message="not today")
+    assert seen == [shown(task_id, fail, "PROGRESS", progress={"done": 1})]
+    assert tracking.status(task_id) == shown(task_id, fail, "FAILURE", error=error)
 
 
 @pytest.mark.integration
 def test_a_task_that_waits_does_not_start_once_it_is_cancelled(outcome: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
     monkeypatch.setattr(tracking, "publish", lambda *args, **headers: sent.append((args, headers)))
-    task_id = tracking.submit(Submission(ping.name, {}))
+    task_id = tracking.submit(submission(ping))
     # No worker hears of it; the record alone has to do.
     monkeypatch.setattr(app.control, "revoke", lambda task_id: None)
-    tracking.cancel(tracking.Status(task_id, ping.name, "PENDING"))
+    tracking.cancel(shown(task_id, ping, "PENDING"))
     (args, headers) = sent.pop()
     submissions.publish(*args, **headers)
     outcome(task_id)
-    assert tracking.status(task_id) == tracking.Status(task_id, ping.name, "REVOKED")
+    assert tracking.status(task_id) == shown(task_id, ping, "REVOKED")
 
 
 @pytest.mark.integration
 def test_a_task_that_runs_stops_where_it_looks(outcome: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app.control, "revoke", lambda task_id: None)
-    task_id = tracking.submit(Submission(obey.name, {}))
+    log = Mock()
+    monkeypatch.setattr(stoppable_task, "log", log)
+    task_id = tracking.submit(submission(obey))
     outcome(task_id)
-    assert tracking.status(task_id) == tracking.Status(task_id, obey.name, "REVOKED")
+    assert tracking.status(task_id) == shown(task_id, obey, "REVOKED")
+    log.info.assert_called_once_with("task cancelled")
 
 
 def test_a_task_that_celery_has_revoked_still_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     # A worker that hears of it would store the same at the same time.
     monkeypatch.setattr(app.control, "revoke", lambda task_id: None)
     task_id = str(uuid.uuid4())
-    tracking.cancel(tracking.Status(task_id, ping.name, "PENDING"))
+    tracking.cancel(shown(task_id, ping, "PENDING"))
     app.backend.mark_as_revoked(task_id)
-    assert tracking.status(task_id) == tracking.Status(task_id, ping.name, "REVOKED")
+    assert tracking.status(task_id) == shown(task_id, ping, "REVOKED")
 
 
 def test_a_task_that_could_not_be_sent_leaves_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,12 +123,26 @@ def test_a_task_that_could_not_be_sent_leaves_no_record(monkeypatch: pytest.Monk
     monkeypatch.setattr(tracking, "publish", refuse)
     monkeypatch.setattr(tracking, "in_background", submissions.promptly)
     with pytest.raises(UnavailableError):
-        tracking.submit(Submission(ping.name, {}))
+        tracking.submit(submission(ping))
     assert tracking.status(ids[0]) is None
 
 
+def test_a_key_identifies_one_submission_of_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(tracking, "publish", lambda submission, task_id, **_: sent.append(task_id))
+    first = tracking.submit(submission(ping), "shop", "order 1")
+    assert tracking.submit(submission(ping), "shop", "order 1") == first
+    other = tracking.submit(submission(ping), "billing", "order 1")
+    assert sent == [first, other]
+    with pytest.raises(RefusedError, match="Idempotency-Key"):
+        tracking.submit(submission(fail), "shop", "order 1")
+    app.backend.forget(first)
+    assert tracking.submit(submission(ping), "shop", "order 1") == first
+    assert sent == [first, other, first]
+
+
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("value", "json"),
     [
         (float("nan"), None),
         ({"a": (1, float("inf"))}, {"a": [1, None]}),
@@ -123,8 +152,8 @@ def test_a_task_that_could_not_be_sent_leaves_no_record(monkeypatch: pytest.Monk
         ([[[]]], [[[]]]),
     ],
 )
-def test_any_result_can_be_shown_as_json(value: Any, shown: Any) -> None:
-    assert tracking.plain(value) == shown
+def test_any_result_can_be_shown_as_json(value: Any, json: Any) -> None:
+    assert tracking.plain(value) == json
 
 
 def test_a_result_of_endless_depth_can_be_shown() -> None:

@@ -7,7 +7,7 @@ from {{ cookiecutter.project_slug }} import signals as signals  # connects the r
 
 app = Celery(
     "{{ cookiecutter.project_slug }}",
-{% if plan().features.task_tracking %}
+{% if plan().features.stop_requests %}
     task_cls="{{ cookiecutter.project_slug }}.stoppable_task:StoppableTask",
 {% else %}
     task_cls="{{ cookiecutter.project_slug }}.base_task:BaseTask",

@@ -10,11 +10,11 @@ from {{ cookiecutter.project_slug }} import signals as signals  # connects the r
 
 app = Celery(
     "{{ cookiecutter.project_slug }}",
-{% if plan().features.task_tracking %}
+{% if plan().features.stop_requests %}
     task_cls="{{ cookiecutter.project_slug }}.stoppable_task:StoppableTask",
 {% else %}
     task_cls="{{ cookiecutter.project_slug }}.base_task:BaseTask",
 {% endif %}
 )
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()  # tasks.py of each installed app; they have no route, so they run on the first queue
+app.autodiscover_tasks()  # tasks.py of each installed app; queues.py has their routes

@@ -6,11 +6,13 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from celery import signals
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.reports.models import Report
 from {{ cookiecutter.project_slug }}.reports.tasks import build
 
@@ -103,10 +105,17 @@ def test_the_admin_asks_for_a_report_and_for_another_build(
 @pytest.mark.integration
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("worker")
-def test_a_worker_builds_it(outcome: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_builds_it_on_the_queue_of_its_route(outcome: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    queues: list[str] = []
+
+    def note(routing_key: str, **_: Any) -> None:
+        queues.append(routing_key)
+
+    signals.before_task_publish.connect(note)
     ids: list[str] = []
     monkeypatch.setattr(build, "delay", lambda report_id: ids.append(build.apply_async((report_id,)).id))
     report = ReportFactory.create()
     assert outcome(ids[0]) == "SUCCESS"
     report.refresh_from_db()
     assert report.built_at is not None
+    assert queues == [QueueName.{{ plan().queues[-1].module | upper }}]

@@ -32,7 +32,7 @@ def test_a_process_that_answers_is_live_without_its_servers(client: Client) -> N
 def test_with_all_that_it_needs_it_is_ready(client: Client) -> None:
     response = client.get("/health/ready", headers={"Host": "10.0.0.1:8000"})
     assert (response.status_code, response.json()["ready"]) == (200, True)
-    assert response.json()["parts"]["database"]
+    assert response.json()["servers"]["database"]
 
 
 @pytest.mark.django_db
@@ -40,7 +40,7 @@ def test_with_all_that_it_needs_it_is_ready(client: Client) -> None:
 def test_without_its_database_it_is_not(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "is_usable", lambda: False)
     response = client.get("/health/ready")
-    assert (response.status_code, response.json()["parts"]["database"]) == (503, False)
+    assert (response.status_code, response.json()["servers"]["database"]) == (503, False)
 
 
 @pytest.mark.django_db

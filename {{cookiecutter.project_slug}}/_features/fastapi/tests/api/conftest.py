@@ -2,11 +2,15 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import structlog
 from fastapi.testclient import TestClient
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
-from {{ cookiecutter.project_slug }} import readiness
+from {{ cookiecutter.project_slug }} import readiness, request_log
 from {{ cookiecutter.project_slug }}.api import create_app
 from {{ cookiecutter.project_slug }}.queues import QueueName
 
@@ -33,3 +37,12 @@ def no_worker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody works on any queue, as far as the API knows."""
     monkeypatch.setattr(readiness, "_last", None)
     monkeypatch.setattr(readiness, "find_workers", lambda: {name: [] for name in QueueName})
+
+
+@pytest.fixture
+def request_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """The log lines of requests."""
+    # A logger of its own: the other one keeps the processors of its first use.
+    monkeypatch.setattr(request_log, "log", structlog.get_logger())
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        yield lines

@@ -39,6 +39,17 @@ def test_a_submitted_task_runs_and_its_result_can_be_had(client: TestClient, out
     assert client.delete(f"/tasks/{task_id}").status_code == 409
 
 
+def test_a_repeated_submission_sends_one_task(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(tracking, "publish", lambda submission, task_id, **headers: sent.append(task_id))
+    keys = [str(uuid.uuid4()), str(uuid.uuid4())]
+    responses = [
+        client.post("/tasks", json={"task": ping.name}, headers={"Idempotency-Key": key}) for key in [*keys, *keys]
+    ]
+    assert [response.status_code for response in responses] == [202] * 4
+    assert [response.json()["id"] for response in responses] == sent * 2
+
+
 def test_a_task_that_waits_is_pending_and_not_unknown(client: TestClient, pending: str) -> None:
     assert client.get(pending).json()["state"] == "PENDING"
 
@@ -90,13 +101,13 @@ def events(text: str) -> list[tuple[str, Any]]:
 
 
 def test_a_task_is_followed_until_it_ends(client: TestClient, pending: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    task_id = pending.rpartition("/")[2]
+    task_id = uuid.UUID(pending.rpartition("/")[2])
     changes = iter(
         [
-            tracking.Status(task_id, ping.name, "PENDING"),
-            tracking.Status(task_id, ping.name, "PROGRESS", progress=1),
-            tracking.Status(task_id, ping.name, "PROGRESS", progress=1),
-            tracking.Status(task_id, ping.name, "SUCCESS", result="\n\ndata: x"),
+            tracking.TaskStatus(id=task_id, task=ping.name, state="PENDING"),
+            tracking.TaskStatus(id=task_id, task=ping.name, state="PROGRESS", progress=1),
+            tracking.TaskStatus(id=task_id, task=ping.name, state="PROGRESS", progress=1),
+            tracking.TaskStatus(id=task_id, task=ping.name, state="SUCCESS", result="\n\ndata: x"),
         ]
     )
     monkeypatch.setattr(tracking, "status", lambda _: next(changes))

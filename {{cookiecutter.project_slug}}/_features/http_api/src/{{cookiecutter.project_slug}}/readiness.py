@@ -1,11 +1,12 @@
-"""Whether what is submitted will be done: is the broker there, the result backend, and a worker for each queue?"""
+"""Readiness: the broker and the result backend answer, and each queue has a worker."""
 
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
+
+from pydantic import BaseModel, Field
 
 from {{ cookiecutter.project_slug }} import queue_lengths
 from {{ cookiecutter.project_slug }}.celery_app import app
@@ -13,65 +14,77 @@ from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.submissions import UnavailableError, promptly
 
 FRESH = 5.0
-"""Seconds for which an answer is given again: however often somebody asks, the broker is asked rarely."""
+"""Seconds for which a result is reused, so that frequent probes cause little load."""
 
 
-@dataclass(frozen=True)
-class Readiness:
-    """What was there at the last look.
+class Readiness(BaseModel):
+    """Whether submitted tasks will run."""
 
-    Attributes:
-        servers: whether each server answered.
-        workers: the workers of each queue, by their names.
-    """
-
-    servers: dict[str, bool]
-    workers: dict[str, list[str]]
-
-    @property
-    def parts(self) -> dict[str, bool]:
-        """Whether each server is there, and a worker for each queue of which that is known."""
-        return self.servers | {f"worker for {queue}": bool(workers) for queue, workers in self.workers.items()}
-
-    @property
-    def ready(self) -> bool:
-        """Whether all of it is there."""
-        return all(self.parts.values())
+    ready: bool = Field(description="Whether every server answers and every queue has a worker.")
+    servers: dict[str, bool] = Field(description="Whether each server answers.")
+    workers: dict[str, bool] = Field(description="Whether each queue has a worker; empty where that is unknown.")
 
 
-def waiting() -> dict[str, int]:
-    """How many tasks wait in each queue, without those that a worker has taken; asks the broker."""
+class Queue(BaseModel):
+    """A queue."""
+
+    name: str = Field(description="The name on the broker.")
+    length: int = Field(description="The tasks that no worker has received yet.")
+    workers: list[str] = Field(description="The workers that consume it.")
+
+
+def lengths() -> dict[str, int]:
+    """Return the length of each queue, without the tasks that a worker has received."""
     # A connection of its own shows that a new one can be made.
     with app.connection_for_read() as connection:
         return {name.value: queue_lengths.waiting(connection, name.value) for name in QueueName}
 
 
 CHECKS: dict[str, Callable[[], object]] = {
-    "broker": waiting,
+    "broker": lengths,
 {% if plan().features.results %}
-    "result backend": lambda: app.backend.get_task_meta("readiness", cache=False),
+    "result_backend": lambda: app.backend.get_task_meta("readiness", cache=False),
 {% endif %}
 }
-"""What asks each server."""
+"""A call to each server."""
 
 _lock = threading.Lock()
-_last: tuple[float, Readiness] | None = None
+_last: tuple[float, dict[str, bool], dict[str, list[str]]] | None = None
 
 
-def check() -> Readiness:
-    """What is there now, or was at most `FRESH` seconds ago; takes two seconds at most."""
+def check() -> tuple[dict[str, bool], dict[str, list[str]]]:
+    """Return whether each server answers, and the workers of each queue. Takes at most two seconds."""
     global _last
     with _lock:
         if _last is None or time.monotonic() - _last[0] > FRESH:
             with ThreadPoolExecutor(len(CHECKS) + 1) as pool:
                 workers = pool.submit(find_workers)
                 servers = dict(zip(CHECKS, pool.map(_answers, CHECKS.values()), strict=True))
-            _last = time.monotonic(), Readiness(servers, workers.result())
-        return _last[1]
+            _last = time.monotonic(), servers, workers.result()
+        return _last[1:]
+
+
+def readiness(**servers: bool) -> Readiness:
+    """Return the readiness, in which the web framework's own servers count, too."""
+    answering, consumers = check()
+    servers |= answering
+    workers = {queue: bool(names) for queue, names in consumers.items()}
+    return Readiness(ready=all([*servers.values(), *workers.values()]), servers=servers, workers=workers)
+
+
+def queues() -> list[Queue]:
+    """Return the queues.
+
+    Raises:
+        UnavailableError: The broker is unavailable.
+    """
+    found = promptly(lengths)
+    _, workers = check()
+    return [Queue(name=name, length=found[name], workers=workers.get(name, [])) for name in QueueName]
 
 
 def find_workers() -> dict[str, list[str]]:
-    """The workers that answered in time, by the queue that they take from; none where they cannot be asked."""
+    """Return the workers that answered in time, by queue; none where they cannot be asked."""
     if not app.conf.worker_enable_remote_control:
         return {}
     found: dict[str, list[str]] = {name.value: [] for name in QueueName}
@@ -81,14 +94,14 @@ def find_workers() -> dict[str, list[str]]:
             for queue in queues:
                 found.setdefault(queue["name"], []).append(worker)
 
-    # Nobody knows how many will answer, so it ends when no more have done so for a second, or at the deadline.
+    # The number of answers is unknown: it ends when none has come for a second, or at the deadline.
     _answers(lambda: app.control.broadcast("active_queues", reply=True, timeout=1, callback=note))
     return found
 
 
-def _answers(ask: Callable[[], object]) -> bool:
+def _answers(call: Callable[[], object]) -> bool:
     try:
-        promptly(ask)
+        promptly(call)
     except UnavailableError:
         return False
     return True

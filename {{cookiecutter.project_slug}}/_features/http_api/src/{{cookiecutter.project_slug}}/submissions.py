@@ -1,24 +1,23 @@
-"""Tasks that come in by HTTP: which may be submitted, and with what; this knows nothing of a web framework.
+"""Tasks that clients submit by HTTP: which ones, the models of their arguments, and how they are sent.
 
-What can go wrong has an exception each: `MalformedError`, `InvalidError` and `UnavailableError`. Nothing here
-waits for a broker longer than `DEADLINE`.
+Nothing here waits for the broker or the result backend longer than `DEADLINE`.
 """
 
 import inspect
 import json
-import math
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, TypeVar
+from functools import cache, partial
+from importlib import import_module
+from typing import Annotated, Any, Literal, TypeVar, Union
 
 import structlog
+from celery import Task
 from kombu.exceptions import EncodeError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-from pydantic_core import from_json
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from {{ cookiecutter.project_slug }}.celery_app import app
 
@@ -35,16 +34,16 @@ SUBMITTABLE = [
 {% endif %}
 ]
 {% endfilter %}
-"""The tasks that callers may submit, by their names; all others are only for this project's own code."""
+"""The names of the tasks that clients may submit. A task whose module was deleted is left out, with a warning."""
 
 DEADLINE = 1.5
 """Seconds after which a broker or a result backend that has not answered counts as unavailable."""
 
 DEEPEST = 32
-"""Levels of lists and objects within each other that a submission may have."""
+"""The levels of nested lists and objects that arguments may have."""
 
-MOST_ERRORS = 20
-"""Mistakes in a submission that are reported; a hostile one may have thousands."""
+LARGEST = 64 * 1024
+"""The bytes that arguments may have as JSON: pass ids to a task, not the data."""
 
 IMPATIENCE: dict[str, Any] = {
     "broker_connection_timeout": 1,
@@ -71,7 +70,7 @@ IMPATIENCE: dict[str, Any] = {
     "result_backend_max_retries": 0,
 {% endif %}
 }
-"""Settings of a process in which somebody waits: seconds, and one retry at once for a connection that went stale."""
+"""Settings of a process that answers requests: timeouts in seconds, and one immediate retry for a stale connection."""
 
 Answer = TypeVar("Answer")
 
@@ -80,198 +79,222 @@ log = structlog.get_logger(__name__)
 _threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="broker")
 
 
-class MalformedError(Exception):
-    """The body of a request is not JSON that a message can carry; the text says why."""
-
-
-class InvalidError(Exception):
-    """A submission names an unknown task, or its arguments do not fit.
+class RefusedError(Exception):
+    """A submission is refused.
 
     Attributes:
-        errors: for each mistake the `field` it is in, as "arguments.days", and a `message`.
+        status: The status of the response.
     """
 
-    def __init__(self, errors: list[dict[str, str]]) -> None:
-        super().__init__("; ".join(f"{error['field']}: {error['message']}" for error in errors))
-        self.errors = errors
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class UnavailableError(Exception):
-    """The broker or the result backend is away, or does not answer in time."""
+    """The broker or the result backend is unavailable, or did not answer in time."""
 
 
-@dataclass(frozen=True)
-class Submission:
-    """A task to run, and its checked arguments by their names."""
+class Submission(BaseModel):
+    """The body of `POST /tasks`. Each submittable task has a subclass, with its name and the model of its arguments."""
 
-    task: str
-    arguments: dict[str, Any]
-
-
-class _Envelope(BaseModel):
-    """What a submission looks like before its task is known."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid")
 
     task: str
-    arguments: dict[str, Any] = {}
+    arguments: BaseModel
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """The arguments by their names; the task's own defaults fill in the others."""
+        return self.arguments.model_dump(by_alias=True, exclude_unset=True)
+
+
+class Submitted(BaseModel):
+    """A task that was sent to its queue."""
+
+    id: uuid.UUID = Field(description="The task's id.")
+
+
+class TaskType(BaseModel):
+    """A task that can be submitted."""
+
+    name: str = Field(description="The name to submit it by.")
+    description: str = Field(description="What it does.")
+    queue: str = Field(description="The queue that it is sent to.")
+    arguments: dict[str, Any] = Field(description="The JSON schema of its arguments.")
 
 
 def prepare() -> None:
-    """Make this process, in which somebody waits for answers, ready for the first and quick in giving up.
+    """Prepare this process, which answers requests: apply `IMPATIENCE`, and import what the first request needs.
 
     Call it once, before the first connection.
 
     Raises:
-        KeyError, TypeError: see `submittable`.
+        NotRegistered, TypeError: See `models`.
     """
     for name, value in IMPATIENCE.items():
         app.conf[name] = {**app.conf[name], **value} if isinstance(value, dict) else value
-    # Import what the first request would otherwise wait for.
-    submittable()
+    models()
     app.producer_pool  # noqa: B018
     app.backend  # noqa: B018
 
 
 @cache
-def submittable() -> dict[str, type[BaseModel]]:
-    """The tasks that may be submitted, by name, each with a model of its arguments.
+def models() -> dict[str, type[Submission]]:
+    """Return the model of each submittable task, by the task's name.
 
     Raises:
-        KeyError: no task has one of the names in `SUBMITTABLE`.
-        TypeError: a task takes arguments that have no name.
+        celery.exceptions.NotRegistered: A module does not have the task.
+        TypeError: An argument of a task has no name.
     """
-    app.loader.import_default_modules()
-    return {name: _arguments_of(name) for name in SUBMITTABLE}
+    found = {}
+    for name in SUBMITTABLE:
+        module = name.rpartition(".")[0]
+        try:
+            import_module(module)
+        except ModuleNotFoundError as error:
+            if not module.startswith(str(error.name)):
+                raise
+            log.warning("SUBMITTABLE names a task whose module was deleted", task=name)
+        else:
+            found[name] = submission_model(app.tasks[name])
+    return found
 
 
-def _arguments_of(task: str) -> type[BaseModel]:
-    """The model of a task's arguments, from the signature of its function.
+def any_submission() -> Any:
+    """Return the type of a submission of any submittable task; pydantic chooses the model by `task`.
 
     Raises:
-        KeyError, TypeError: see `submittable`.
+        NotRegistered, TypeError: See `models`; the latter also if no task is submittable.
+    """
+    found = tuple(models().values())
+    return found[0] if len(found) == 1 else Annotated[Union[*found], Field(discriminator="task")]
+
+
+def submission_model(task: Task[Any, Any]) -> type[Submission]:
+    """Return the model of a task's submission, from the signature of its function.
+
+    Raises:
+        TypeError: An argument has no name.
     """
     fields: dict[str, Any] = {}
-    for number, parameter in enumerate(inspect.signature(app.tasks[task].run, eval_str=True).parameters.values()):
+    for number, parameter in enumerate(inspect.signature(task.run, eval_str=True).parameters.values()):
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise TypeError(f"{task} cannot be submitted: its argument {parameter} has no name of its own")
+            raise TypeError(f"{task.name} cannot be submitted: its argument {parameter} has no name")
         default = ... if parameter.default is parameter.empty else parameter.default
         annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
         # Pydantic has names of its own ("copy", "model_fields"); an alias may be any.
         fields[f"argument_{number}"] = (annotation, Field(default, alias=parameter.name))
-    return create_model(task, __config__=ConfigDict(extra="forbid", strict=True), **fields)
+    name = "".join(filter(str.isalnum, task.name.title()))
+    arguments = create_model(f"{name}Arguments", __config__=ConfigDict(extra="forbid", strict=True), **fields)
+    required = any(field.is_required() for field in arguments.model_fields.values())
+    body: dict[str, Any] = {
+        "task": (Literal[task.name], ...),
+        "arguments": (
+            Annotated[arguments, BeforeValidator(partial(parse_arguments, arguments))],
+            ... if required else Field(default_factory=arguments),
+        ),
+    }
+    return create_model(name, __base__=Submission, **body)
 
 
-def read(body: bytes) -> Submission:
-    """The submission in the body of a request: `{"task": "...", "arguments": {...}}`, as JSON.
+def parse_arguments(model: type[BaseModel], arguments: Any) -> BaseModel:
+    """Return the validated arguments.
+
+    They are validated as JSON, where a date is a string although nothing else is converted.
 
     Raises:
-        MalformedError: it is not JSON, too deep, or has a value that the worker could not read back.
-        InvalidError: the task may not be submitted, or its arguments do not fit its signature.
+        ValueError: They do not fit the model, or a message cannot carry them.
     """
-    try:
-        content = _carriable(from_json(body, allow_inf_nan=False), DEEPEST)
-    except ValueError as error:
-        raise MalformedError(str(error)) from None
-    if not isinstance(content, dict):
-        raise InvalidError([{"field": "body", "message": "is not an object"}])
-    try:
-        envelope = _Envelope.model_validate(content)
-    except ValidationError as error:
-        raise _invalid(error) from None
-    model = submittable().get(envelope.task)
-    if model is None:
-        raise InvalidError([{"field": "task", "message": "is not one of the tasks that may be submitted"}])
-    try:
-        # As JSON again, since there a date is a string even where nothing else is converted.
-        checked = model.model_validate_json(json.dumps(envelope.arguments))
-    except ValidationError as error:
-        raise _invalid(error, "arguments") from None
-    return Submission(envelope.task, checked.model_dump(by_alias=True, exclude_unset=True))
+    text = json.dumps(as_message(arguments, DEEPEST), allow_nan=False)
+    if len(text) > LARGEST:
+        raise ValueError(f"more than {LARGEST} bytes")
+    return model.model_validate_json(text)
 
 
-def _carriable(value: Any, levels: int) -> Any:
-    """A value of JSON as messages carry it: 3.0 is 3, since JSON knows no difference.
+def as_message(value: Any, levels: int) -> Any:
+    """Return a JSON value as a message carries it: 3.0 becomes 3, since JSON does not distinguish them.
 
     Raises:
-        MalformedError: it has more levels, an infinite number, or what kombu would take for one of its own objects.
+        ValueError: It is nested too deeply, or kombu would decode it to another type.
     """
     if levels < 0:
-        raise MalformedError(f"more than {DEEPEST} levels of lists and objects")
+        raise ValueError(f"more than {DEEPEST} levels of lists and objects")
     if isinstance(value, list):
-        return [_carriable(item, levels - 1) for item in value]
+        return [as_message(item, levels - 1) for item in value]
     if isinstance(value, dict):
         if value.keys() == {"__type__", "__value__"}:
-            raise MalformedError("an object with the keys __type__ and __value__ has a meaning of its own in messages")
-        return {name: _carriable(item, levels - 1) for name, item in value.items()}
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise MalformedError("a number is too large")
-        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+            raise ValueError("an object with the keys __type__ and __value__ is reserved")
+        return {name: as_message(item, levels - 1) for name, item in value.items()}
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
     return value
 
 
-def _invalid(error: ValidationError, *prefix: str) -> InvalidError:
-    """The mistakes that pydantic found, without the values, which may be secret or huge."""
-    return InvalidError(
-        [
-            {"field": ".".join(map(str, (*prefix, *mistake["loc"]))), "message": mistake["msg"]}
-            for mistake in error.errors(include_url=False, include_input=False, include_context=False)[:MOST_ERRORS]
-        ]
-    )
+def task_types() -> list[TaskType]:
+    """Return the submittable tasks."""
+    return [
+        TaskType(
+            name=name,
+            description=(app.tasks[name].__doc__ or "").strip().partition("\n")[0],
+            queue=app.amqp.router.route({}, name)["queue"].name,
+            arguments=model.model_fields["arguments"].annotation.model_json_schema(),  # type: ignore[union-attr]
+        )
+        for name, model in models().items()
+    ]
 
 
 def publish(submission: Submission, task_id: str, **headers: Any) -> None:
-    """Send a task to its queue; waits for the broker as long as it takes: call it by `promptly`.
+    """Send a task to its queue. Waits for the broker without a limit: call it with `promptly`.
 
     Raises:
-        InvalidError: an argument has a type that messages do not know.
+        RefusedError: A message cannot carry the type of an argument.
     """
     try:
         app.tasks[submission.task].apply_async(
-            kwargs=submission.arguments,
+            kwargs=submission.kwargs,
             task_id=task_id,
             headers=headers,
-            # Without it Celery subscribes to the result in this process, where nobody waits for it.
+            # Without it Celery subscribes to the result in this process, which never reads it.
             ignore_result=True,
         )
     except EncodeError as error:
-        raise InvalidError([{"field": "arguments", "message": f"cannot be sent: {error}"}]) from error
+        raise RefusedError(422, f"The arguments cannot be sent: {error}") from error
 
 
-def promptly(ask: Callable[[], Answer], until: float = 0) -> Answer:
-    """What a function returns that asks a broker or a result backend.
+def promptly(call: Callable[[], Answer], until: float = 0) -> Answer:
+    """Return the result of a call to the broker or the result backend.
 
-    It runs in a thread, so that neither a name server nor a client library can keep the caller waiting.
+    The call runs in a thread, so that neither a name server nor a client library can delay the caller.
 
     Args:
-        ask: the function.
-        until: when to give up, by `time.monotonic()`; by default `DEADLINE` seconds from now.
+        call: The call.
+        until: When to give up, by `time.monotonic()`; by default `DEADLINE` seconds from now.
 
     Raises:
-        UnavailableError: it took too long, or failed.
-        InvalidError: it said so.
+        UnavailableError: The call took too long, or failed.
+        RefusedError: The call raised it.
     """
-    future = _threads.submit(copy_context().run, ask)
+    future = _threads.submit(copy_context().run, call)
     try:
         return future.result((until or time.monotonic() + DEADLINE) - time.monotonic())
-    except InvalidError:
+    except RefusedError:
         raise
     except TimeoutError as error:
-        # If it waits for a thread, it shall not be done later: the caller has been told that it failed.
+        # A call that has not started must not run later: the client is told that it failed.
         future.cancel()
         raise UnavailableError("no answer in time") from error
-    except Exception as error:  # brokers' libraries have many, and a full disk is one as well as a closed port
+    except Exception as error:  # client libraries raise many types; a full disk is one, too
         log.warning("broker or result backend is unavailable", error=repr(error))
         raise UnavailableError(str(error)) from error
 
 
-def in_background(ask: Callable[[], object]) -> None:
-    """Call a function that asks a broker or a result backend, and wait neither for it nor for its success."""
+def in_background(call: Callable[[], object]) -> None:
+    """Call the broker or the result backend without waiting for the result."""
 
     def attempt() -> None:
         try:
-            ask()
+            call()
         except Exception as error:
             log.warning("broker or result backend is unavailable", error=repr(error))
 

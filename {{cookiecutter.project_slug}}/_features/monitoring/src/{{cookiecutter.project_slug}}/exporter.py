@@ -1,6 +1,6 @@
-"""What the broker knows of the queues, for Prometheus: `python -m {{ cookiecutter.project_slug }}.exporter`.
+"""Prometheus metrics of the broker, served at `METRICS_ADDRESS`: `python -m {{ cookiecutter.project_slug }}.exporter`.
 
-One is enough. It looks every few seconds, whoever asks, so that a broker that is slow or away makes nobody wait.
+Run one. It queries the broker every few seconds, not at each scrape, so that a slow broker delays no scrape.
 """
 
 import sys
@@ -15,23 +15,23 @@ from {{ cookiecutter.project_slug }}.queue_lengths import waiting
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.settings import env
 
-UP = Gauge("celery_broker_up", "1 if the broker answered the last time.")
-LENGTH = Gauge("celery_queue_length", "Tasks that wait in the queue, without those that a worker has taken.", ["queue"])
+UP = Gauge("celery_broker_up", "1 if the broker answered the last query.")
+LENGTH = Gauge("celery_queue_length", "Messages that are ready in the queue.", ["queue"])
 
 log = structlog.get_logger(__name__)
 
 
-def look() -> None:
-    """Ask the broker; what it does not say is not shown any more."""
+def update() -> None:
+    """Query the broker; without an answer, export nothing but `celery_broker_up`."""
     try:
         with app.connection_for_read() as connection:
             lengths = {name.value: waiting(connection, name.value) for name in QueueName}
-            broker_metrics.look(connection)
-    except Exception as error:  # whatever it is, the next look may succeed
+            broker_metrics.update(connection)
+    except Exception as error:  # whatever it is, the next query may succeed
         log.warning("the broker does not answer", error=repr(error))
         UP.set(0)
         LENGTH.clear()
-        broker_metrics.forget()
+        broker_metrics.clear()
         return
     UP.set(1)
     for queue, length in lengths.items():
@@ -39,15 +39,19 @@ def look() -> None:
 
 
 def main() -> None:
-    """Serve until the process is ended; exit status 1 if nobody said where."""
+    """Serve until the process is stopped.
+
+    Raises:
+        SystemExit: `METRICS_ADDRESS` is not set.
+    """
     logs.configure()
     if not env.metrics_address:
         sys.exit("METRICS_ADDRESS is not set. Write for example: METRICS_ADDRESS=127.0.0.1:9699")
     metrics.serve(env.metrics_address)
     health.notify_systemd("READY=1")
     while True:
-        look()
-        health.show_life()  # whatever the broker says
+        update()
+        health.show_life()  # also while the broker is unreachable
         time.sleep(broker_metrics.INTERVAL)
 
 

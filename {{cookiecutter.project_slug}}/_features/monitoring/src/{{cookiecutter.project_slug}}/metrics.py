@@ -1,62 +1,60 @@
-"""What a worker and beat tell Prometheus. Each serves its own numbers where `METRICS_ADDRESS` says.
+"""Prometheus metrics of a worker, served at `METRICS_ADDRESS`.
 
-A worker counts in its main process, where Celery hears how each task ended, whatever its pool and its broker: no
-events are sent for that, and nothing is shared between processes. What the broker knows is told by `exporter.py`.
-`deploy/monitoring/` uses the names, `tests/test_monitoring.py` holds the two together.
+A worker counts in its main process, where Celery reports the end of each task, whatever the pool and the broker. So workers
+need not send events, and processes share no files. `exporter.py` has the metrics of the broker. The rules and the dashboard
+in `deploy/monitoring/` use them.
 """
 
 import time
 from collections.abc import Iterable
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 import structlog
 from billiard.einfo import ExceptionWithTraceback  # type: ignore[attr-defined]
 from celery import Task, signals
-from celery.beat import ScheduleEntry, Scheduler, Service
 from celery.exceptions import Ignore, Reject, Retry, Terminated, WorkerLostError
-from celery.schedules import BaseSchedule
 from celery.worker.request import Request
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from {{ cookiecutter.project_slug }}.base_task import BaseTask, waited
 from {{ cookiecutter.project_slug }}.settings import env
+{% if plan().features.task_tracking %}
+from {{ cookiecutter.project_slug }}.stoppable_task import TaskCancelled
+{% endif %}
 
-TASKS = Counter("celery_tasks", "Runs that ended, by how they did.", ["queue", "task", "outcome"])
-RUNTIME = Histogram(
-    "celery_task_runtime_seconds",
-    "How long runs took, however they ended.",
-    ["queue", "task"],
-    buckets={{ plan().limits.runtime_buckets | python(indent=4, used=13) }},
-)
-WAIT = Histogram(
-    "celery_task_wait_seconds",
-    "How long tasks had been due when they were started.",
-    ["queue"],
-    buckets={{ plan().limits.wait_buckets | python(indent=4, used=13) }},
-)
-CONSUMING = Gauge("celery_worker_consuming", "1 while this worker takes tasks from the queue.", ["queue"])
+BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200)
+NEAR_TIME_LIMIT = 0.8
+"""The share of its time limit from which a run counts as near it."""
+
+TASKS = Counter("celery_tasks", "Task runs that ended, by outcome.", ["queue", "task", "outcome"])
+SLOW_TASKS = Counter("celery_tasks_near_time_limit", "Task runs near or at their time limit.", ["queue", "task"])
+RUNTIME = Histogram("celery_task_runtime_seconds", "Time from start to end.", ["queue", "task"], buckets=BUCKETS)
+LATENCY = Histogram("celery_queue_latency_seconds", "Time from publish or ETA to start.", ["queue"], buckets=BUCKETS)
+CONSUMING = Gauge("celery_worker_consuming", "1 while this worker consumes from the queue.", ["queue"])
+CONCURRENCY = Gauge("celery_worker_concurrency", "Tasks that this worker runs at a time.", ["queue"])
+TIME_LIMIT = Gauge("celery_task_time_limit_seconds", "Time limit of tasks without their own; 0 if none.", ["queue"])
 STARTED = Gauge("celery_worker_start_timestamp_seconds", "When this worker started.", ["queue"])
-TICK = Gauge("celery_beat_last_tick_timestamp_seconds", "When beat last looked at its schedule.")
-JOB_DUE = Gauge("celery_beat_job_due_timestamp_seconds", "When beat has to send the job next.", ["entry"])
 
 OUTCOMES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (Retry, "retried"),
     (Reject, "rejected"),
+{% if plan().features.task_tracking %}
+    (TaskCancelled, "revoked"),
+{% endif %}
     (Ignore, "ignored"),
     ((WorkerLostError, SystemExit, KeyboardInterrupt), "lost"),  # the process died
 )
-ALWAYS_SHOWN = ("succeeded", "failed", "lost", "expired")
-"""Outcomes that are shown as 0 before they occur: Prometheus sees no increase from nothing to 1."""
+INITIALIZED = ("succeeded", "failed", "lost", "expired")
+"""Outcomes that are exported as 0 from the start: `increase()` does not see a series that begins at 1."""
 
 log = structlog.get_logger(__name__)
 
 
 def serve(address: str) -> None:
-    """Serve this process's metrics at `host:port`; nothing happens for "".
+    """Serve this process's metrics at `host:port`, or not at all for an empty address.
 
-    A worker goes on with its work if it cannot: it is missed, and Prometheus says so.
+    A worker whose port is taken logs an error and continues: Prometheus reports the missing target.
     """
     if not address:
         return
@@ -67,118 +65,86 @@ def serve(address: str) -> None:
         log.error("metrics are not served", address=address, error=str(error))
 
 
+def queue_of(delivery_info: Any) -> str:
+    """Return the queue that a message came from; RabbitMQ's delayed delivery puts the delay before its name."""
+    return str(delivery_info.get("routing_key")).rpartition(".")[2]
+
+
 class CountedRequest(Request):
-    """What a worker's main process knows of a task that it has taken."""
+    """A task in a worker's main process."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Count successes: Celery derives a class for each task, whose `on_success` does not ask its base."""
+        """Count successes: Celery derives a class for each task, whose `on_success` does not call its base."""
         super().__init_subclass__(**kwargs)
         on_success = cls.on_success
 
         def counted(self: CountedRequest, outcome: tuple[Any, Any, Any], **options: Any) -> None:
-            if not outcome[0]:  # else it goes on to on_failure
+            if not outcome[0]:  # else Celery calls on_failure
                 self.count("succeeded")
             on_success(self, outcome, **options)
 
         cls.on_success = counted  # type: ignore[assignment, method-assign]
 
-    @property
-    def queue(self) -> str:
-        """The queue that it came from; RabbitMQ puts a delay before its name."""
-        return str(self.delivery_info.get("routing_key")).rpartition(".")[2]
-
     def on_accepted(self, pid: str, time_accepted: float) -> None:
-        """Note how long it has waited."""
+        """Observe the latency."""
         super().on_accepted(pid, time_accepted)
         if (seconds := waited(self.request_dict)) is not None:
-            WAIT.labels(self.queue).observe(seconds)
+            LATENCY.labels(queue_of(self.delivery_info)).observe(seconds)
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
-        """Count an end that is no success; Celery calls this for a retry, too."""
+        """Count each other end; Celery calls this for a retry, too."""
         error = exc_info.exception
         if isinstance(error, ExceptionWithTraceback):
             error = error.exc
-        if not isinstance(error, Terminated):  # that is a revoked task
+        if not isinstance(error, Terminated):  # Celery sends task_revoked for it
             self.count(next((outcome for kind, outcome in OUTCOMES if isinstance(error, kind)), "failed"))
         super().on_failure(exc_info, send_failed_event, return_ok)
 
     def count(self, outcome: str) -> None:
-        """Count a run that has ended."""
-        TASKS.labels(self.queue, self.task.name, outcome).inc()
+        """Count a run that has ended, and observe its runtime."""
+        queue, task = queue_of(self.delivery_info), self.task
+        TASKS.labels(queue, task.name, outcome).inc()
         if self.time_start:
-            RUNTIME.labels(self.queue, self.task.name).observe(max(0, time.time() - self.time_start))
+            runtime = max(0, time.time() - self.time_start)
+            RUNTIME.labels(queue, task.name).observe(runtime)
+            limit = self.time_limits[0] or task.time_limit
+            if limit and runtime > NEAR_TIME_LIMIT * limit:
+                SLOW_TASKS.labels(queue, task.name).inc()
 
 
-BaseTask.Request = f"{__name__}:{CountedRequest.__name__}"  # before the worker has its first task
+BaseTask.Request = f"{__name__}:{CountedRequest.__name__}"  # before the worker receives its first task
 
 
 @signals.task_revoked.connect
 def count_revoked(sender: Task[Any, Any], request: Any, expired: bool, **_: Any) -> None:
-    """Count a task that was not run: no worker took it in time, or somebody has revoked it."""
-    queue = str(request.delivery_info.get("routing_key")).rpartition(".")[2]
-    TASKS.labels(queue, sender.name, "expired" if expired else "revoked").inc()
+    """Count a task that did not run, since it had expired or was revoked."""
+    TASKS.labels(queue_of(request.delivery_info), sender.name, "expired" if expired else "revoked").inc()
 
 
 @signals.worker_ready.connect
-def watch_worker(sender: Any, **_: Any) -> None:
-    """Serve the metrics of this worker, from now on and with all that may come."""
+def export_worker(sender: Any, **_: Any) -> None:
+    """Export and serve the metrics of this worker."""
     app = sender.app
     for queue in app.amqp.queues.consume_from:
         STARTED.labels(queue).set_to_current_time()
         CONSUMING.labels(queue).set_function(partial(consumes, sender, queue))
-        WAIT.labels(queue)
+        CONCURRENCY.labels(queue).set(sender.controller.concurrency)
+        TIME_LIMIT.labels(queue).set(app.conf.task_time_limit or 0)
+        LATENCY.labels(queue)
         for task in tasks_of(app, queue):
             RUNTIME.labels(queue, task)
-            for outcome in ALWAYS_SHOWN:
+            SLOW_TASKS.labels(queue, task)
+            for outcome in INITIALIZED:
                 TASKS.labels(queue, task, outcome)
     serve(env.metrics_address)
 
 
 def consumes(consumer: Any, queue: str) -> bool:
-    """Whether a worker takes tasks from a queue: it is connected, and nobody has told it not to."""
+    """Return whether a worker consumes from a queue: it is connected, and the queue was not cancelled."""
     return bool(consumer.task_consumer and consumer.task_consumer.consuming_from(queue))
 
 
 def tasks_of(app: Any, queue: str) -> Iterable[str]:
-    """The tasks of this project that are routed to a queue."""
+    """Return the names of this project's tasks that are routed to a queue."""
     own = (name for name in app.tasks if not name.startswith("celery."))
     return [name for name in own if app.amqp.router.route({}, name, args=(), kwargs={})["queue"].name == queue]
-
-
-@signals.beat_init.connect
-def watch_beat(sender: Service, **_: Any) -> None:
-    """Serve the metrics of beat, whichever its scheduler is."""
-    watch_scheduler(sender.scheduler)
-    serve(env.metrics_address)
-
-
-def watch_scheduler(scheduler: Scheduler) -> None:
-    """Note each tick, and when each job is due: first by its last run, then whenever it was sent."""
-    tick, apply_async = scheduler.tick, scheduler.apply_async
-    jobs = scheduler.app.conf.beat_schedule
-    known = scheduler.schedule  # RedBeat shows only what is due now
-    for name, job in jobs.items():
-        entry = known.get(name)
-        if entry and entry.schedule and entry.last_run_at:
-            JOB_DUE.labels(name).set(due(entry.schedule, entry.last_run_at))
-        else:
-            JOB_DUE.labels(name).set(due(job["schedule"], scheduler.app.now()))
-
-    def noted_tick(*args: Any, **kwargs: Any) -> float:
-        interval = tick(*args, **kwargs)
-        TICK.set_to_current_time()
-        return interval
-
-    def noted_apply_async(entry: ScheduleEntry, *args: Any, **kwargs: Any) -> Any:
-        result = apply_async(entry, *args, **kwargs)  # raises if it was not sent
-        if entry.name in jobs and entry.schedule:  # others are in nobody's rules
-            JOB_DUE.labels(entry.name).set(due(entry.schedule, entry.default_now()))
-        return result
-
-    scheduler.tick = noted_tick  # type: ignore[method-assign]
-    scheduler.apply_async = noted_apply_async  # type: ignore[method-assign]
-
-
-def due(schedule: BaseSchedule, last_run_at: datetime) -> float:
-    """When a job has to be sent that was sent last at this time, as a timestamp."""
-    return time.time() + schedule.remaining_estimate(last_run_at).total_seconds()

@@ -23,6 +23,16 @@ DEAD_LETTERS = Queue(
 )
 """Where a task ends that failed for good, or that took one worker after the other with it; see `dead_letters.py`."""
 
+DEAD_LETTER_REASONS = Queue(
+    "dead_letter_reasons",
+    queue_arguments={
+        "x-queue-type": "quorum",
+        "x-delivery-limit": 1_000_000,  # as above
+        "x-max-length": 10_000,  # the oldest are dropped
+    },
+)
+"""Why tasks failed: RabbitMQ keeps the headers of a rejected message, so the worker cannot add the exception to them."""
+
 QUEUE_ARGUMENTS = {
     "x-queue-type": "quorum",  # replicated, and written to disk before a publish is confirmed
     "x-delivery-limit": 20,  # deliveries; a message that outlives so many workers is poison

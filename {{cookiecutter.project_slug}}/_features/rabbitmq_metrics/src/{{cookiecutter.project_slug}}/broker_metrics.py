@@ -1,6 +1,6 @@
-"""What RabbitMQ shows beyond the length of its queues: the dead letters.
+"""Metrics that only RabbitMQ has: the dead letters.
 
-Not how long the oldest task waits: to look at a message is a delivery, of which a quorum queue allows only so many.
+It does not have the age of the oldest message: to read a message is a delivery, and a quorum queue limits their number.
 """
 
 from typing import Any
@@ -11,16 +11,16 @@ from {{ cookiecutter.project_slug }}.queue_lengths import waiting
 from {{ cookiecutter.project_slug }}.quorum import DEAD_LETTERS as QUEUE
 
 INTERVAL = 10
-"""Seconds between two looks."""
+"""Seconds between two queries."""
 
-DEAD_LETTERS = Gauge("celery_dead_letters", "Tasks that failed for good.")
+DEAD_LETTERS = Gauge("celery_dead_letters", "Dead letters.")
 
 
-def look(connection: Any) -> None:
-    """Ask RabbitMQ."""
+def update(connection: Any) -> None:
+    """Query RabbitMQ."""
     DEAD_LETTERS.set(waiting(connection, QUEUE.name))
 
 
-def forget() -> None:
-    """Show nothing until RabbitMQ answers again."""
+def clear() -> None:
+    """Export nothing until RabbitMQ answers again."""
     DEAD_LETTERS.set(float("nan"))

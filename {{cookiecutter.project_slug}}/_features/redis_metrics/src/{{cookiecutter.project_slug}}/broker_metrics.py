@@ -1,4 +1,4 @@
-"""What Redis shows beyond the length of its queues: how long the oldest task waits, and the dead letters."""
+"""Metrics that only Redis has: the age of the oldest message in each queue, and the dead letters."""
 
 import json
 from typing import Any
@@ -10,25 +10,25 @@ from {{ cookiecutter.project_slug }}.dead_letter_store import KEY
 from {{ cookiecutter.project_slug }}.queues import QueueName
 
 INTERVAL = 10
-"""Seconds between two looks."""
+"""Seconds between two queries."""
 
-OLDEST = Gauge("celery_queue_oldest_age_seconds", "How long the oldest task in the queue has been due.", ["queue"])
-DEAD_LETTERS = Gauge("celery_dead_letters", "Tasks that failed for good.")
+OLDEST = Gauge("celery_queue_oldest_message_age_seconds", "Time since the oldest ready message was due.", ["queue"])
+DEAD_LETTERS = Gauge("celery_dead_letters", "Dead letters.")
 
 
-def look(connection: Any) -> None:
-    """Ask Redis."""
-    if connection.transport.driver_type != "redis":  # a test's
+def update(connection: Any) -> None:
+    """Query Redis."""
+    if connection.transport.driver_type != "redis":  # the tests' broker
         return
     redis = connection.default_channel.client
     for name in QueueName:
-        message = redis.lindex(name.value, -1)  # a worker takes from this end
+        message = redis.lindex(name.value, -1)  # the end that a worker takes from
         headers = json.loads(message).get("headers", {}) if message else {}
-        OLDEST.labels(name.value).set(waited(headers) or 0)  # others' messages do not say
+        OLDEST.labels(name.value).set(waited(headers) or 0)  # messages of other programs have no time
     DEAD_LETTERS.set(redis.hlen(KEY))
 
 
-def forget() -> None:
-    """Show nothing until Redis answers again."""
+def clear() -> None:
+    """Export nothing until Redis answers again."""
     OLDEST.clear()
     DEAD_LETTERS.set(float("nan"))

@@ -1,17 +1,17 @@
-"""What Amazon SQS shows beyond the length of its queues, which is nothing here.
+"""Metrics that only Amazon SQS has: none here.
 
-How old the oldest task is, and how many dead letters there are, CloudWatch knows: `deploy/aws/alarms.yaml` asks it.
+CloudWatch has the age of the oldest message and the number of dead letters: `deploy/aws/alarms.yaml`.
 """
 
 from typing import Any
 
 INTERVAL = 60
-"""Seconds between two looks: each is a request for each queue, which AWS charges for."""
+"""Seconds between two queries: each is a request for each queue, and AWS charges for requests."""
 
 
-def look(connection: Any) -> None:
-    """Nothing more to ask."""
+def update(connection: Any) -> None:
+    """Query nothing more."""
 
 
-def forget() -> None:
-    """Nothing more to forget."""
+def clear() -> None:
+    """Clear nothing."""

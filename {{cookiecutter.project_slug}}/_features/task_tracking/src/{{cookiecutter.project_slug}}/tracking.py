@@ -1,59 +1,80 @@
-"""What becomes of a submitted task: its state, its progress, its result, and its end on request.
+"""Submitted tasks: their state, progress and result, and their cancellation.
 
-Celery cannot tell an id that it has never seen from a task that waits. So a submission is recorded, before it is
-sent, where its result will be: as `PENDING`, with the name of its task. For `AsyncResult` that changes nothing.
+Celery cannot distinguish an unknown id from a task that waits. So a submission is recorded in the result backend
+before it is sent: as `PENDING`, with the name of its task. `AsyncResult` reads that as it reads an unknown id.
 """
 
 import base64
 import math
 import time
 import uuid
-from dataclasses import dataclass
 from typing import Any
 
 from celery import states
 from kombu.utils.encoding import safe_repr
+from pydantic import BaseModel, Field
 
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.stoppable_task import STOP, stop_id
-from {{ cookiecutter.project_slug }}.submissions import DEADLINE, Submission, in_background, promptly, publish
+from {{ cookiecutter.project_slug }}.submissions import (
+    DEADLINE,
+    RefusedError,
+    Submission,
+    in_background,
+    promptly,
+    publish,
+)
+
+IDEMPOTENCY = "A text of your choice: a second submission with it sends no second task, as long as the result is kept."
+"""The description of the header `Idempotency-Key`."""
 
 
-@dataclass(frozen=True)
-class Status:
-    """A submitted task, as it is now.
+class Failure(BaseModel):
+    """Why a task failed, or is retried."""
 
-    Attributes:
-        id: its id.
-        task: its name.
-        state: one of Celery's, or what the task itself calls its state ("PROGRESS").
-        result: what it returned, once `state` is SUCCESS.
-        error: the exception's `type` and `message`, while `state` is FAILURE or RETRY.
-        progress: what the task said last of its progress, while it runs.
-    """
+    type: str = Field(description="The exception's class.")
+    message: str = Field(description="The exception's text.")
 
-    id: str
-    task: str | None
-    state: str
-    result: Any = None
-    error: dict[str, str] | None = None
-    progress: Any = None
+
+class TaskStatus(BaseModel):
+    """A submitted task."""
+
+    id: uuid.UUID = Field(description="The task's id.")
+    task: str | None = Field(description="The task's name.")
+    state: str = Field(
+        description="PENDING, STARTED, RETRY, SUCCESS, FAILURE, REVOKED (cancelled), or a state of the task's own.",
+        examples=["SUCCESS"],
+    )
+    result: Any = Field(None, description="The return value, if the state is SUCCESS.")
+    error: Failure | None = Field(None, description="The exception, if the state is FAILURE or RETRY.")
+    progress: Any = Field(None, description="The last progress that the task reported, while it runs.")
 
     @property
     def ended(self) -> bool:
-        """Whether it will not change any more."""
+        """Whether the state is final."""
         return self.state in states.READY_STATES
 
 
-def submit(submission: Submission) -> str:
+def submit(submission: Submission, client: str = "", idempotency_key: str | None = None) -> str:
     """Record a submission, send its task, and return the id.
 
+    Args:
+        submission: The submission.
+        client: The name of the client; each has its own idempotency keys.
+        idempotency_key: Identifies the submission: a later one with this key sends nothing and returns the same id.
+
     Raises:
-        UnavailableError: the broker or the result backend is; the task was not sent, or, if the broker took it
-            without saying so, runs without anybody knowing its id.
-        InvalidError: an argument has a type that messages do not know.
+        UnavailableError: The broker or the result backend is unavailable; the task was not sent, or, if the broker
+            accepted it without an answer, runs without a record.
+        RefusedError: The key belongs to a submission of another task, or a message cannot carry an argument.
     """
     task_id = str(uuid.uuid4())
+    if idempotency_key:
+        task_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{client}\n{idempotency_key}"))
+        if earlier := status(task_id):
+            if earlier.task not in (submission.task, None):
+                raise RefusedError(409, f"The Idempotency-Key belongs to a submission of {earlier.task}.")
+            return task_id
     until = time.monotonic() + DEADLINE
     promptly(lambda: app.backend.store_result(task_id, {"task": submission.task}, states.PENDING), until)
     try:
@@ -64,29 +85,33 @@ def submit(submission: Submission) -> str:
     return task_id
 
 
-def status(task_id: str) -> Status | None:
-    """What has become of a task; None if it was never submitted, or so long ago that its result has expired.
+def status(task_id: str) -> TaskStatus | None:
+    """Return a task, or None if it was never submitted or its result has expired.
 
     Raises:
-        UnavailableError: the result backend is.
+        UnavailableError: The result backend is unavailable.
     """
     meta = _stored(task_id)
     state, result, task = str(meta["status"]), meta["result"], meta.get("name")
+    found: dict[str, Any] = {}
     if state == states.PENDING:
-        return Status(task_id, result["task"], state) if isinstance(result, dict) and "task" in result else None
-    if task is None and state == states.REVOKED:
-        # Celery forgets the name of a task that it revokes before it starts.
-        task = (_stored(stop_id(task_id))["result"] or {}).get("task")
-    if state == states.SUCCESS:
-        return Status(task_id, task, state, result=plain(result))
-    if isinstance(result, BaseException):
-        error = {"type": type(result).__name__, "message": plain(result)}
-        return Status(task_id, task, state, error=None if state == states.REVOKED else error)
-    return Status(task_id, task, state, progress=None if state in states.ALL_STATES else plain(result))
+        if not isinstance(result, dict) or "task" not in result:
+            return None
+        task = result["task"]
+    elif state == states.REVOKED:
+        # Celery does not store the name of a task that it revokes before it starts.
+        task = task or (_stored(stop_id(task_id))["result"] or {}).get("task")
+    elif state == states.SUCCESS:
+        found["result"] = plain(result)
+    elif isinstance(result, BaseException):
+        found["error"] = Failure(type=type(result).__name__, message=plain(result))
+    elif state not in states.ALL_STATES:
+        found["progress"] = plain(result)
+    return TaskStatus(id=uuid.UUID(task_id), task=task, state=state, **found)
 
 
 def plain(value: Any, levels: int = 100) -> Any:
-    """A value that a task returned, as JSON has it: a date is a text, and so is whatever lies very deep; NaN is null."""
+    """Return a task's return value as JSON: dates and deeply nested values become strings, NaN becomes null."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if value is None or isinstance(value, bool | int | float):
@@ -101,25 +126,26 @@ def plain(value: Any, levels: int = 100) -> Any:
         text = str(value)
     except Exception:  # some exceptions' own code fails
         text = safe_repr(value)
-    # Half a character of UTF-16 is in some texts, and never in UTF-8.
+    # A lone surrogate cannot be encoded as UTF-8.
     return text.encode("utf-8", "replace").decode()
 
 
-def cancel(task: Status) -> None:
-    """Ask that a task does not start, or if it runs, that it stops where it calls `stop_if_asked()`.
+def cancel(task: TaskStatus) -> None:
+    """Keep a task from starting; if it runs, it stops where it calls `stop_if_asked()`.
 
-    No process is killed: it might already be running another task.
+    No process is killed: it may already run another task.
 
     Raises:
-        UnavailableError: the result backend is.
+        UnavailableError: The result backend is unavailable.
     """
-    promptly(lambda: app.backend.store_result(stop_id(task.id), {"task": task.task}, STOP))
+    task_id = str(task.id)
+    promptly(lambda: app.backend.store_result(stop_id(task_id), {"task": task.task}, STOP))
     if app.conf.worker_enable_remote_control:
-        # Saves running workers the look at that record; those that start later have only the record.
-        in_background(lambda: app.control.revoke(task.id))
+        # Running workers then need not read the record; those that start later have only the record.
+        in_background(lambda: app.control.revoke(task_id))
 
 
 def _stored(task_id: str) -> dict[str, Any]:
-    """What the result backend has under this id; of what it does not know it says `PENDING`, too."""
+    """Return what the result backend has under this id; for an unknown id the status is `PENDING`, too."""
     meta: dict[str, Any] = promptly(lambda: app.backend.get_task_meta(task_id, cache=False))
     return meta

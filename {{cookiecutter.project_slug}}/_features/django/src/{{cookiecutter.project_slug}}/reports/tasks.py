@@ -1,4 +1,4 @@
-"""The tasks of this app. They have no route, so they run on the first queue."""
+"""The tasks of this app. `TASK_ROUTES` in `queues.py` names their queue."""
 
 from celery import shared_task
 from django.contrib.auth import get_user_model

@@ -26,6 +26,7 @@ DEVELOPMENT = {
 {% endif %}
     "SECRET_KEY": "no secret: for development and tests only, where nobody is kept out",
     "ALLOWED_HOSTS": "localhost,127.0.0.1",
+    "API_DOCS": "true",
 {% if plan().features.sqs %}
     "AWS_REGION": "eu-west-1",
     "SQS_QUEUE_URL_PREFIX": "https://sqs.eu-west-1.amazonaws.com/123456789012/local-",

@@ -3,6 +3,7 @@
 https://docs.djangoproject.com/en/stable/ref/settings/
 """
 
+import logging
 import sys
 from pathlib import Path
 
@@ -34,6 +35,7 @@ INSTALLED_APPS = [
     "{{ cookiecutter.project_slug }}.periodic",
 {% endif %}
     "{{ cookiecutter.project_slug }}.reports",
+    "{{ cookiecutter.project_slug }}.users",
     "{{ cookiecutter.project_slug }}.web",
 ]
 MIDDLEWARE = [
@@ -68,7 +70,7 @@ TEMPLATES = [
 SECRET_KEY = env.secret_key
 ALLOWED_HOSTS = words(env.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = words(env.csrf_trusted_origins)
-CSRF_FAILURE_VIEW = "{{ cookiecutter.project_slug }}.web.problems.csrf_failure"
+AUTH_USER_MODEL = "users.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -116,3 +118,4 @@ USE_TZ = True
 # --- Logs: those of the workers, in the same form
 LOGGING_CONFIG = None
 logs.configure()
+logging.getLogger("django.request").setLevel("ERROR")  # web/middleware.py logs each request

@@ -1,14 +1,24 @@
 """Gunicorn's configuration: `gunicorn -c python:{{ cookiecutter.project_slug }}.web.gunicorn {{ cookiecutter.project_slug }}.wsgi`.
 
-How many processes there are says its own variable, `WEB_CONCURRENCY`.
+Its own variable `WEB_CONCURRENCY` is the number of processes.
 https://docs.gunicorn.org/en/stable/settings.html
 """
 
+{% if plan().features.http_metrics %}
+import os
+import tempfile
+{% endif %}
 from typing import Any
 
 from gunicorn import glogging
 
 from {{ cookiecutter.project_slug }} import logs
+{% if plan().features.http_metrics %}
+
+if os.environ.get("METRICS_ADDRESS"):
+    # The processes share their metrics in files of this folder; prometheus_client reads the variable on import.
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="metrics-"))
+{% endif %}
 
 
 class Logger(glogging.Logger):
@@ -30,3 +40,12 @@ graceful_timeout = 30  # seconds that a stopping process may take to finish its 
 max_requests = 10_000  # a fresh process now and then bounds what leaks
 max_requests_jitter = 1_000  # but not all at once
 control_socket_disable = True  # the supervisor starts and stops it
+{% if plan().features.http_metrics %}
+
+
+def post_worker_init(worker: Any) -> None:
+    """Serve the metrics of all processes in the first of them."""
+    from {{ cookiecutter.project_slug }} import http_metrics
+
+    http_metrics.serve()
+{% endif %}

@@ -1,27 +1,26 @@
-"""Whether this process works, and whether what it needs does: for probes, which have neither a session nor a host name."""
+"""Liveness and readiness, for probes: they have neither a key nor the site's host name."""
 
 from collections.abc import Callable
 
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from {{ cookiecutter.project_slug }} import readiness
+from {{ cookiecutter.project_slug }}.readiness import readiness
 
 
 def live() -> JsonResponse:
-    """Asks nobody: if this fails, restart the process."""
+    """Answer without any server: if this fails, restart the process."""
     return JsonResponse({"live": True})
 
 
 def ready() -> JsonResponse:
-    """If this fails, what is submitted will have to wait, or is refused."""
-    found = readiness.check()
-    parts = {"database": database_answers(), **found.parts}
-    return JsonResponse({"ready": all(parts.values()), "parts": parts}, status=200 if all(parts.values()) else 503)
+    """Call the servers and the workers: if this fails, submitted tasks wait or are refused."""
+    found = readiness(database=database_answers())
+    return JsonResponse(found.model_dump(), status=200 if found.ready else 503)
 
 
 def database_answers() -> bool:
-    """Whether it does, over this thread's connection or a new one."""
+    """Return whether the database answers, over this thread's connection or a new one."""
     try:
         connection.ensure_connection()
         return connection.is_usable()
@@ -41,8 +40,4 @@ class HealthMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer, or pass the request on."""
         answer = ANSWERS.get(request.path)
-        if answer is None:
-            return self.get_response(request)
-        response = answer()
-        response["Cache-Control"] = "no-store"
-        return response
+        return answer() if answer else self.get_response(request)

@@ -1,8 +1,6 @@
-"""What happens to every request: it gets an id, and a line in the log."""
+"""The context of every request: an id, a line in the log, and an answer where a server is unavailable."""
 
-import re
 import time
-import uuid
 from collections.abc import Callable
 
 import structlog
@@ -10,12 +8,18 @@ from django.db import OperationalError as DatabaseError
 from django.http import HttpRequest, HttpResponse
 from kombu.exceptions import OperationalError as BrokerError
 
+from {{ cookiecutter.project_slug }}.request_log import log_request, request_id
 from {{ cookiecutter.project_slug }}.web import problems
-
-ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-"""Ids of callers that may go into logs and into messages as they are."""
+from {{ cookiecutter.project_slug }}.web.health import ANSWERS
 
 log = structlog.get_logger(__name__)
+
+
+def route_of(request: HttpRequest) -> str:
+    """Return the pattern that a request's path matched, or ""."""
+    if request.resolver_match:
+        return f"/{request.resolver_match.route}"
+    return request.path if request.path in ANSWERS else ""
 
 
 class RequestMiddleware:
@@ -26,22 +30,23 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Serve one request."""
-        given = request.headers.get("X-Request-ID", "")
-        request_id = given if ACCEPTED_ID.fullmatch(given) else str(uuid.uuid4())
         started = time.monotonic()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        own_id = request_id(request.headers.get("X-Request-ID"))
+        with structlog.contextvars.bound_contextvars(request_id=own_id):
             response = self.get_response(request)
-            took = round((time.monotonic() - started) * 1000, 1)
-            log.info("request", method=request.method, path=request.path, status=response.status_code, ms=took)
-        response["X-Request-ID"] = request_id
+            user = getattr(request, "auth", None)  # of a request to the API
+            with structlog.contextvars.bound_contextvars(**{"client": user.get_username()} if user else {}):
+                log_request(str(request.method), request.path, route_of(request), response.status_code, started)
+        response["X-Request-ID"] = own_id
+        response.setdefault("Cache-Control", "no-store")
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Say so where a view, the admin's included, had to do without a server."""
+        """Answer 503 where a view, those of the admin included, failed for want of a server."""
         if isinstance(error, DatabaseError):
             log.warning("database is unavailable", error=repr(error))
-            return problems.answer(503, "The database is away.")
+            return problems.answer(503, "The database is unavailable.")
         if isinstance(error, BrokerError):
             log.warning("broker is unavailable", error=repr(error))
-            return problems.answer(503, "The broker is away: what was saved is saved, but its task could not be sent.")
+            return problems.answer(503, "The broker is unavailable: the data is saved, but its task was not sent.")
         return None

@@ -1,70 +1,35 @@
-"""What there is: the tasks that may be submitted, and the queues."""
+"""What the project runs: the tasks that can be submitted, the queues, the schedule."""
 
-from typing import ClassVar
+from ninja import Router
 
-from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, JsonResponse
-from django.urls import path
-
+{% if plan().features.http_schedule %}
+from {{ cookiecutter.project_slug }} import periodic_tasks, readiness, submissions
+{% elif not plan().features.http_schedule %}
 from {{ cookiecutter.project_slug }} import readiness, submissions
-from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.queues import QueueName
-from {{ cookiecutter.project_slug }}.web.problems import ProblemError
-from {{ cookiecutter.project_slug }}.web.views import ApiView
+{% endif %}
+from {{ cookiecutter.project_slug }}.web.security import ApiRequest, require
 
-LARGEST = 64 * 1024
-"""Bytes that a body may have: pass ids to a task, not what they stand for."""
+router = Router(tags=["overview"])
 
 
-class TaskList(ApiView):
-    """The tasks that may be submitted."""
-
-    permissions: ClassVar = {"GET": "web.view_task", "POST": "web.submit_task"}
-
-    def get(self, request: HttpRequest) -> JsonResponse:
-        """List them, with what they take."""
-        tasks = [
-            {
-                "name": name,
-                "description": (app.tasks[name].__doc__ or "").strip().partition("\n")[0],
-                "queue": app.amqp.router.route({}, name)["queue"].name,
-                "arguments": model.model_json_schema(),
-            }
-            for name, model in submissions.submittable().items()
-        ]
-        return JsonResponse(tasks, safe=False)
+@router.get("/task-types", response=list[submissions.TaskType], summary="List the tasks that can be submitted")
+def task_types(request: ApiRequest) -> list[submissions.TaskType]:
+    """Return each task with the schema of its arguments."""
+    require(request, "web.view_task")
+    return submissions.task_types()
 
 
-def read_submission(request: HttpRequest) -> submissions.Submission:
-    """What a request submits.
-
-    Raises:
-        ProblemError: its body is not JSON, or too large.
-        submissions.MalformedError, submissions.InvalidError: it is no submission.
-    """
-    if request.content_type != "application/json":
-        raise ProblemError(415, "Send the body as application/json.")
-    too_large = ProblemError(413, f"A body may have {LARGEST} bytes.")
-    try:
-        body = request.body
-    except RequestDataTooBig:
-        raise too_large from None
-    if len(body) > LARGEST:
-        raise too_large
-    return submissions.read(body)
+@router.get("/queues", response=list[readiness.Queue], summary="List the queues")
+def queues(request: ApiRequest) -> list[readiness.Queue]:
+    """Return the queues with their length and their workers."""
+    require(request, "web.view_task")
+    return readiness.queues()
+{% if plan().features.http_schedule %}
 
 
-class Queues(ApiView):
-    """The queues."""
-
-    permissions: ClassVar = {"GET": "web.view_task"}
-
-    def get(self, request: HttpRequest) -> JsonResponse:
-        """List them, with how many tasks wait in each, and the workers that take from it."""
-        waiting = submissions.promptly(readiness.waiting)
-        workers = readiness.check().workers
-        queues = [{"name": name, "waiting": waiting[name], "workers": workers.get(name, [])} for name in QueueName]
-        return JsonResponse(queues, safe=False)
-
-
-urlpatterns = [path("queues", Queues.as_view(), name="queues")]
+@router.get("/schedule", response=list[periodic_tasks.PeriodicTask], summary="List the periodic tasks")
+def schedule(request: ApiRequest) -> list[periodic_tasks.PeriodicTask]:
+    """Return the entries of the schedule."""
+    require(request, "web.view_task")
+    return periodic_tasks.periodic_tasks()
+{% endif %}

@@ -1,23 +1,25 @@
-"""Submit a task. No result backend is there to ask what became of it."""
+"""Submit a task. Without a result backend, its log lines are what is known of it."""
 
 import uuid
+from typing import TYPE_CHECKING
 
-from django.http import HttpRequest, JsonResponse
-from django.urls import path
+from ninja import Router
 
 from {{ cookiecutter.project_slug }} import submissions
-from {{ cookiecutter.project_slug }}.web.overview import TaskList, read_submission
+from {{ cookiecutter.project_slug }}.web.security import ApiRequest, require
+
+if TYPE_CHECKING:
+    from {{ cookiecutter.project_slug }}.submissions import Submission
+else:
+    Submission = submissions.any_submission()
+
+router = Router(tags=["tasks"])
 
 
-class Tasks(TaskList):
-    """The tasks that may be submitted, and where."""
-
-    def post(self, request: HttpRequest) -> JsonResponse:
-        """Let a worker run a task with these arguments; look for its id in the logs."""
-        task_id = str(uuid.uuid4())
-        submission = read_submission(request)
-        submissions.promptly(lambda: submissions.publish(submission, task_id))
-        return JsonResponse({"id": task_id}, status=202)
-
-
-urlpatterns = [path("tasks", Tasks.as_view(), name="tasks")]
+@router.post("", response={202: submissions.Submitted}, summary="Submit a task")
+def submit(request: ApiRequest, submission: Submission) -> submissions.Submitted:
+    """Send a task to its queue; look for its id in the logs."""
+    require(request, "web.submit_task")
+    task_id = uuid.uuid4()
+    submissions.promptly(lambda: submissions.publish(submission, str(task_id)))
+    return submissions.Submitted(id=task_id)

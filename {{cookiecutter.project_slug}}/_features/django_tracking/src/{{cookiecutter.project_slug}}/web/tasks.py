@@ -1,62 +1,68 @@
 """Submit a task, look at it, and cancel it."""
 
 import uuid
-from dataclasses import asdict
-from typing import ClassVar
+from typing import TYPE_CHECKING, Annotated
 
-from django.http import HttpRequest, JsonResponse
-from django.urls import path, reverse
+from django.http import HttpResponse
+from django.urls import reverse
+from ninja import Header, Router
+from ninja.errors import HttpError
 
-from {{ cookiecutter.project_slug }} import tracking
-from {{ cookiecutter.project_slug }}.web.overview import TaskList, read_submission
-from {{ cookiecutter.project_slug }}.web.problems import ProblemError
-from {{ cookiecutter.project_slug }}.web.views import ApiView
+from {{ cookiecutter.project_slug }} import submissions, tracking
+from {{ cookiecutter.project_slug }}.web.security import ApiRequest, require
 
+if TYPE_CHECKING:
+    from {{ cookiecutter.project_slug }}.submissions import Submission
+else:
+    Submission = submissions.any_submission()
 
-class Tasks(TaskList):
-    """The tasks that may be submitted, and where."""
-
-    def post(self, request: HttpRequest) -> JsonResponse:
-        """Let a worker run a task with these arguments; `Location` is where to look at it."""
-        task_id = tracking.submit(read_submission(request))
-        location = reverse("web:task", args=(task_id,))
-        return JsonResponse({"id": task_id}, status=202, headers={"Location": location})
+router = Router(tags=["tasks"])
 
 
-class Task(ApiView):
-    """A task that was submitted."""
-
-    permissions: ClassVar = {"GET": "web.view_task", "DELETE": "web.cancel_task"}
-
-    def get(self, request: HttpRequest, task_id: uuid.UUID) -> JsonResponse:
-        """Its state, its progress, and its result or error."""
-        return JsonResponse(asdict(find(task_id)))
-
-    def delete(self, request: HttpRequest, task_id: uuid.UUID) -> JsonResponse:
-        """Keep it from starting, or if it runs, let it stop where it looks at whether it should.
-
-        Its state is REVOKED as soon as a worker has seen to it. Cancelling twice is no mistake.
-        """
-        task = find(task_id)
-        if task.ended and task.state != "REVOKED":
-            raise ProblemError(409, f"The task has already ended: {task.state}.")
-        tracking.cancel(task)
-        return JsonResponse(asdict(task), status=202)
+@router.post("", response={202: submissions.Submitted}, summary="Submit a task")
+def submit(
+    request: ApiRequest,
+    response: HttpResponse,
+    submission: Submission,
+    idempotency_key: Annotated[
+        str | None, Header(alias="Idempotency-Key", max_length=200, description=tracking.IDEMPOTENCY)
+    ] = None,
+) -> submissions.Submitted:
+    """Send a task to its queue; `Location` is its address."""
+    require(request, "web.submit_task")
+    task_id = tracking.submit(submission, request.auth.get_username(), idempotency_key)
+    response["Location"] = reverse("api:show", args=(task_id,))
+    return submissions.Submitted(id=uuid.UUID(task_id))
 
 
-def find(task_id: uuid.UUID) -> tracking.Status:
-    """The task of this id.
+@router.get("/{task_id}", response=tracking.TaskStatus, summary="Show a task")
+def show(request: ApiRequest, task_id: uuid.UUID) -> tracking.TaskStatus:
+    """Return the state of a task, its progress, and its result or error."""
+    require(request, "web.view_task")
+    return find(task_id)
+
+
+@router.delete("/{task_id}", response={202: tracking.TaskStatus}, summary="Cancel a task")
+def cancel(request: ApiRequest, task_id: uuid.UUID) -> tracking.TaskStatus:
+    """Keep a waiting task from starting; a running one stops where it calls `stop_if_asked()`.
+
+    Its state is REVOKED once a worker has handled that. Cancelling twice is no error.
+    """
+    require(request, "web.cancel_task")
+    task = find(task_id)
+    if task.ended and task.state != "REVOKED":
+        raise HttpError(409, f"The task has already ended: {task.state}.")
+    tracking.cancel(task)
+    return task
+
+
+def find(task_id: uuid.UUID) -> tracking.TaskStatus:
+    """Return the task with this id.
 
     Raises:
-        ProblemError: there is none.
+        HttpError: There is none; the status is 404.
     """
     status = tracking.status(str(task_id))
     if status is None:
-        raise ProblemError(404, "No task was submitted under this id, or its result has expired.")
+        raise HttpError(404, "No task was submitted under this id, or its result has expired.")
     return status
-
-
-urlpatterns = [
-    path("tasks", Tasks.as_view(), name="tasks"),
-    path("tasks/<uuid:task_id>", Task.as_view(), name="task"),
-]

@@ -1,7 +1,12 @@
-"""A tour of patterns, each in a module of its own.
+"""A tour of patterns, each in a module of its own. Its tasks have no route, so they run on the first queue.
 
-Its tasks have no route, so they run on the first queue. When you have seen enough, delete this folder,
-`tests/examples/`, and their mention in `{{ plan().framework.celery_settings }}`.
+To remove it, delete:
+
+- this folder and `tests/examples/`
+- `include` and the route `route_urgent` in `{{ plan().framework.celery_settings }}`
+{% if plan().features.cancellation_examples %}
+- their names in `SUBMITTABLE` of `submissions.py`
+{% endif %}
 """
 
 from {{ cookiecutter.project_slug }}.celery_app import app as app  # as in tasks/

@@ -1,7 +1,7 @@
 """The HTTP API: `uvicorn --factory {{ cookiecutter.project_slug }}.api:create_app`.
 
-Everything that asks the broker or the result backend is a plain function, which FastAPI runs in a thread; nothing
-in the event loop waits for either.
+Endpoints that call the broker or the result backend are plain functions, which FastAPI runs in threads: nothing in
+the event loop waits for either.
 """
 
 import asyncio
@@ -11,32 +11,43 @@ from contextlib import asynccontextmanager, suppress
 
 import anyio.to_thread
 from fastapi import FastAPI
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from {{ cookiecutter.project_slug }} import health as liveness
+{% if plan().features.http_metrics %}
+from {{ cookiecutter.project_slug }} import http_metrics, logs, signals, submissions
+{% elif not plan().features.http_metrics %}
 from {{ cookiecutter.project_slug }} import logs, signals, submissions
-{% if plan().features.beat %}
-from {{ cookiecutter.project_slug }}.api import health, openapi, overview, problems, schedule, tasks
-{% else %}
-from {{ cookiecutter.project_slug }}.api import health, openapi, overview, problems, tasks
 {% endif %}
+from {{ cookiecutter.project_slug }}.api import health, overview, problems, tasks
 from {{ cookiecutter.project_slug }}.api.middleware import RequestContext
+from {{ cookiecutter.project_slug }}.api_keys import KEYS
 from {{ cookiecutter.project_slug }}.settings import env
 
 THREADS = 200
-"""Requests that may wait for the broker at the same time; each of them waits in a thread, for two seconds at most."""
+"""Requests that may wait for the broker at the same time, each in a thread, for at most two seconds."""
+
+TAGS = [
+    {"name": "tasks", "description": "Submit tasks, and follow them."},
+    {"name": "overview", "description": "The tasks, queues and periodic tasks of this project."},
+    {"name": "health", "description": "For probes; no key is needed."},
+]
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """What happens around the time in which requests are served."""
+    """Start and stop what runs beside the requests."""
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-    pulse = asyncio.create_task(beat())
+{% if plan().features.http_metrics %}
+    http_metrics.serve()
+{% endif %}
+    heartbeat = asyncio.create_task(beat())
     liveness.notify_systemd("READY=1")
     yield
     liveness.notify_systemd("STOPPING=1")
-    pulse.cancel()
+    heartbeat.cancel()
     with suppress(asyncio.CancelledError):
-        await pulse
+        await heartbeat
 
 
 async def beat() -> None:
@@ -47,22 +58,22 @@ async def beat() -> None:
 
 
 def configure_logs() -> None:
-    """Let Uvicorn's lines have the form of all others; by now it has set up its own."""
+    """Log Uvicorn's messages in the form of all others; by now it has set up its own."""
     logs.configure()
     logging.getLogger("uvicorn").handlers.clear()
     logging.getLogger("uvicorn").propagate = True
-    # It hands over each text twice, the second time with colours.
+    # It passes each text twice, the second time with colours.
     logging.getLogger("uvicorn.error").addFilter(lambda record: record.__dict__.pop("color_message", "") is not None)
 
 
 def create_app() -> FastAPI:
-    """The application, ready to be served.
+    """Return the application.
 
     Raises:
-        SystemExit: there is no API key; the message is one line.
-        KeyError, TypeError: a task that `submissions.py` lists does not exist, or cannot be submitted.
+        SystemExit: There is no API key; the message is one line.
+        NotRegistered, TypeError: A task in `submissions.SUBMITTABLE` cannot be submitted.
     """
-    if not env.api_key:
+    if not KEYS:
         raise SystemExit("API_KEY: is missing. Write for example: API_KEY=at-least-16-random-characters")
     configure_logs()
     signals.start_sentry()
@@ -71,20 +82,18 @@ def create_app() -> FastAPI:
         title={{ plan().project.name | python }},
         description={{ plan().project.description | python }},
         lifespan=lifespan,
-        # The schema is behind the API key, and pages that browse it would load their code from elsewhere.
-        docs_url=None,
+        openapi_tags=TAGS,
+        generate_unique_id_function=lambda route: f"{route.tags[0]}-{route.name}",
+        # The pages load their code from a CDN.
+        docs_url="/docs" if env.api_docs else None,
         redoc_url=None,
-        openapi_url=None,
-        # A redirect would go to whatever host the caller has named.
+        openapi_url="/openapi.json" if env.api_docs else None,
+        # A redirect would go to the host that the client named.
         redirect_slashes=False,
     )
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=submissions.LARGEST)
+    app.add_middleware(RequestContext)  # outside the others: it logs what they answer
     problems.install(app)
-    openapi.install(app)
-{% if plan().features.beat %}
-    for routes in (health, overview, schedule, tasks):
-{% else %}
     for routes in (health, overview, tasks):
-{% endif %}
         app.include_router(routes.router)
     return app

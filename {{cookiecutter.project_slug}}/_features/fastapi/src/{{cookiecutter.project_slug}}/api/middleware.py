@@ -1,17 +1,12 @@
-"""What happens to every request: it gets an id, and a line in the log."""
+"""The context of every request: an id, a line in the log, and headers."""
 
-import re
 import time
-import uuid
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-"""Ids of callers that may go into logs and into messages as they are."""
-
-log = structlog.get_logger(__name__)
+from {{ cookiecutter.project_slug }}.request_log import log_request, request_id
 
 
 class RequestContext:
@@ -25,26 +20,24 @@ class RequestContext:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("X-Request-ID", "")
-        request_id = given if ACCEPTED_ID.fullmatch(given) else str(uuid.uuid4())
         started = time.monotonic()
-        status = 0
+        own_id = request_id(Headers(scope=scope).get("X-Request-ID"))
+        status = 500  # of a request that ends by an exception: the server answers it
 
-        async def send_with_id(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
+                headers["X-Request-ID"] = own_id
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with structlog.contextvars.bound_contextvars(request_id=own_id):
             try:
-                await self.app(scope, receive, send_with_id)
+                await self.app(scope, receive, send_with_headers)
             finally:
-                took = round((time.monotonic() - started) * 1000, 1)
-                # As it came, percent-encoded: a caller cannot write lines of its own into the log.
+                # As it came, percent-encoded: a client cannot add lines to the log.
                 path = scope["raw_path"].decode("ascii", "replace")
-                log.info("request", method=scope["method"], path=path, status=status, ms=took)
+                log_request(scope["method"], path, getattr(scope.get("route"), "path", ""), status, started)

@@ -1,24 +1,29 @@
-"""Who may ask: whoever has the API key."""
+"""Authentication by an API key."""
 
-import hmac
 from typing import Annotated
 
+import structlog
 from fastapi import HTTPException, Security
 from fastapi.security import APIKeyHeader
 
-from {{ cookiecutter.project_slug }}.settings import env
+from {{ cookiecutter.project_slug }}.api_keys import owner_of
 
 HEADER = APIKeyHeader(
-    name="X-API-Key", scheme_name="API key", description="The value of `API_KEY`, a variable.", auto_error=False
+    name="X-API-Key",
+    scheme_name="ApiKey",
+    description="The value of `API_KEY`, or a key of `API_KEYS`.",
+    auto_error=False,
 )
 
 
-async def require_key(key: Annotated[str | None, Security(HEADER)]) -> None:
-    """Let a request pass that brings the API key.
+async def require_key(key: Annotated[str | None, Security(HEADER)]) -> str:
+    """Return the name of the key's owner, which the log lines of the request carry from now on.
 
     Raises:
-        HTTPException: it does not; the status is 401.
+        HTTPException: The key is missing or wrong; the status is 401.
     """
-    # In constant time: how long it takes does not say how much of a wrong key is right. Headers are Latin-1.
-    if key is None or not hmac.compare_digest(key.encode("latin-1"), env.api_key.encode()):
+    owner = owner_of(key or "")
+    if owner is None:
         raise HTTPException(401, "The header X-API-Key is missing or wrong.", {"WWW-Authenticate": "APIKey"})
+    structlog.contextvars.bind_contextvars(client=owner)
+    return owner

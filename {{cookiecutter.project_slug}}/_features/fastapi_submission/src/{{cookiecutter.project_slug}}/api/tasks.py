@@ -1,35 +1,25 @@
-"""Submit a task. No result backend is there to ask what became of it."""
+"""Submit a task. Without a result backend, its log lines are what is known of it."""
 
 import uuid
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
 
 from {{ cookiecutter.project_slug }} import submissions
-from {{ cookiecutter.project_slug }}.api.bodies import json_body
 from {{ cookiecutter.project_slug }}.api.problems import documented
 from {{ cookiecutter.project_slug }}.api.security import require_key
+
+if TYPE_CHECKING:
+    from {{ cookiecutter.project_slug }}.submissions import Submission
+else:
+    Submission = submissions.any_submission()
 
 router = APIRouter(prefix="/tasks", tags=["tasks"], dependencies=[Depends(require_key)])
 
 
-class Submitted(BaseModel):
-    """A task that will run."""
-
-    id: uuid.UUID = Field(description="Its id, to look for in the logs.")
-
-
-@router.post(
-    "",
-    status_code=202,
-    summary="Submit a task",
-    response_description="The task is on its way.",
-    responses=documented(400, 401, 408, 413, 415, 422, 503),
-)
-def submit(body: Annotated[bytes, Depends(json_body)]) -> Submitted:
-    """Let a worker run a task with these arguments; `GET /tasks` says which tasks and arguments there are."""
+@router.post("", status_code=202, summary="Submit a task", responses=documented(400, 401, 422, 503))
+def submit(submission: Submission) -> submissions.Submitted:
+    """Send a task to its queue; look for its id in the logs."""
     task_id = uuid.uuid4()
-    submission = submissions.read(body)
     submissions.promptly(lambda: submissions.publish(submission, str(task_id)))
-    return Submitted(id=task_id)
+    return submissions.Submitted(id=task_id)

@@ -3,7 +3,7 @@
 It has no entry in beat's schedule, since no example runs unasked. This would be one, with an `expires` so that runs
 which found no worker do not pile up:
 
-    "refresh, every minute": {
+    "refresh": {
         "task": "{{ cookiecutter.project_slug }}.examples.unique.refresh",
         "schedule": timedelta(minutes=1),
         "options": {"queue": "{{ plan().default_queue.name }}", "expires": 54},

@@ -7,31 +7,16 @@ from time to time whether it is to stop.
 from typing import Any
 
 from celery import Task, shared_task
-from celery.exceptions import Ignore
 
 from {{ cookiecutter.project_slug }}.celery_app import app
-
-STOP = "STOP"
-"""The state of the record that says that a task is to stop."""
+from {{ cookiecutter.project_slug }}.stoppable_task import STOP, stop_id, stop_if_asked
 
 
 def ask_to_stop(task_id: str) -> None:
     """Ask a running task to stop, and one that has not started not to."""
     # A record of its own: the task's is overwritten whenever it reports progress.
-    app.backend.store_result(f"{task_id}-stop", None, STOP)
+    app.backend.store_result(stop_id(task_id), None, STOP)
     app.control.revoke(task_id)
-
-
-def stop_if_asked(task: Task[Any, Any]) -> None:
-    """End this task as REVOKED if somebody asked for it.
-
-    Raises:
-        celery.exceptions.Ignore: it is to stop; let it pass.
-    """
-    task_id = task.request.id
-    if task_id and task.backend.get_task_meta(f"{task_id}-stop", cache=False)["status"] == STOP:
-        task.backend.mark_as_revoked(task_id, "stopped on request", request=task.request)
-        raise Ignore
 
 
 @shared_task(bind=True, ignore_result=False)

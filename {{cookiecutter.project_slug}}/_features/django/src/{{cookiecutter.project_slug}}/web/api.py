@@ -1,0 +1,30 @@
+"""The HTTP API."""
+
+from ninja import NinjaAPI
+from ninja.operation import Operation
+
+from {{ cookiecutter.project_slug }}.settings import env
+from {{ cookiecutter.project_slug }}.web import overview, problems, tasks
+from {{ cookiecutter.project_slug }}.web.security import ApiKey, Session
+
+
+class Api(NinjaAPI):
+    """An API whose operations are named after their module and function, for example `tasks-submit`."""
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """Return the name in generated clients."""
+        function = operation.view_func
+        return f"{function.__module__.rpartition('.')[2]}-{function.__name__}"
+
+
+api = Api(
+    title={{ plan().project.name | python }},
+    description={{ plan().project.description | python }},
+    urls_namespace="api",
+    openapi_url="/openapi.json" if env.api_docs else None,
+    docs_url="/docs" if env.api_docs else None,
+    auth=[ApiKey(), Session()],
+)
+problems.install(api)
+api.add_router("", overview.router)
+api.add_router("/tasks", tasks.router)
