@@ -149,7 +149,8 @@ def test_a_queue_and_a_job_are_a_few_lines_and_each_forgotten_place_is_named(
 ) -> None:
     before, after = without_and_with(bake, **answers)
     added = added_lines(before, after)
-    request.node.user_properties.append(("size", (request.node.callspec.id, len(added), sum(added.values()))))
+    name = f"a queue and a job, {request.node.callspec.id}"
+    request.node.user_properties.append(("size", (name, len(added), sum(added.values()))))
     assert (len(added), sum(added.values())) <= (files, lines), added
     project = after.copy_to(tmp_path)
     environment = installed(project)

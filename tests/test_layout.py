@@ -17,6 +17,8 @@ from tests.support.variants import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support.bakery import Bakery
+
 pytestmark = pytest.mark.usefixtures("home")
 
 SCRIPTS = {"deploy/systemd/install.sh", "manage.py"}
@@ -305,3 +307,25 @@ def test_the_hook_needs_neither_tools_nor_network(tmp_path: Path) -> None:
     cookiecutter(ROOT, tmp_path / "out", "--no-input", "project_slug=shop", PATH="")
 
     assert (tmp_path / "out" / "shop" / "src" / "shop" / "tasks" / "default.py").exists()
+
+
+EVERYTHING = {"result_backend": "database", "beat_scheduler": "database", "kubernetes": "yes", "ci": "gitlab"}
+
+
+# The limits are the sizes, rounded up: whoever raises one says in docs/decisions.md what the lines are for.
+@pytest.mark.parametrize(
+    ("name", "answers", "limit"),
+    [
+        ("default", {}, 5_700),
+        ("FastAPI", {"framework": "fastapi"}, 8_100),
+        ("Django with everything", {"framework": "django", "broker": "rabbitmq", **EVERYTHING}, 10_600),
+    ],
+)
+def test_a_project_does_not_grow_unnoticed(
+    name: str, answers: dict[str, str], limit: int, bake: Bakery, request: pytest.FixtureRequest
+) -> None:
+    files = [path for path in bake(**answers).path.rglob("*") if path.is_file()]
+    lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
+
+    request.node.user_properties.append(("size", (name, len(files), lines)))
+    assert lines <= limit
