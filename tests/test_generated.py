@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import shutil
 from tempfile import TemporaryDirectory
@@ -12,6 +11,7 @@ import pytest
 
 from tests.conftest import count
 from tests.support.environments import interpreters
+from tests.support.owner import ADDED_QUEUE, OWNERS_PROJECTS, added_lines, without_and_with_a_queue
 from tests.support.variants import few_variants, suite_variants
 
 if TYPE_CHECKING:
@@ -101,76 +101,32 @@ def test_a_project_passes_its_tests_when_its_examples_are_removed(
     project.run("ruff", "check", environment=environment)
 
 
-ADDED_QUEUE = "emails"
-# Without them the project works: what is missing in these was not wanted.
-OPTIONAL = ("schedule.py", f"test_{ADDED_QUEUE}.py")
-
-
-def without_and_with(bake: Bakery, **answers: str) -> tuple[BakedProject, BakedProject]:
-    """Return a project, and the same one with what its owner adds for a further queue with a periodic task."""
-    queues, jobs = "default:4, reports:2", "health-check = every 10m"
-    before = bake(**answers, queues=queues, beat_jobs=jobs)
-    return before, bake(
-        **answers, queues=f"{queues}, {ADDED_QUEUE}:2", beat_jobs=f"{jobs}; digest = 0 7 * * * -> {ADDED_QUEUE}"
-    )
-
-
-def added_lines(before: BakedProject, after: BakedProject) -> dict[str, int]:
-    """Return the number of lines that somebody has to write, by the path of the file."""
-    added = {}
-    for path in sorted(path.relative_to(after.path).as_posix() for path in after.path.rglob("*") if path.is_file()):
-        old, new = (
-            (project.path / path).read_text(encoding="utf-8").splitlines() if (project.path / path).exists() else []
-            for project in (before, after)
-        )
-        if old != new:
-            added[path] = sum(line.startswith("+ ") for line in difflib.ndiff(old, new))
-    return added
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("answers", "files", "lines"),
-    [
-        ({"monitoring": "no"}, 7, 55),
-        ({}, 9, 60),
-        ({"framework": "django", "broker": "rabbitmq", "beat_scheduler": "database", "kubernetes": "yes"}, 11, 85),
-    ],
-    ids=["without-monitoring", "default", "django-kubernetes"],
-)
-def test_a_queue_and_a_job_are_a_few_lines_and_each_forgotten_place_is_named(
-    answers: dict[str, str],
-    files: int,
-    lines: int,
-    bake: Bakery,
-    installed: Callable[..., Environment],
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
+@pytest.mark.parametrize("name", OWNERS_PROJECTS)
+def test_each_place_that_is_forgotten_for_a_queue_is_named(
+    name: str, bake: Bakery, installed: Callable[..., Environment], tmp_path: Path
 ) -> None:
-    before, after = without_and_with(bake, **answers)
-    added = added_lines(before, after)
-    name = f"a queue and a job, {request.node.callspec.id}"
-    request.node.user_properties.append(("size", (name, len(added), sum(added.values()))))
-    assert (len(added), sum(added.values())) <= (files, lines), added
+    before, after = without_and_with_a_queue(bake, name)
     project = after.copy_to(tmp_path)
     environment = installed(project)
-    quick = ("pytest", "-q", "--assert=plain", "-m", "not integration", "tests/test_queues.py", "tests/test_deploy.py")
-    if (project.path / "tests" / "test_monitoring.py").exists():
-        quick = (*quick, "tests/test_monitoring.py")
-    project.run(*quick, environment=environment)
+    modules = [f"tests/test_{name}.py" for name in ("queues", "deploy", "monitoring")]
+    files = [module for module in modules if (project.path / module).exists()]
+    tests = ["pytest", "-q", "--assert=plain", "-m", "not integration", *files]
+    project.run(*tests, environment=environment)
 
-    for path in added:
-        if path.endswith(OPTIONAL):
+    for path in added_lines(before, after):
+        # Without a periodic task, a test of it, or clients that submit it, the project works.
+        if path.endswith(("schedule.py", f"test_{ADDED_QUEUE}.py", "submissions.py")):
             continue
-        forgotten, written = project.path / path, (project.path / path).read_bytes()
+        file, written = project.path / path, (project.path / path).read_bytes()
         if (before.path / path).exists():
-            forgotten.write_bytes((before.path / path).read_bytes())
+            shutil.copy(before.path / path, file)
         else:
-            forgotten.unlink()
-        ran = project.run(*quick, environment=environment, check=False)
+            file.unlink()
+        ran = project.run(*tests, environment=environment, check=False)
         assert ran.returncode == 1, f"nothing fails without {path}"
-        assert forgotten.name in ran.stdout, f"without {path}:\n{ran.stdout}"
-        forgotten.write_bytes(written)
+        assert re.search(rf"{re.escape(file.parent.name)}|{re.escape(file.name)}", ran.stdout), ran.stdout
+        file.write_bytes(written)
 
 
 def test_a_broken_project_fails_its_own_tests(
