@@ -10,6 +10,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 from kombu import Connection
 
 from {{ cookiecutter.project_slug }} import sqs, sqs_transport
@@ -158,6 +159,23 @@ def test_a_worker_holds_what_it_cannot_publish_again(channel: Any, client: Mock)
     client.delete_message.assert_not_called()
 
 
+def test_a_task_that_outlived_its_connection_is_acknowledged(channel: Any, client: Mock) -> None:
+    message = receive(channel, Mock())
+    channel.close()
+    message.ack()
+    client.delete_message.assert_called_once_with(QueueUrl="url", ReceiptHandle="receipt")
+
+
+def test_a_message_that_sqs_does_not_delete_does_not_end_the_worker(
+    channel: Any, client: Mock, caplog: pytest.LogCaptureFixture
+) -> None:
+    message = receive(channel, Mock())
+    channel.close()
+    client.delete_message.side_effect = ClientError({"Error": {"Code": "ReceiptHandleIsInvalid"}}, "DeleteMessage")
+    message.ack()
+    assert "Cannot acknowledge" in caplog.text
+
+
 @pytest.fixture
 def extender(channel: Any, client: Mock) -> sqs_transport.VisibilityExtender:
     """The extender of a worker that consumes from this channel; its thread does not run."""
@@ -168,8 +186,7 @@ def extender(channel: Any, client: Mock) -> sqs_transport.VisibilityExtender:
 def hold(channel: Any, number: int) -> None:
     """Let the worker hold messages."""
     for count in range(number):
-        info = {"routing_key": next(iter(QueueName)).value}
-        channel.qos.append(Mock(delivery_tag=f"receipt {count}", delivery_info=info), f"receipt {count}")
+        channel.qos.append(Mock(delivery_tag=f"receipt {count}", url="url"), f"receipt {count}")
 
 
 def test_every_held_message_is_extended_in_batches(
@@ -189,8 +206,7 @@ def test_a_running_task_that_outlived_its_connection_is_extended(
     client: Mock, extender: sqs_transport.VisibilityExtender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extender.consumer.task_consumer = None
-    info = {"routing_key": next(iter(QueueName)).value}
-    requests = [Mock(acknowledged=done, message=Mock(delivery_tag=str(done), delivery_info=info)) for done in (0, 1)]
+    requests = [Mock(acknowledged=done, message=Mock(delivery_tag=str(done), url="url")) for done in (0, 1)]
     monkeypatch.setattr("celery.worker.state.active_requests", requests)
     extender.extend()
     (entry,) = client.change_message_visibility_batch.call_args.kwargs["Entries"]

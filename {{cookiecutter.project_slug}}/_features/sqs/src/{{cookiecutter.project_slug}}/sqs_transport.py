@@ -14,11 +14,12 @@ import threading
 import time
 from typing import Any
 
+from botocore.exceptions import ClientError
 from celery.signals import worker_ready
 from celery.worker import state
 from kombu.asynchronous import get_event_loop
 from kombu.asynchronous.http.curl import CurlClient
-from kombu.transport import SQS
+from kombu.transport import SQS, virtual
 
 from {{ cookiecutter.project_slug }}.signals import heart
 from {{ cookiecutter.project_slug }}.sqs import LONGEST_DELAY, VISIBILITY_TIMEOUT, seconds_until_due
@@ -59,8 +60,29 @@ def take_for_outage(http_response: Any, **_: Any) -> None:
         raise ConnectionError(f"SQS answered {http_response.status_code}")
 
 
+class Message(virtual.Message):
+    """A message that can be acknowledged after its channel was closed: a running task outlives its connection."""
+
+    def __init__(self, payload: Any, channel: Any, **kwargs: Any) -> None:
+        super().__init__(payload, channel, **kwargs)
+        # A closed channel of kombu has neither any more.
+        self.client = channel.sqs()
+        self.url = self.delivery_info.get("sqs_queue")
+
+    def ack(self, multiple: bool = False) -> None:
+        """Delete the message from its queue."""
+        super().ack(multiple)
+        if self.channel.closed:  # type: ignore[union-attr]
+            try:
+                self.client.delete_message(QueueUrl=self.url, ReceiptHandle=self.delivery_tag)
+            except ClientError as error:  # as in kombu: another one would end the worker
+                log.warning("Cannot acknowledge a message of %s: %r", self.url, error)
+
+
 class Channel(SQS.Channel):
-    """A channel that asks again when SQS did not answer."""
+    """A channel that asks again when SQS did not answer, and publishes messages again that are due much later."""
+
+    Message = Message
 
     def new_sqs_client(self, *args: Any, **kwargs: Any) -> Any:
         """The client for everything but waiting for messages."""
@@ -148,9 +170,7 @@ class VisibilityExtender(threading.Thread):
     def __init__(self, consumer: Any) -> None:
         super().__init__(name="visibility", daemon=True)
         self.consumer = consumer
-        channel = consumer.task_consumer.channel
-        self.client = channel.sqs(queue=next(iter(channel.predefined_queues)))
-        self.queues = channel.predefined_queues
+        self.client = consumer.task_consumer.channel.sqs()
 
     def run(self) -> None:
         """Extend four times in each timeout, until the process exits."""
@@ -185,7 +205,7 @@ class VisibilityExtender(threading.Thread):
         if self.consumer.task_consumer:
             qos = self.consumer.task_consumer.channel.qos
             messages += [message for receipt, message in tuple(qos._delivered.items()) if receipt not in qos._dirty]
-        return {message.delivery_tag: self.queues[message.delivery_info["routing_key"]]["url"] for message in messages}
+        return {message.delivery_tag: message.url for message in messages}
 
 
 @worker_ready.connect
