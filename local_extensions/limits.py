@@ -18,13 +18,18 @@ class Limits:
 
     @property
     def longest_delay(self) -> int:
-        """The longest countdown, ETA or backoff of a task: SQS delays no message longer."""
+        """The longest countdown, ETA or backoff of a task on Redis."""
         return 900
 
     @property
     def visibility_timeout(self) -> int:
-        """When Redis or SQS redelivers a message that was not acknowledged."""
+        """When Redis redelivers a message that was not acknowledged."""
         return self.task_time_limit + self.longest_delay + 60
+
+    @property
+    def sqs_visibility_timeout(self) -> int:
+        """When SQS redelivers a message whose worker no longer extends its visibility."""
+        return 60
 
     @property
     def consumer_timeout(self) -> int:

@@ -143,7 +143,6 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "src/{slug}/sqs.py",
             "src/{slug}/sqs_transport.py",
             "tests/test_sqs.py",
-            "tests/test_visibility.py",
         },
     ),
     ({"examples": True, "broker": "redis"}, EXAMPLES_ON_REDIS),

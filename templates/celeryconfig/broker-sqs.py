@@ -4,7 +4,6 @@ broker_transport_options = {
     "region": env.aws_region,
     "predefined_queues": predefined_queues(env.sqs_queue_url_prefix),  # of deploy/aws/queues.yaml: Celery makes none
     "wait_time_seconds": 20,  # seconds that a request waits for a message; SQS's maximum, since each request costs
-    "visibility_timeout": {{ plan().limits.visibility_timeout }},  # seconds; what the queues themselves say, for base_task.py
     "connect_retries_timeout": env.celery_publish_timeout,  # seconds; caps the retries of a publish
     "is_secure": True,  # TLS, also when the URL names a host
     "client-config": {

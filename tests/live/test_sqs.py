@@ -1,8 +1,9 @@
-"""On SQS: who may do what, who delays a task, and what an outage costs."""
+"""On SQS: who may do what, who delays a task, and what an outage, a long task and a lost worker cost."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -36,18 +37,48 @@ ANSWERS = {
 }
 
 
+# It runs until a file exists, and prints that it does.
+TASKS = """
+
+@shared_task
+def wait_for(path: str) -> None:
+    import time
+    from pathlib import Path
+
+    count = 0
+    while not Path(path).exists():
+        print("tick", count, flush=True)
+        count += 1
+        time.sleep(0.5)
+"""
+
+VISIBILITY = 3
+"""Seconds."""
+
+TWO_TIMEOUTS = f"tick {VISIBILITY * 2 * 2 + 1}"
+"""What that task prints when it has run for more than two visibility timeouts."""
+
+
 @pytest.fixture(scope="module")
 def project(bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
-    """A project that notices silence sooner than others do, so that a test can wait for it."""
+    """A project that notices silence and lost workers sooner than others do, so that a test can wait for it."""
     baked = bake(**ANSWERS, framework="fastapi", examples=False).copy_to(tmp_path_factory.mktemp("sqs"))
     for name, patient, quick in (
         ("celeryconfig.py", '"wait_time_seconds": 20', '"wait_time_seconds": 1'),
         ("celeryconfig.py", '"read_timeout": min(10,', '"read_timeout": min(2,'),
         ("sqs_transport.py", "curl.TIMEOUT, 30", "curl.TIMEOUT, 3"),
+        ("sqs_transport.py", "HELD_DELAY = 5", "HELD_DELAY = 1"),
+        ("sqs.py", "LONGEST_DELAY = 900", "LONGEST_DELAY = 2"),
+        ("sqs.py", "VISIBILITY_TIMEOUT = 60", f"VISIBILITY_TIMEOUT = {VISIBILITY}"),
     ):
         written = (baked.package / name).read_text(encoding="utf-8")
         assert patient in written
         (baked.package / name).write_text(written.replace(patient, quick), encoding="utf-8")
+    template = baked.path / "deploy" / "aws" / "queues.yaml"
+    quick = re.sub(r"(VisibilityTimeout): \d+", rf"\1: {VISIBILITY}", template.read_text(encoding="utf-8"))
+    template.write_text(quick.replace("maxReceiveCount: 10", "maxReceiveCount: 3"), encoding="utf-8")
+    with (baked.package / "tasks" / "emails.py").open("a", encoding="utf-8") as module:
+        module.write(TASKS)
     return baked
 
 
@@ -108,6 +139,68 @@ def test_sqs_keeps_a_task_that_is_not_due(service: Service, sqs: Sqs) -> None:
     assert task_id not in service.workers["emails"].output
     ran(service, "emails", task_id)
     assert time.monotonic() - started > 4
+
+
+def test_a_delay_longer_than_sqs_knows_costs_no_delivery_and_no_retry(service: Service, sqs: Sqs) -> None:
+    service.start_worker("emails")
+    send(service, "emails", countdown=5000)
+    started = time.monotonic()
+    # Four receives, each a new message: a message that was received more than three times would be a dead letter.
+    task_id = send(service, "emails", countdown=8)
+    service.workers["emails"].wait_for_line(task_id)
+    assert time.monotonic() - started > 6, "a worker held the task"
+    ran(service, "emails", task_id)
+    service.workers["emails"].wait_for_line(lambda line: task_id in line and "retries=0" in line)
+
+    # The task of the first delay makes hops still; a moment is between its next message and the deletion of this one.
+    url = f"{service.variables['SQS_QUEUE_URL_PREFIX']}emails"
+    names = ("", "Delayed", "NotVisible")
+    attributes = sqs.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert sum(int(attributes[f"ApproximateNumberOfMessages{name}"]) for name in names) in {1, 2}
+    assert "Messages" not in sqs.client("sqs").receive_message(QueueUrl=f"{url}-DLQ")
+
+
+def wait_for_file(service: Service, queue: str, path: Path) -> None:
+    """Start a task that runs until a file exists, on the only worker of its queue."""
+    service.ask(
+        f"from cloud.tasks.emails import wait_for\nanswer = wait_for.apply_async(({str(path)!r},), queue={queue!r}).id"
+    )
+    service.workers[queue].wait_for_line("tick 0")
+
+
+def test_a_task_longer_than_the_visibility_runs_once_until_its_worker_is_killed(
+    service: Service, tmp_path: Path
+) -> None:
+    queues = ("emails", "crawl")
+    service.start_workers(*queues)
+    for queue in queues:
+        wait_for_file(service, queue, tmp_path / "done")
+    lost = dict(service.workers)
+    service.start_workers(*queues)
+    for queue in queues:
+        lost[queue].wait_for_line(TWO_TIMEOUTS)
+        # Neither the other process or greenlet of the worker nor the other worker has started it.
+        assert "tick 0" not in service.workers[queue].output
+        assert lost[queue].lines.count("tick 0") == 1
+    for queue in queues:
+        lost[queue].kill()
+    for queue in queues:
+        # moto may first deliver it to the request that the killed worker had open.
+        service.workers[queue].wait_for_line("tick 0", timeout=2 * VISIBILITY + 14)
+    (tmp_path / "done").touch()
+    for queue in queues:
+        ran(service, queue, "")
+
+
+def test_a_stopping_worker_keeps_its_task(service: Service, tmp_path: Path) -> None:
+    stopping = service.start_worker("emails")
+    wait_for_file(service, "emails", tmp_path / "done")
+    stopping.terminate()
+    other = service.start_worker("emails")
+    stopping.wait_for_line(TWO_TIMEOUTS)
+    (tmp_path / "done").touch()
+    assert stopping.wait(30) == 0
+    assert "tick" not in other.output
 
 
 @pytest.mark.parametrize("queue", ["emails", "crawl"], ids=["prefork", "gevent"])

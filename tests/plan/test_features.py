@@ -51,7 +51,7 @@ def test_django_with_sqs_enables_these_features() -> None:
     assert enabled(**answers) == {
         *("examples", "monitoring", "kubernetes"),
         *("django", "http_api", "http_schedule", "http_metrics"),
-        *("sqs", "visibility_timeout", "failed_tasks", "queue_lengths"),
+        *("sqs", "failed_tasks", "queue_lengths"),
         *("results", "django_results", "task_tracking", "django_tracking", "stop_requests"),
         *("beat", "database_schedule"),
         *("result_examples", "cancellation_examples"),

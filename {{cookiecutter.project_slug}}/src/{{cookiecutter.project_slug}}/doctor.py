@@ -20,6 +20,9 @@ from {{ cookiecutter.project_slug }}.dead_letter_store import url_of
 from {{ cookiecutter.project_slug }}.queues import QueueName
 {% endif %}
 from {{ cookiecutter.project_slug }}.settings import env
+{% if plan().features.sqs %}
+from {{ cookiecutter.project_slug }}.sqs import VISIBILITY_TIMEOUT
+{% endif %}
 
 {% filter one_line_if_short %}
 URLS = {
@@ -114,10 +117,10 @@ def check_redis(info: Mapping[str, Any]) -> Iterator[str]:
 
 
 def check_queue(queue: str, attributes: Mapping[str, str]) -> Iterator[str]:
-    """Report how the attributes of a queue differ from deploy/aws/queues.yaml in what loses or repeats tasks."""
-    seconds, expected = int(attributes["VisibilityTimeout"]), app.conf.broker_transport_options["visibility_timeout"]
-    if seconds < expected:
-        yield f"VisibilityTimeout of {queue} is {seconds} s instead of {expected} s: deploy queues.yaml again"
+    """Report how the attributes of a queue differ from deploy/aws/queues.yaml in what loses, repeats or delays tasks."""
+    seconds = int(attributes["VisibilityTimeout"])
+    if seconds != VISIBILITY_TIMEOUT:
+        yield f"VisibilityTimeout of {queue} is {seconds} s, not {VISIBILITY_TIMEOUT} s: deploy queues.yaml again"
     if "RedrivePolicy" not in attributes:
         yield f"{queue} has no RedrivePolicy, so a poison task returns for days: deploy queues.yaml again"
 {% endif %}

@@ -24,7 +24,9 @@ from {{ cookiecutter.project_slug }}.settings import env
 WARM_SHUTDOWN = {{ plan().limits.warm_shutdown }}
 """Seconds that a stopping worker lets its tasks finish; its supervisor kills it 20 s later."""
 
-_heart = health.Heart()
+heart = health.Heart()
+"""Whether the main loop of this worker turns."""
+
 _stopping = False
 _log_contexts: dict[str, Mapping[str, Token[Any]]] = {}
 
@@ -85,15 +87,15 @@ def alert_of_critical(sender: Task[Any, Any], task_id: str, exception: BaseExcep
 @signals.heartbeat_sent.connect
 def beat(**_: Any) -> None:
     """Celery's own heartbeat comes from the worker's main loop, every two seconds, however busy its pool is."""
-    _heart.beat()
+    heart.beat()
 
 
 @signals.worker_ready.connect
 def report_worker_alive(sender: Any, **_: Any) -> None:
     """Tell the supervisor that this worker takes tasks, and from now on that it is alive."""
-    _heart.excused = lambda: sender.heart is None or _stopping  # Celery has no heart while it is not connected
-    _heart.beat()
-    _heart.start()
+    heart.excused = lambda: sender.heart is None or _stopping  # Celery has no heart while it is not connected
+    heart.beat()
+    heart.start()
     health.notify_systemd("READY=1")
 
 

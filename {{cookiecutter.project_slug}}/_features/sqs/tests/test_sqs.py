@@ -1,13 +1,16 @@
-"""Every queue is predefined and deployed, SQS itself delays tasks, and a worker outlasts an outage."""
+"""Every queue is predefined and deployed, SQS delays tasks, and a worker outlasts an outage and keeps its tasks."""
 
+import base64
+import json
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 from kombu import Connection
 
 from {{ cookiecutter.project_slug }} import sqs, sqs_transport
@@ -29,9 +32,9 @@ def test_every_queue_is_deployed_with_a_queue_for_its_dead_letters() -> None:
     assert sorted(deployed) == sorted([*QueueName, *(f"{name}-DLQ" for name in QueueName)])
 
 
-def test_a_queue_hides_a_message_for_as_long_as_the_settings_say() -> None:
+def test_a_queue_hides_a_message_for_as_long_as_workers_extend() -> None:
     (hidden,) = set(re.findall(r"VisibilityTimeout: (\d+)", TEMPLATE.read_text(encoding="utf-8")))
-    assert int(hidden) == app.conf.broker_transport_options["visibility_timeout"]
+    assert int(hidden) == sqs.VISIBILITY_TIMEOUT
 
 
 @pytest.mark.parametrize(("countdown", "delay"), [(-5, 0), (30.5, 30), (900, 899), (5000, 900)])
@@ -40,6 +43,11 @@ def test_sqs_delays_what_is_due_later(countdown: float, delay: int) -> None:
     properties: dict[str, Any] = {}
     sqs.let_sqs_delay(headers={"eta": eta.isoformat()}, properties=properties)
     assert properties == {"DelaySeconds": delay}
+
+
+def test_a_time_without_a_time_zone_is_utc() -> None:
+    eta = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=100)
+    assert sqs.seconds_until_due({"eta": eta.isoformat()}) == pytest.approx(100, abs=5)
 
 
 def test_what_is_due_now_is_not_delayed() -> None:
@@ -99,3 +107,133 @@ def test_a_request_ends_when_its_time_is_over() -> None:
     sqs_transport.limit_time(curl)
     limits = {call.args[0]: call.args[1] for call in curl.setopt.call_args_list}
     assert limits[curl.TIMEOUT] > app.conf.broker_transport_options["wait_time_seconds"]
+
+
+def receive(channel: Any, callback: Mock, **headers: Any) -> Any:
+    """Deliver a message with these headers to a consumer, as kombu does; return the message."""
+    queue = next(iter(QueueName)).value
+    channel.basic_consume(queue, no_ack=False, callback=callback, consumer_tag="tag")
+    info = {"exchange": "", "routing_key": queue, "sqs_queue": "url", "sqs_message": {"ReceiptHandle": "receipt"}}
+    properties = {"delivery_tag": "receipt", "delivery_info": info, "body_encoding": "base64"}
+    channel.connection._callbacks[queue]({"body": "e30=", "headers": headers, "properties": properties})
+    return channel.qos.get("receipt")
+
+
+@pytest.fixture
+def client(channel: Any, monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Takes the place of the client of SQS."""
+    made = Mock()
+    monkeypatch.setattr(channel, "sqs", Mock(return_value=made))
+    monkeypatch.setattr(channel, "hub", None)  # nothing polls
+    return made
+
+
+@pytest.mark.parametrize(("seconds", "delay"), [(5000, 900), (600, 599)])
+def test_what_is_due_later_is_published_again_and_acknowledged(
+    channel: Any, client: Mock, seconds: int, delay: int
+) -> None:
+    consumed = Mock()
+    eta = datetime.now(UTC) + timedelta(seconds=seconds)
+    receive(channel, consumed, eta=eta.isoformat(), retries=2)
+    assert client.send_message.call_args.kwargs["DelaySeconds"] == delay
+    sent = json.loads(base64.b64decode(client.send_message.call_args.kwargs["MessageBody"]))
+    assert sent["headers"] == {"eta": eta.isoformat(), "retries": 2}
+    assert sent["body"] == "e30="
+    client.delete_message.assert_called_once_with(QueueUrl="url", ReceiptHandle="receipt")
+    consumed.assert_not_called()
+
+
+@pytest.mark.parametrize("eta", [None, "2026-01-01T00:00:00+00:00", "soon"])
+def test_what_is_due_is_consumed(channel: Any, client: Mock, eta: str | None) -> None:
+    consumed = Mock()
+    message = receive(channel, consumed, eta=eta)
+    consumed.assert_called_once_with(message)
+    client.send_message.assert_not_called()
+
+
+def test_a_worker_holds_what_it_cannot_publish_again(channel: Any, client: Mock) -> None:
+    consumed = Mock()
+    client.send_message.side_effect = ConnectionError
+    message = receive(channel, consumed, eta=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
+    consumed.assert_called_once_with(message)
+    client.delete_message.assert_not_called()
+
+
+def test_a_task_that_outlived_its_connection_is_acknowledged(channel: Any, client: Mock) -> None:
+    message = receive(channel, Mock())
+    channel.close()
+    message.ack()
+    client.delete_message.assert_called_once_with(QueueUrl="url", ReceiptHandle="receipt")
+
+
+def test_a_message_that_sqs_does_not_delete_does_not_end_the_worker(
+    channel: Any, client: Mock, caplog: pytest.LogCaptureFixture
+) -> None:
+    message = receive(channel, Mock())
+    channel.close()
+    client.delete_message.side_effect = ClientError({"Error": {"Code": "ReceiptHandleIsInvalid"}}, "DeleteMessage")
+    message.ack()
+    assert "Cannot acknowledge" in caplog.text
+
+
+@pytest.fixture
+def extender(channel: Any, client: Mock) -> sqs_transport.VisibilityExtender:
+    """The extender of a worker that consumes from this channel; its thread does not run."""
+    client.change_message_visibility_batch.return_value = {"Successful": []}
+    return sqs_transport.VisibilityExtender(Mock(task_consumer=Mock(channel=channel)))
+
+
+def hold(channel: Any, number: int) -> None:
+    """Let the worker hold messages."""
+    for count in range(number):
+        channel.qos.append(Mock(delivery_tag=f"receipt {count}", url="url"), f"receipt {count}")
+
+
+def test_every_held_message_is_extended_in_batches(
+    channel: Any, client: Mock, extender: sqs_transport.VisibilityExtender
+) -> None:
+    hold(channel, 12)
+    channel.qos.ack("receipt 0")
+    extender.extend()
+    calls = [call.kwargs for call in client.change_message_visibility_batch.call_args_list]
+    assert [len(call["Entries"]) for call in calls] == [10, 1]
+    entries = [entry for call in calls for entry in call["Entries"]]
+    assert {entry["ReceiptHandle"] for entry in entries} == {f"receipt {count}" for count in range(1, 12)}
+    assert {entry["VisibilityTimeout"] for entry in entries} == {sqs.VISIBILITY_TIMEOUT}
+
+
+def test_a_running_task_that_outlived_its_connection_is_extended(
+    client: Mock, extender: sqs_transport.VisibilityExtender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extender.consumer.task_consumer = None
+    requests = [Mock(acknowledged=done, message=Mock(delivery_tag=str(done), url="url")) for done in (0, 1)]
+    monkeypatch.setattr("celery.worker.state.active_requests", requests)
+    extender.extend()
+    (entry,) = client.change_message_visibility_batch.call_args.kwargs["Entries"]
+    assert entry["ReceiptHandle"] == "0"
+
+
+def test_a_message_that_cannot_be_extended_is_reported_unless_it_was_acknowledged(
+    channel: Any, client: Mock, extender: sqs_transport.VisibilityExtender, caplog: pytest.LogCaptureFixture
+) -> None:
+    hold(channel, 2)
+
+    def fail(**_: Any) -> Any:
+        channel.qos.ack("receipt 0")
+        return {"Failed": [{"Id": "0"}, {"Id": "1"}]}
+
+    client.change_message_visibility_batch.side_effect = fail
+    extender.extend()
+    assert "may redeliver 1 running tasks" in caplog.text
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_worker_whose_main_loop_hangs_extends_nothing(
+    alive: bool, channel: Any, client: Mock, extender: sqs_transport.VisibilityExtender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(channel, 1)
+    monkeypatch.setattr(sqs_transport, "heart", Mock(alive=alive))
+    monkeypatch.setattr("time.sleep", Mock(side_effect=[None, SystemExit]))
+    with pytest.raises(SystemExit):
+        extender.run()
+    assert client.change_message_visibility_batch.called == alive
