@@ -40,6 +40,25 @@ def poison() -> None:
     import signal
 
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@shared_task(bind=True)
+def unsendable(self, thing: object = None) -> None:
+    raise self.retry(args=[object()], countdown=1)
+
+
+@shared_task(bind=True)
+def unlucky(self, path: str) -> None:
+    from pathlib import Path
+    from unittest.mock import patch
+
+    from kombu.exceptions import OperationalError
+
+    if not Path(path).exists():
+        Path(path).touch()
+        with patch.object(self.app.amqp, "send_task_message", side_effect=OperationalError("the broker is full")):
+            raise self.retry(countdown=1)
+    print("lucky", self.request.retries, flush=True)
 """
 
 
@@ -107,6 +126,25 @@ def test_a_failed_task_is_kept_and_runs_when_it_is_sent_again(service: Service, 
     service.workers["default"].wait_for_line("repaired one")
     service.workers["default"].wait_for_line("repaired two")
     letters(service, "list", "--json", number=0)
+
+
+def test_a_retry_that_cannot_be_published_is_a_failure_or_is_requeued(service: Service) -> None:
+    tried = service.project.path / "tried"
+    (impossible, requeued) = service.ask(
+        "from letters.tasks.default import unlucky, unsendable\n"
+        f"answer = [unsendable.delay().id, unlucky.delay({str(tried)!r}).id]"
+    )
+
+    service.workers["default"].wait_for_line("task failed")
+    service.workers["default"].wait_for_line("retry not published, task requeued")
+    if "sqs" in service.variables["CELERY_BROKER_URL"]:  # where this project's limit is one delivery
+        found = letters(service, "list", "--json", number=2)
+        assert {letter["id"] for letter in found} == {impossible, requeued}
+    else:
+        service.workers["default"].wait_for_line("lucky 0")
+        found = letters(service, "list", "--json", number=1)
+    (reason,) = [letter["reason"] for letter in found if letter["id"] == impossible]
+    assert "not JSON serializable" in reason
 
 
 def test_a_task_that_kills_its_process_is_kept(service: Service) -> None:
