@@ -148,7 +148,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     ),
     ({"examples": True, "broker": "redis"}, EXAMPLES_ON_REDIS),
     ({"examples": True, "result_backend": "redis"}, EXAMPLES_ON_REDIS),
-    ({"results": True}, {"tests/test_results.py"}),
+    ({"results": True}, {"src/{slug}/result_store.py", "tests/test_result_store.py", "tests/test_results.py"}),
     (
         {"examples": True},
         {
