@@ -1,9 +1,14 @@
 """The Celery application: `celery -A {{ cookiecutter.project_slug }}.celery_app worker`."""
 
+{% if not plan().features.rabbitmq %}
 from celery import Celery
 
+{% endif %}
 from {{ cookiecutter.project_slug }} import celeryconfig
 from {{ cookiecutter.project_slug }} import signals as signals  # connects the receivers
+{% if plan().features.rabbitmq %}
+from {{ cookiecutter.project_slug }}.delays import Celery
+{% endif %}
 
 app = Celery(
     "{{ cookiecutter.project_slug }}",

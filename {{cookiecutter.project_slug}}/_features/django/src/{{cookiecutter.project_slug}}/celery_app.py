@@ -1,12 +1,17 @@
 """The Celery application: `celery -A {{ cookiecutter.project_slug }}.celery_app worker`."""
 
 import os
+{% if not plan().features.rabbitmq %}
 
 from celery import Celery
+{% endif %}
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ cookiecutter.project_slug }}.settings.production")
 
 from {{ cookiecutter.project_slug }} import signals as signals  # connects the receivers
+{% if plan().features.rabbitmq %}
+from {{ cookiecutter.project_slug }}.delays import Celery
+{% endif %}
 
 app = Celery(
     "{{ cookiecutter.project_slug }}",
