@@ -31,6 +31,23 @@ def nap(seconds: float) -> None:
 """
 SEND = "from faults.tasks.default import nap\nanswer = [nap.delay({seconds}).id for _ in range({number})]"
 
+# A publisher that says which of its messages are confirmed.
+PUBLISH = """
+import time
+
+from faults.tasks.default import nap
+
+confirmed = 0
+while True:
+    try:
+        nap.delay(0)
+        confirmed += 1
+        print("confirmed", confirmed, flush=True)
+    except Exception as error:
+        print(type(error).__name__, error, flush=True)
+    time.sleep(0.1)
+"""
+
 
 @pytest.fixture(scope="module")
 def project(bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
@@ -101,8 +118,21 @@ def test_a_silent_peer_does_not_hang_the_worker(service: Service, gate: Gate) ->
     assert service.workers["default"].popen.poll() is None
 
 
+def test_a_publisher_learns_of_a_silent_peer_and_recovers(service: Service, gate: Gate) -> None:
+    variables = {"CELERY_BROKER_URL": through(gate, service.variables["CELERY_BROKER_URL"])}
+    publisher = service.start(["python", "-c", PUBLISH], "publisher", **variables, CELERY_PUBLISH_TIMEOUT="1")
+    publisher.wait_for_line("confirmed 1")
+
+    gate.shut()
+    publisher.wait_for_line("OperationalError RabbitMQ did not confirm a message within 5 s")
+    gate.restore()
+
+    confirmed = publisher.output.count("confirmed")
+    publisher.wait_for_line(f"confirmed {confirmed + 1}")
+
+
 def test_a_memory_alarm_lets_a_worker_drain(service: Service, rabbitmq: RabbitMQ) -> None:
-    tasks = service.ask(SEND.format(seconds=0.5, number=48))  # 12 s for two processes: six heartbeats
+    tasks = service.ask(SEND.format(seconds=0.5, number=32))  # 8 s for two processes: four heartbeats
 
     with rabbitmq.memory_alarm():
         wait_for_success(service, tasks, 40)

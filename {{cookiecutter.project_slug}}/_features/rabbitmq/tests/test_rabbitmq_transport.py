@@ -5,7 +5,7 @@ from unittest.mock import Mock
 
 import pytest
 from amqp import spec
-from amqp.exceptions import MessageNacked
+from amqp.exceptions import MessageNacked, RecoverableConnectionError
 from kombu import Connection as Client
 from kombu.exceptions import OperationalError
 
@@ -20,7 +20,7 @@ class FakeChannel(Channel):
 
     def __init__(self, *answers: tuple[Any, int], blocked: bool = False) -> None:
         self.answers = list(answers)
-        self.connection = Mock()
+        self.connection = Mock(read_timeout=None)
         self.connection.is_blocked.return_value = blocked
         self._confirm_selected = False
         self.selected = 0
@@ -53,6 +53,14 @@ def test_a_task_is_confirmed() -> None:
     assert (channel.selected, channel.answers) == (1, [])
 
 
+def test_a_channel_that_was_opened_again_counts_from_one() -> None:
+    channel = FakeChannel((spec.Basic.Ack, 1), (spec.Basic.Ack, 1))
+    channel.publish(PERSISTENT)
+    channel._confirm_selected = False  # as py-amqp does
+    channel.publish(PERSISTENT)
+    assert (channel.selected, channel.answers) == (2, [])
+
+
 def test_an_event_is_not_waited_for_and_its_confirmation_is_not_that_of_a_task() -> None:
     channel = FakeChannel((spec.Basic.Ack, 1), (spec.Basic.Ack, 2), (spec.Basic.Ack, 3))
     channel.publish(PERSISTENT)
@@ -73,6 +81,13 @@ def test_a_task_that_is_not_confirmed_is_an_error_and_costs_the_connection() -> 
     with pytest.raises(OperationalError, match="did not confirm a message within"):
         channel.publish(PERSISTENT)
     channel.connection.collect.assert_called_once()
+
+
+def test_a_closed_connection_is_a_connection_error() -> None:
+    channel = Channel.__new__(Channel)
+    channel.connection = None
+    with pytest.raises(RecoverableConnectionError):
+        channel.basic_publish_confirm(Mock())
 
 
 def test_a_task_that_is_refused_is_an_error() -> None:

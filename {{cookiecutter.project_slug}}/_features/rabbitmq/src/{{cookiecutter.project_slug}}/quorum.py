@@ -59,22 +59,17 @@ class TaskQueue(Queue):
         """Declare the dead letters' queue first: RabbitMQ drops a dead letter that has nowhere to go."""
         channel = channel or self.channel
         DEAD_LETTERS(channel).queue_declare()
-        passive = passive or self._has_other_timeout(channel)
-        return super().queue_declare(nowait=nowait, passive=passive, channel=channel)
-
-    def _has_other_timeout(self, channel: Any) -> bool:
-        """Return whether the queue exists with another consumer timeout: RabbitMQ changes no argument of a queue."""
-        if channel.connection.client.transport.driver_type != "amqp":
-            return False
-        with channel.connection.channel() as probe:  # RabbitMQ closes the channel of a refused declaration
-            try:
-                super().queue_declare(channel=probe)
-            except PreconditionFailed as error:
-                if "x-consumer-timeout" not in str(error):
-                    raise
-                log.warning("consumer timeout unchanged until the queue is deleted", queue=self.name, error=repr(error))
-                return True
-        return False
+        if channel.connection.client.transport.driver_type != "amqp":  # in tests and demonstrations on other brokers
+            return super().queue_declare(nowait=nowait, passive=passive, channel=channel)
+        try:
+            with channel.connection.channel() as own:  # RabbitMQ closes the channel of a declaration that it refuses
+                return super().queue_declare(nowait=nowait, passive=passive, channel=own)
+        except PreconditionFailed as error:
+            if "x-consumer-timeout" not in str(error):
+                raise
+            # It changes no argument of a queue, and this one follows from the time limit of tasks.
+            log.warning("consumer timeout unchanged until the queue is deleted", queue=self.name, error=repr(error))
+            return super().queue_declare(passive=True, channel=channel)
 
     def bind_to(self, *args: Any, **kwargs: Any) -> Any:
         """Declare the queue first: each worker binds all queues for delayed messages, its own or not."""

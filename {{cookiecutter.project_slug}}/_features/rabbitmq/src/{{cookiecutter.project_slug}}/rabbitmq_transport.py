@@ -17,10 +17,10 @@ from kombu.transport import pyamqp
 from {{ cookiecutter.project_slug }}.settings import env
 
 REPLY_TIMEOUT = 20.0
-"""Seconds that RabbitMQ may take to reply to a request, such as the declaration of a queue."""
+"""Seconds that RabbitMQ may take to reply to a request, such as the declaration of a queue, without `read_timeout`."""
 
 CONFIRM_TIMEOUT = max(5.0, env.celery_publish_timeout)
-"""Seconds that RabbitMQ may take to confirm a message."""
+"""Seconds that RabbitMQ may take to confirm a message, without `read_timeout`."""
 
 TRANSIENT = 1
 """The delivery mode of events and of the replies of remote control; that of tasks is persistent."""
@@ -41,7 +41,7 @@ class Bounded:
         connection = self.connection
         if connection is None:
             return wait(method, callback, timeout, returns_tuple)  # raises a connection error
-        limit = timeout or REPLY_TIMEOUT
+        limit = timeout or connection.read_timeout or REPLY_TIMEOUT
         outer, connection.deadline = connection.deadline, time.monotonic() + limit
         try:
             return wait(method, callback, limit, returns_tuple)
@@ -64,18 +64,21 @@ class Channel(Bounded, pyamqp.Channel):
             MessageNacked: RabbitMQ refuses it, for example because the queue is full.
             OperationalError: RabbitMQ did not confirm it in time. It may have stored it all the same.
         """
-        limit = options.pop("confirm_timeout", None) or options.get("timeout") or CONFIRM_TIMEOUT
+        if self.connection is None:
+            return self._basic_publish(msg, *args, **options)  # raises a connection error, so that kombu connects again
+        limit = options.pop("confirm_timeout", None) or options.get("timeout") or self.connection.read_timeout
         persistent = msg.properties.get("delivery_mode") != TRANSIENT
         if not persistent and self.connection.is_blocked():
             return None  # or they would fill the socket's buffer, and then hang the worker
         if persistent and not self._confirm_selected:
             self.confirm_select()
             self._confirm_selected = True
+            self.published = 0  # py-amqp opens a channel again that RabbitMQ has closed
         if self._confirm_selected:
             self.published += 1
         published = self._basic_publish(msg, *args, **options)
         if persistent:
-            self._wait_for_confirmation(limit)
+            self._wait_for_confirmation(limit or CONFIRM_TIMEOUT)
         return published
 
     def _wait_for_confirmation(self, limit: float) -> None:
