@@ -100,6 +100,7 @@ def test_tasks_run_and_their_results_are_stored_after_it(
     assert [worker.lines.count(f"ran {number}") for number in range(3)] == [1, 1, 1]
 
 
+@pytest.mark.parametrize("project", ["rabbitmq"], indirect=True)
 @pytest.mark.parametrize("outage", [{"CELERY_PUBLISH_TIMEOUT": "1"}], indirect=True)
 def test_a_result_that_cannot_be_stored_is_logged_as_lost(outage: tuple[Service, Gate, list[str]]) -> None:
     service, _, tasks = outage
