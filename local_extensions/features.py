@@ -51,6 +51,7 @@ def feature_table(
         "redis_results": answers["result_backend"] == "redis",
         "database_results": answers["result_backend"] == "database" and not django,
         "django_results": answers["result_backend"] == "database" and django,
+        "fastapi_database": fastapi and answers["result_backend"] == "database",
         "task_tracking": http_api and results,
         "stop_requests": results and (http_api or examples),
         "fastapi_tracking": fastapi and results,

@@ -3,6 +3,7 @@
 A missing or bad variable ends the process with exit status 1 and one clear line for each mistake.
 """
 
+import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -14,11 +15,27 @@ def scheme(*schemes: str) -> AfterValidator:
     """A check that a URL begins with one of these schemes."""
 
     def check(url: str) -> str:
-        if urlsplit(url).scheme not in schemes:
+        if url.partition(":")[0] not in schemes:
             raise ValueError(f"must begin with one of: {', '.join(f'{scheme}://' for scheme in schemes)}")
         return url
 
     return AfterValidator(check)
+
+
+def password_is_encoded(url: str) -> str:
+    """Check that a URL, or each of several after `;`, is not cut by a special character in its password."""
+    for each in re.split(r";(?=\w+://)", url):
+        try:
+            parts = urlsplit(each)
+            cut = bool(parts.fragment) or (parts.netloc and "@" in parts.path + parts.query) or parts.port == 0
+        except ValueError:  # a password's first part is no port; the message would repeat it
+            cut = True
+        if cut and not each.startswith("sqlite://"):  # a file, or :memory:
+            raise ValueError("has a bad port or a password that is not percent-encoded (%23 for #, %2F for /)")
+    return url
+
+
+Encoded = AfterValidator(password_is_encoded)
 
 
 class Environment(BaseSettings):
@@ -27,40 +44,40 @@ class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
 
 {% if plan().features.redis %}
-    celery_broker_url: Annotated[str, scheme("redis", "rediss", "memory")] = Field(
+    celery_broker_url: Annotated[str, scheme("redis", "rediss", "memory"), Encoded] = Field(
         examples=["redis://localhost:6379/0"],
         description="The broker: a Redis or a Valkey.",
     )
 {% elif plan().features.rabbitmq %}
-    celery_broker_url: Annotated[str, scheme("amqp", "amqps", "memory", "redis")] = Field(
+    celery_broker_url: Annotated[str, scheme("amqp", "amqps", "memory", "redis"), Encoded] = Field(
         examples=["amqp://user:password@localhost:5672//"],
         description="The broker: a RabbitMQ.",
     )
 {% elif plan().features.sqs %}
-    celery_broker_url: Annotated[str, scheme("sqs", "memory", "redis")] = Field(
+    celery_broker_url: Annotated[str, scheme("sqs", "memory", "redis"), Encoded] = Field(
         examples=["sqs://"],
         description="The broker: Amazon SQS, with the credentials that AWS's own tools would find.",
     )
 {% endif %}
 {% if plan().features.redis_results %}
-    celery_result_backend: Annotated[str, scheme("redis", "rediss", "cache+memory")] = Field(
+    celery_result_backend: Annotated[str, scheme("redis", "rediss", "cache+memory"), Encoded] = Field(
         examples=["redis://localhost:6379/1"],
         description="Where results are kept: a Redis or a Valkey, in a database of its own.",
     )
 {% elif plan().features.database_results %}
-    celery_result_backend: Annotated[str, scheme("db+postgresql+psycopg", "db+sqlite", "redis")] = Field(
+    celery_result_backend: Annotated[str, scheme("db+postgresql+psycopg", "db+sqlite", "redis"), Encoded] = Field(
         examples=["db+postgresql+psycopg://user:password@localhost:5432/name?connect_timeout=5"],
         description="Where results are kept: a PostgreSQL.",
     )
 {% endif %}
 {% if plan().features.redbeat %}
-    redbeat_redis_url: Annotated[str, scheme("redis", "rediss")] = Field(
+    redbeat_redis_url: Annotated[str, scheme("redis", "rediss"), Encoded] = Field(
         examples=["redis://localhost:6379/2"],
         description="Where beat keeps its schedule and its lock: a Redis or a Valkey.",
     )
 {% endif %}
 {% if plan().features.django %}
-    database_url: Annotated[str, scheme("postgres", "postgresql", "sqlite")] = Field(
+    database_url: Annotated[str, scheme("postgres", "postgresql", "sqlite"), Encoded] = Field(
         examples=["postgresql://user:password@localhost:5432/name"],
         description="The database: a PostgreSQL, or a file of SQLite.",
     )

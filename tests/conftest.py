@@ -192,13 +192,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     skipped: Counter[str] = Counter()
     seconds: Counter[str] = Counter()
     counted: Counter[str] = Counter()
+    sizes: list[tuple[str, int, int]] = []
     for outcome, into in (("passed", passed), ("failed", failed), ("error", failed), ("skipped", skipped)):
         for report in terminalreporter.stats.get(outcome, []):
             for tier in TIERS:
                 into[tier] += tier in getattr(report, "keywords", ())
-            counted.update(
-                what for name, what in getattr(report, "user_properties", ()) if name == "count" and outcome == "passed"
-            )
+            properties = getattr(report, "user_properties", ()) if outcome == "passed" else ()
+            counted.update(what for name, what in properties if name == "count")
+            sizes += [what for name, what in properties if name == "size"]
     for reports in terminalreporter.stats.values():
         for report in reports:
             for tier in TIERS:
@@ -210,6 +211,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         if tier == "real" and not passed[tier] + failed[tier]:
             continue  # it has a command of its own
         write(f"{tier:<12}{passed[tier]:>8}{failed[tier]:>8}{skipped[tier]:>8}{seconds[tier]:>9.0f}")
+    write("")
+    for name, files, lines in sorted(sizes, key=lambda size: size[2]):
+        write(f"{name:<40}{files:>6} files{lines:>8,} lines")
     write("")
     write(f"variants baked  {config.stash.get(BAKED, 0)}")
     write(f"suites run      {counted['suite']}")

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import count
 from tests.support.environments import interpreters
+from tests.support.owner import ADDED_QUEUE, OWNERS_PROJECTS, added_lines, without_and_with_a_queue
 from tests.support.variants import few_variants, suite_variants
 
 if TYPE_CHECKING:
@@ -98,6 +99,34 @@ def test_a_project_passes_its_tests_when_its_examples_are_removed(
 
     run_tests(project, environment)
     project.run("ruff", "check", environment=environment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OWNERS_PROJECTS)
+def test_each_place_that_is_forgotten_for_a_queue_is_named(
+    name: str, bake: Bakery, installed: Callable[..., Environment], tmp_path: Path
+) -> None:
+    before, after = without_and_with_a_queue(bake, name)
+    project = after.copy_to(tmp_path)
+    environment = installed(project)
+    modules = [f"tests/test_{name}.py" for name in ("queues", "deploy", "monitoring")]
+    files = [module for module in modules if (project.path / module).exists()]
+    tests = ["pytest", "-q", "--assert=plain", "-m", "not integration", *files]
+    project.run(*tests, environment=environment)
+
+    for path in added_lines(before, after):
+        # Without a periodic task, a test of it, or clients that submit it, the project works.
+        if path.endswith(("schedule.py", f"test_{ADDED_QUEUE}.py", "submissions.py")):
+            continue
+        file, written = project.path / path, (project.path / path).read_bytes()
+        if (before.path / path).exists():
+            shutil.copy(before.path / path, file)
+        else:
+            file.unlink()
+        ran = project.run(*tests, environment=environment, check=False)
+        assert ran.returncode == 1, f"nothing fails without {path}"
+        assert file.name in ran.stdout, ran.stdout
+        file.write_bytes(written)
 
 
 def test_a_broken_project_fails_its_own_tests(

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.owner import OWNERS_PROJECTS, added_lines, without_and_with_a_queue
 from tests.support.variants import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.support.bakery import Bakery
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -305,3 +308,30 @@ def test_the_hook_needs_neither_tools_nor_network(tmp_path: Path) -> None:
     cookiecutter(ROOT, tmp_path / "out", "--no-input", "project_slug=shop", PATH="")
 
     assert (tmp_path / "out" / "shop" / "src" / "shop" / "tasks" / "default.py").exists()
+
+
+SIZES = {"default": 5_700, "FastAPI": 8_100, "Django with everything": 10_600}
+"""The lines of a project, rounded up. Whoever raises a limit says in docs/decisions.md what the lines are for."""
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_project_does_not_grow_unnoticed(name: str, bake: Bakery, request: pytest.FixtureRequest) -> None:
+    answers = {"framework": "fastapi"} if name == "FastAPI" else OWNERS_PROJECTS[name]
+    files = [path for path in bake(**answers).path.rglob("*") if path.is_file()]
+    lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
+
+    request.node.user_properties.append(("size", (name, len(files), lines)))
+    assert lines <= SIZES[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "lines"), [("without monitoring", 7, 55), ("default", 9, 60), ("Django with everything", 12, 80)]
+)
+def test_a_queue_and_a_job_by_hand_are_a_few_lines(
+    name: str, files: int, lines: int, bake: Bakery, request: pytest.FixtureRequest
+) -> None:
+    added = added_lines(*without_and_with_a_queue(bake, name))
+
+    request.node.user_properties.append(("size", (f"a queue and a job, {name}", len(added), sum(added.values()))))
+    assert len(added) <= files
+    assert sum(added.values()) <= lines

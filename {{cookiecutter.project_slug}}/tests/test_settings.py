@@ -1,7 +1,9 @@
 """A missing or bad variable is one clear line, and nothing starts."""
 
+import re
 import subprocess
 import sys
+from urllib.parse import quote
 
 import pytest
 
@@ -40,6 +42,21 @@ def test_a_bad_url_is_not_repeated_since_it_may_hold_a_password(monkeypatch: pyt
     with pytest.raises(SystemExit, match=r"^CELERY_BROKER_URL: must begin with one of: ") as stop:
         read_environment()
     assert "secret" not in str(stop.value)
+
+
+@pytest.mark.parametrize("password", ["a#b", "a/b", "a?b", "12#34", "12/34", "12?34", "a[b", "a℀b"])
+def test_a_password_that_is_not_percent_encoded_is_refused(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, field in Environment.model_fields.items():
+        url = str((field.examples or [""])[0])
+        if url.startswith(("http", "sqs")) or "://" not in url:
+            continue
+        monkeypatch.setenv(name.upper(), re.sub("//[^/]*@|//", f"//user:{password}@", url, count=1))
+        with pytest.raises(SystemExit) as stop:
+            read_environment()
+        assert str(stop.value).startswith(f"{name.upper()}: has a bad port or a password that is not percent-encoded")
+        assert password not in str(stop.value)
+        monkeypatch.setenv(name.upper(), re.sub("//[^/]*@|//", f"//user:{quote(password, safe='')}@", url, count=1))
+        read_environment()
 
 
 def test_a_worker_does_not_start_without_its_broker() -> None:

@@ -1,5 +1,8 @@
 """The metrics of beat, for every scheduler."""
 
+{% if plan().features.redbeat %}
+import time
+{% endif %}
 from datetime import timedelta
 
 import pytest
@@ -75,3 +78,23 @@ def test_an_entry_that_could_not_be_sent_stays_due(registry: CollectorRegistry) 
         failing.apply_async(failing.schedule[NAME])
 
     assert due(registry) == 1
+{% if plan().features.redbeat %}
+
+
+def test_an_entry_that_redbeat_has_not_read_is_due_by_its_schedule(
+    registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.conf.beat_schedule, NAME, {**ENTRY, "schedule": timedelta(minutes=10)})
+    beat_metrics.observe(Scheduler(app, lazy=True))
+    assert (due(registry) or 0) == pytest.approx(time.time() + 600, abs=60)
+{% endif %}
+{% if plan().features.database_schedule %}
+
+
+def test_an_entry_that_is_disabled_is_not_due(scheduler: Scheduler, registry: CollectorRegistry) -> None:
+    assert due(registry)
+    del scheduler.schedule[NAME]
+    scheduler.tick()
+    scheduler.tick()
+    assert due(registry) is None
+{% endif %}

@@ -61,7 +61,8 @@ def test_browsers_are_bound_to_tls_for_an_hour_unless_a_variable_says_otherwise(
     variables: dict[str, str], header: str
 ) -> None:
     program = "from django.test import Client; print(Client().get('/accounts/login/', secure=True).headers)"
-    said = manage("shell", "-c", program, "--settings={{ cookiecutter.project_slug }}.settings.production", **variables)
+    settings = "{{ cookiecutter.project_slug }}.settings.production"
+    said = manage("shell", "-c", program, "--settings", settings, **variables)
     assert ("Strict-Transport-Security" in said) == bool(header)
     assert f"'Strict-Transport-Security': '{header}'" in said or not header
 

@@ -156,3 +156,10 @@ def test_the_exporter_exports_queue_lengths_only_while_the_broker_answers(monkey
     exporter.update()
     assert REGISTRY.get_sample_value("celery_broker_up") == 0
     assert REGISTRY.get_sample_value("celery_queue_length", {"queue": QUEUE}) is None
+{% if plan().features.flower %}
+
+
+def test_flower_keeps_a_number_of_tasks_that_fits_its_memory() -> None:
+    (tasks,) = re.findall(r"--max-tasks=(\d+)", (ROOT / "compose.yaml").read_text())
+    assert int(tasks) <= 10_000
+{% endif %}

@@ -6,7 +6,11 @@ from typing import Any
 
 from celery import signals
 from celery.beat import ScheduleEntry, Scheduler, Service
+{% if plan().features.redbeat %}
+from celery.schedules import BaseSchedule, maybe_schedule
+{% else %}
 from celery.schedules import BaseSchedule
+{% endif %}
 from prometheus_client import REGISTRY, Gauge
 
 from {{ cookiecutter.project_slug }} import metrics
@@ -32,17 +36,24 @@ def observe(scheduler: Scheduler) -> None:
     """Record each tick, and when each entry of the schedule is due: by its last run, and again when beat sends it."""
     tick, apply_async = scheduler.tick, scheduler.apply_async
     entries = scheduler.app.conf.beat_schedule
-    known = scheduler.schedule  # RedBeat's has only the entries that are due now
+    known = scheduler.schedule
     for name, entry in entries.items():
-        last = known.get(name)
-        if last and last.schedule and last.last_run_at:
-            ENTRY_DUE.labels(name, entry["task"]).set(due(last.schedule, last.last_run_at))
-        else:
-            ENTRY_DUE.labels(name, entry["task"]).set(due(entry["schedule"], scheduler.app.now()))
+        found = known.get(name)
+        if found and found.schedule and found.last_run_at:
+            ENTRY_DUE.labels(name, entry["task"]).set(due(found.schedule, found.last_run_at))
+{% if plan().features.redbeat %}
+        else:  # RedBeat has read only the entries that are due now
+            schedule: Any = maybe_schedule(entry["schedule"], app=scheduler.app)
+            ENTRY_DUE.labels(name, entry["task"]).set(due(schedule, scheduler.app.now()))
+{% endif %}
 
     def observed_tick(*args: Any, **kwargs: Any) -> float:
         interval = tick(*args, **kwargs)
         LAST_TICK.set_to_current_time()
+{% if plan().features.database_schedule %}
+        for name in entries.keys() - scheduler.schedule.keys():  # disabled in the admin: it is not overdue
+            ENTRY_DUE.remove(name, entries[name]["task"])
+{% endif %}
         return interval
 
     def observed_apply_async(entry: ScheduleEntry, *args: Any, **kwargs: Any) -> Any:

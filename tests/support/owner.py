@@ -1,0 +1,48 @@
+"""What the owner of a project writes by hand for a further queue with a periodic task on it."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.support.bakery import Bakery
+    from tests.support.project import BakedProject
+
+ADDED_QUEUE = "emails"
+
+OWNERS_PROJECTS: dict[str, dict[str, str]] = {
+    "without monitoring": {"monitoring": "no"},
+    "default": {},
+    "Django with everything": {
+        "framework": "django",
+        "broker": "rabbitmq",
+        "result_backend": "database",
+        "beat_scheduler": "database",
+        "kubernetes": "yes",
+        "ci": "gitlab",
+    },
+}
+
+
+def without_and_with_a_queue(bake: Bakery, name: str) -> tuple[BakedProject, BakedProject]:
+    """Return one of `OWNERS_PROJECTS`, and the same project with a further queue and a periodic task on it."""
+    answers = OWNERS_PROJECTS[name]
+    queues, jobs = "default:4, reports:2", "health-check = every 10m"
+    more = f"{queues}, {ADDED_QUEUE}:2", f"{jobs}; digest = 0 7 * * * -> {ADDED_QUEUE}"
+    before = bake(**answers, queues=queues, beat_jobs=jobs)
+    return before, bake(**answers, queues=more[0], beat_jobs=more[1])
+
+
+def added_lines(before: BakedProject, after: BakedProject) -> dict[str, int]:
+    """Return the number of lines that are new or different, by the path of the file."""
+    added = {}
+    for path in sorted(path.relative_to(after.path).as_posix() for path in after.path.rglob("*") if path.is_file()):
+        old, new = (
+            (project.path / path).read_text(encoding="utf-8").splitlines() if (project.path / path).exists() else []
+            for project in (before, after)
+        )
+        # Reports run on the last queue.
+        if old != new and not path.endswith("test_reports.py"):
+            added[path] = sum(line.startswith("+ ") for line in difflib.ndiff(old, new))
+    return added
