@@ -133,7 +133,15 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     ({"broker": "redis"}, {"src/{slug}/failed_tasks.py", "tests/test_visibility.py"}),
     (
         {"broker": "rabbitmq"},
-        {"deploy/rabbitmq/rabbitmq.conf", "src/{slug}/quorum.py", "tests/test_consumer_timeout.py"},
+        {
+            "deploy/rabbitmq/rabbitmq.conf",
+            "src/{slug}/delays.py",
+            "src/{slug}/quorum.py",
+            "src/{slug}/rabbitmq_transport.py",
+            "tests/test_consumer_timeout.py",
+            "tests/test_delays.py",
+            "tests/test_rabbitmq_transport.py",
+        },
     ),
     (
         {"broker": "sqs"},
@@ -147,7 +155,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     ),
     ({"examples": True, "broker": "redis"}, EXAMPLES_ON_REDIS),
     ({"examples": True, "result_backend": "redis"}, EXAMPLES_ON_REDIS),
-    ({"results": True}, {"tests/test_results.py"}),
+    ({"results": True}, {"src/{slug}/result_store.py", "tests/test_result_store.py", "tests/test_results.py"}),
     (
         {"examples": True},
         {

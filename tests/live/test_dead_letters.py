@@ -40,16 +40,58 @@ def poison() -> None:
     import signal
 
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@shared_task(bind=True)
+def unsendable(self, thing: object = None) -> None:
+    raise self.retry(args=[object()], countdown=1)
+
+
+@shared_task(bind=True)
+def unlucky(self, path: str) -> None:
+    from pathlib import Path
+    from unittest.mock import patch
+
+    from kombu.exceptions import OperationalError
+
+    if not Path(path).exists():
+        Path(path).touch()
+        with patch.object(self.app.amqp, "send_task_message", side_effect=OperationalError("the broker is full")):
+            raise self.retry(countdown=1)
+    print("lucky", self.request.retries, flush=True)
+
+
+@shared_task
+def unkeepable(path: str) -> None:
+    from pathlib import Path
+
+    from letters import dead_letter_store
+
+    keep = dead_letter_store.keep_failed
+
+    def refuse(*_: object) -> None:
+        dead_letter_store.keep_failed = keep
+        raise OSError("no space left")
+
+    if not Path(path).exists():
+        Path(path).touch()
+        dead_letter_store.keep_failed = refuse
+    raise LookupError(path)
 """
 
 
 @pytest.fixture(scope="module", params=["redis", "rabbitmq", "sqs"])
 def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
     """The variant, with tasks that fail."""
-    answers = {"broker": request.param, "result_backend": "none", "queues": "default:2, other:1", "beat_jobs": ""}
-    baked = bake(project_name="Letters", examples=False, **answers).copy_to(tmp_path_factory.mktemp("letters"))
+    answers = {"broker": request.param, "result_backend": "none", "beat_jobs": ""}
+    queues = "default:2, other:2@threads"
+    shared = bake(project_name="Letters", queues=queues, examples=False, **answers)
+    baked = shared.copy_to(tmp_path_factory.mktemp("letters"))
     with (baked.package / "tasks" / "default.py").open("a", encoding="utf-8") as module:
         module.write(TASKS)
+    base_task = baked.package / "base_task.py"
+    pause = re.sub(r"^REQUEUE_PAUSE = .*", "REQUEUE_PAUSE = 0.5", base_task.read_text(), flags=re.MULTILINE)
+    base_task.write_text(pause, encoding="utf-8")
     if request.param == "sqs":
         # So that what nobody can run is given up within the test, but no sooner than a killed process is noticed.
         template = baked.path / "deploy" / "aws" / "queues.yaml"
@@ -107,6 +149,38 @@ def test_a_failed_task_is_kept_and_runs_when_it_is_sent_again(service: Service, 
     service.workers["default"].wait_for_line("repaired one")
     service.workers["default"].wait_for_line("repaired two")
     letters(service, "list", "--json", number=0)
+
+
+@pytest.mark.parametrize("project", ["redis", "rabbitmq"], indirect=True)  # SQS redelivers only after a timeout
+def test_a_retry_that_cannot_be_published_is_a_failure_or_is_requeued(service: Service) -> None:
+    tried = service.project.path / "tried"
+    (impossible, _) = service.ask(
+        "from letters.tasks.default import unlucky, unsendable\n"
+        f"answer = [unsendable.delay().id, unlucky.delay({str(tried)!r}).id]"
+    )
+
+    service.workers["default"].wait_for_line("task failed")
+    service.workers["default"].wait_for_line("retry not published, task requeued")
+    service.workers["default"].wait_for_line("lucky 0")
+    (letter,) = letters(service, "list", "--json", number=1)
+    assert letter["id"] == impossible
+    assert "not JSON serializable" in letter["reason"]
+
+
+@pytest.mark.parametrize("project", ["redis"], indirect=True)  # RabbitMQ stores dead letters itself
+@pytest.mark.parametrize("queue", ["default", "other"])
+def test_a_failure_is_requeued_until_its_dead_letter_is_stored(service: Service, queue: str) -> None:
+    tried = service.project.path / f"kept-{queue}"
+    if queue != "default":
+        service.start_worker(queue)
+    task_id = service.ask(
+        "from letters.tasks.default import unkeepable\n"
+        f"answer = unkeepable.apply_async(({str(tried)!r},), queue={queue!r}).id"
+    )
+
+    service.workers[queue].wait_for_line("dead letter not stored, task requeued")
+    (letter,) = letters(service, "list", "--json", number=1)
+    assert letter["id"] == task_id
 
 
 def test_a_task_that_kills_its_process_is_kept(service: Service) -> None:

@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.support.processes import Process, at_the_end, free_port, wait_for_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 # Debian's wrapper in /usr/sbin changes to another user; the script under it runs as whoever calls it.
 RABBITMQ_FOLDERS = ("/usr/lib/rabbitmq/bin", "/opt/homebrew/sbin", "/usr/local/sbin")
@@ -100,7 +101,7 @@ def private_rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
         Process([str(programs / "rabbitmq-server")], cwd=folder, env=env, name="rabbitmq-server") as server,
     ):
         server.wait_for_line("Server startup complete", 60)
-        yield RabbitMQ(port)
+        yield RabbitMQ(port, programs, env)
 
 
 class Redis:
@@ -118,9 +119,21 @@ class Redis:
 class RabbitMQ:
     """A running private RabbitMQ."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, programs: Path, env: Mapping[str, str]) -> None:
         self._port = port
+        self._programs = programs
+        self._env = env
         self._unused = iter(VHOSTS)
+
+    @contextlib.contextmanager
+    def memory_alarm(self) -> Iterator[None]:
+        """Block every connection that publishes, inside this block."""
+        set_limit = [str(self._programs / "rabbitmqctl"), "set_vm_memory_high_watermark"]
+        subprocess.run([*set_limit, "0.00001"], env=self._env, check=True, capture_output=True)
+        try:
+            yield
+        finally:
+            subprocess.run([*set_limit, "0.4"], env=self._env, check=True, capture_output=True)
 
     def new_vhost(self) -> str:
         """The URL of a virtual host that nobody has used yet, whose queues no other test sees."""

@@ -24,6 +24,7 @@ class Gate:
         """Released once for each connection that was refused."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
+        self._forgotten: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._ended = False
         self.port: int = self._listener.getsockname()[1]
@@ -59,6 +60,13 @@ class Gate:
         self._cut()
         self._refusing = False
         self._open.set()
+
+    def forget(self) -> None:
+        """Reset the clients' connections and keep those to the server open, as a firewall that has lost its state."""
+        with self._lock:
+            self._forgotten.update(self._sockets[::2])
+            for client in self._sockets[::2]:
+                self._close(client)
 
     def _cut(self) -> None:
         with self._lock:
@@ -100,7 +108,8 @@ class Gate:
             while said := source.recv(65536):
                 self._open.wait()
                 target.sendall(said)
-            target.shutdown(socket.SHUT_WR)
+            if source not in self._forgotten:
+                target.shutdown(socket.SHUT_WR)
 
 
 def port_of(url: str) -> int:

@@ -1,13 +1,21 @@
 """What holds for every task."""
 
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import sentry_sdk
+from celery.exceptions import Reject
+from kombu.exceptions import EncodeError, OperationalError
 
+{% if plan().features.failed_tasks %}
+from {{ cookiecutter.project_slug }} import base_task, dead_letter_store, failed_tasks
+{% else %}
 from {{ cookiecutter.project_slug }} import base_task
+{% endif %}
 from {{ cookiecutter.project_slug }}.base_task import BaseTask
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.errors import PermanentError, RetryableError
@@ -105,6 +113,64 @@ def test_a_mistake_fails_at_once_and_shows_where(said: list[tuple[str, dict[str,
     assert run_that_raises(ZeroDivisionError()) == "FAILURE"
     assert isinstance(said[-1][1]["exc_info"], ZeroDivisionError)
     assert [event for event, _ in said] == ["task started", "task failed"]
+
+
+@pytest.fixture
+def in_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mock]:
+    """A worker runs the task; yields the place of Sentry's report."""
+    report = Mock()
+    monkeypatch.setattr(sentry_sdk, "capture_exception", report)
+    monkeypatch.setattr(base_task, "REQUEUE_PAUSE", 0)
+    task: Any = ping
+    task.push_request(id="1", args=(), kwargs={}, called_directly=False)
+    yield report
+    task.pop_request()
+
+
+@pytest.mark.parametrize("error", [ValueError("too far away"), EncodeError("no JSON"), TypeError("two arguments")])
+def test_a_retry_that_cannot_be_published_fails_the_task(
+    error: Exception, in_worker: Mock, sent: Mock, said: list[tuple[str, dict[str, Any]]]
+) -> None:
+    sent.side_effect = error
+    with pytest.raises(type(error)) as raised:
+        ping.retry(countdown=1)
+    assert raised.value is error  # so that it is logged, reported and kept as any failure
+
+
+@pytest.mark.parametrize("error", [OperationalError("away"), TimeoutError(), RuntimeError("OutOfMemoryError")])
+def test_a_retry_that_the_broker_does_not_accept_requeues_the_task(
+    error: Exception, in_worker: Mock, sent: Mock, said: list[tuple[str, dict[str, Any]]]
+) -> None:
+    sent.side_effect = error
+    with pytest.raises(Reject, match="True"):  # its second argument: requeue
+        ping.retry(countdown=1)
+    assert said[-1][0] == "retry not published, task requeued"
+    in_worker.assert_called_once_with(error)
+{% if plan().features.failed_tasks %}
+
+
+def test_a_failure_whose_dead_letter_cannot_be_stored_requeues_the_task(
+    in_worker: Mock, said: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ping, "run", Mock(side_effect=LookupError("no such order")))
+    keep = Mock(side_effect=OperationalError("full"))
+    monkeypatch.setattr(dead_letter_store, "keep_failed", keep)
+    with pytest.raises(Reject, match="True"):  # its second argument: requeue
+        ping()
+    assert [event for event, _ in said] == ["task failed", "dead letter not stored, task requeued"]
+    in_worker.assert_called_once_with(keep.side_effect)
+
+
+def test_a_failure_has_one_dead_letter(in_worker: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ping, "run", Mock(side_effect=LookupError("no such order")))
+    keep = Mock()
+    monkeypatch.setattr(dead_letter_store, "keep_failed", keep)
+    with pytest.raises(LookupError):
+        ping()
+    keep.assert_called_once()
+    # Celery's signal comes after it.
+    assert failed_tasks.letter_of(ping, "1", LookupError(), (), {}) is None
+{% endif %}
 
 
 def test_a_task_has_waited_since_it_was_sent_or_due() -> None:

@@ -4,15 +4,28 @@ import time
 from datetime import datetime
 from typing import Any
 
+import sentry_sdk
 import structlog
 {% if plan().features.django %}
 from celery.contrib.django.task import DjangoTask
 {% else %}
 from celery import Task
 {% endif %}
+{% if plan().features.failed_tasks %}
+from celery.exceptions import Ignore, QueueNotFound, Reject, Retry
+{% else %}
+from celery.exceptions import QueueNotFound, Reject, Retry
+{% endif %}
 from celery.utils.time import maybe_make_aware
+from kombu.exceptions import EncodeError
 
 from {{ cookiecutter.project_slug }}.errors import PermanentError, RetryableError
+
+UNSENDABLE = (EncodeError, QueueNotFound, TypeError, ValueError)
+"""Errors of a publish that are not the broker's: another attempt would raise them again."""
+
+REQUEUE_PAUSE = 5.0
+"""Seconds before a task is requeued: a broker that refuses at once would else redeliver it in a tight loop."""
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +68,51 @@ class BaseTask(Task[Any, Any]):
             )
         return super().apply_async(*args, **options)
 
+    def retry(self, *args: Any, **options: Any) -> Retry:
+        """Retry the task, as `celery.Task.retry` does, which rejects it silently if the retry cannot be published.
+
+        Raises:
+            Reject: The broker did not accept the retry. The task is requeued.
+            Exception: The retry cannot be published at all, for example because its delay is too long. The task fails.
+        """
+        try:
+            return super().retry(*args, **options)
+        except Reject as rejection:
+            error: Any = rejection.args[0]
+        if isinstance(error, UNSENDABLE):
+            raise error
+        raise self._requeue("retry not published, task requeued", error)
+{% if plan().features.failed_tasks %}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the task. A worker stores the dead letter of a failure before it acknowledges the message.
+
+        Raises:
+            Reject: The dead letter cannot be stored. The task is requeued.
+        """
+        request = self.request
+        if request.is_eager:
+            return self.run(*args, **kwargs)
+        if request.called_directly or request.get("body_started"):  # a task may call itself
+            return super().__call__(*args, **kwargs)
+        request.update(body_started=True)
+        try:
+            return self.run(*args, **kwargs)
+        except (Ignore, Reject, Retry):
+            raise
+        except Exception as failure:
+            # Imported late: it needs the application, which needs this class.
+            from {{ cookiecutter.project_slug }}.dead_letter_store import keep_failed
+
+            try:
+                keep_failed(self, str(request.id), failure, args, kwargs)
+            except Exception as error:
+                log.error("task failed", error=repr(failure), seconds=self._seconds(), exc_info=failure)
+                raise self._requeue("dead letter not stored, task requeued", error) from failure
+            request.update(dead_letter_stored=True)
+            raise
+{% endif %}
+
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """Log the start; the ids are on every line of a task (see `signals.py`)."""
         self.request.update(started=time.monotonic())
@@ -74,6 +132,13 @@ class BaseTask(Task[Any, Any]):
         # With its ids, since a hard time limit brings us here outside of the task's process.
         ids = {"task_id": task_id, "task_name": self.name}
         log.error("task failed", error=repr(exc), seconds=self._seconds(), exc_info=unexpected, **ids)
+
+    def _requeue(self, event: str, error: Any) -> Reject:
+        """Log and report why the task is requeued; return what to raise."""
+        log.error(event, error=repr(error), seconds=self._seconds(), exc_info=error)
+        sentry_sdk.capture_exception(error)  # Celery's integration does not report a `Reject`
+        time.sleep(REQUEUE_PAUSE)
+        return Reject(repr(error), requeue=True)  # its repr, since not every error can be pickled
 
     def _seconds(self) -> float | None:
         """How long the task has run, to the millisecond; None where that is not known."""

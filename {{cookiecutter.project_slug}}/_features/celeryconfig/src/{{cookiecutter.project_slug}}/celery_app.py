@@ -1,9 +1,14 @@
 """The Celery application: `celery -A {{ cookiecutter.project_slug }}.celery_app worker`."""
 
+{% if not plan().features.rabbitmq %}
 from celery import Celery
 
+{% endif %}
 from {{ cookiecutter.project_slug }} import celeryconfig
 from {{ cookiecutter.project_slug }} import signals as signals  # connects the receivers
+{% if plan().features.rabbitmq %}
+from {{ cookiecutter.project_slug }}.delays import Celery
+{% endif %}
 
 app = Celery(
     "{{ cookiecutter.project_slug }}",
@@ -14,4 +19,12 @@ app = Celery(
 {% endif %}
 )
 app.set_default()  # in every thread: a task sent from one would else belong to Celery's own default application
+{% if plan().features.redis_results %}
+app.loader.override_backends = {
+    "redis": "{{ cookiecutter.project_slug }}.result_store:RedisBackend",
+    "rediss": "{{ cookiecutter.project_slug }}.result_store:RedisBackend",
+}
+{% elif plan().features.database_results %}
+app.loader.override_backends = {"db": "{{ cookiecutter.project_slug }}.result_store:DatabaseBackend"}
+{% endif %}
 app.config_from_object(celeryconfig)

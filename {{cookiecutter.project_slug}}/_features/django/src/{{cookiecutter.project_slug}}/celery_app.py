@@ -1,12 +1,17 @@
 """The Celery application: `celery -A {{ cookiecutter.project_slug }}.celery_app worker`."""
 
 import os
+{% if not plan().features.rabbitmq %}
 
 from celery import Celery
+{% endif %}
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ cookiecutter.project_slug }}.settings.production")
 
 from {{ cookiecutter.project_slug }} import signals as signals  # connects the receivers
+{% if plan().features.rabbitmq %}
+from {{ cookiecutter.project_slug }}.delays import Celery
+{% endif %}
 
 app = Celery(
     "{{ cookiecutter.project_slug }}",
@@ -16,5 +21,13 @@ app = Celery(
     task_cls="{{ cookiecutter.project_slug }}.base_task:BaseTask",
 {% endif %}
 )
+{% if plan().features.redis_results %}
+app.loader.override_backends = {
+    "redis": "{{ cookiecutter.project_slug }}.result_store:RedisBackend",
+    "rediss": "{{ cookiecutter.project_slug }}.result_store:RedisBackend",
+}
+{% elif plan().features.database_results %}
+app.loader.override_backends = {"db": "{{ cookiecutter.project_slug }}.result_store:DatabaseBackend"}
+{% endif %}
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()  # tasks.py of each installed app; queues.py has their routes

@@ -14,6 +14,8 @@ if not apps.ready:
 
 from django_celery_results.backends import DatabaseBackend as DjangoCeleryResults
 
+from {{ cookiecutter.project_slug }}.result_store import OutageTolerant
+
 
 @contextmanager
 def usable_connection() -> Iterator[None]:
@@ -30,7 +32,7 @@ def usable_connection() -> Iterator[None]:
             connection.close()
 
 
-class DatabaseBackend(DjangoCeleryResults):  # type: ignore[misc]  # its base has no types
+class DatabaseBackend(OutageTolerant, DjangoCeleryResults):  # type: ignore[misc]  # its base has no types
     """`django-db`, with the connections above, and with another attempt while the database is away."""
 
     def exception_safe_to_retry(self, exc: BaseException) -> bool:

@@ -9,11 +9,11 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 
 
 def letter_of(task: Task[Any, Any], task_id: str, exception: Any, args: Any, kwargs: Any) -> dict[str, Any] | None:
-    """What to keep of a task for which Celery sends the signal `task_failure`; None if it never was on a queue."""
+    """What to keep of a task that failed for good; None if it never was on a queue, or has a dead letter already."""
     request = task.request
     # After a hard time limit we are outside of the task's process, and there is no request.
     known = request.id == task_id
-    if known and request.is_eager:
+    if known and (request.is_eager or request.get("dead_letter_stored")):
         return None
     queue = (request.delivery_info or {}).get("routing_key") if known else None
     queue = queue or app.amqp.router.route({}, task.name)["queue"].name

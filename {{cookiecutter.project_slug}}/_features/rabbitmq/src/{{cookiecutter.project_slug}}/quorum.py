@@ -5,14 +5,22 @@ https://www.rabbitmq.com/docs/quorum-queues
 
 from typing import Any
 
+import structlog
+from amqp.exceptions import PreconditionFailed
 from kombu import Exchange, Queue
+from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport.native_delayed_delivery import (
     bind_queue_to_native_delayed_delivery_exchange,
     declare_native_delayed_delivery_exchanges_and_queues,
 )
 
+TRANSPORT_ALIASES["amqp"] = "{{ cookiecutter.project_slug }}.rabbitmq_transport:Transport"
+TRANSPORT_ALIASES["amqps"] = "{{ cookiecutter.project_slug }}.rabbitmq_transport:SSLTransport"
+
 EXCHANGE = Exchange("tasks", type="topic")
 """Native delayed delivery (countdown, eta, retries) needs a topic exchange."""
+
+log = structlog.get_logger(__name__)
 
 DEAD_LETTERS = Queue(
     "dead_letters",
@@ -40,6 +48,7 @@ QUEUE_ARGUMENTS = {
     "x-dead-letter-routing-key": DEAD_LETTERS.name,
     "x-dead-letter-strategy": "at-least-once",  # survives a restart on the way between the two queues
     "x-overflow": "reject-publish",  # that strategy asks for it
+    "x-consumer-timeout": {{ plan().limits.consumer_timeout * 1000 }},  # milliseconds; a task may take less; since RabbitMQ 3.12
 }
 
 
@@ -48,8 +57,19 @@ class TaskQueue(Queue):
 
     def queue_declare(self, nowait: bool = False, passive: bool = False, channel: Any = None) -> Any:
         """Declare the dead letters' queue first: RabbitMQ drops a dead letter that has nowhere to go."""
-        DEAD_LETTERS(channel or self.channel).queue_declare()
-        return super().queue_declare(nowait=nowait, passive=passive, channel=channel)
+        channel = channel or self.channel
+        DEAD_LETTERS(channel).queue_declare()
+        if channel.connection.client.transport.driver_type != "amqp":  # in tests and demonstrations on other brokers
+            return super().queue_declare(nowait=nowait, passive=passive, channel=channel)
+        try:
+            with channel.connection.channel() as own:  # RabbitMQ closes the channel of a declaration that it refuses
+                return super().queue_declare(nowait=nowait, passive=passive, channel=own)
+        except PreconditionFailed as error:
+            if "x-consumer-timeout" not in str(error):
+                raise
+            # It changes no argument of a queue, and this one follows from the time limit of tasks.
+            log.warning("consumer timeout unchanged until the queue is deleted", queue=self.name, error=repr(error))
+            return super().queue_declare(passive=True, channel=channel)
 
     def bind_to(self, *args: Any, **kwargs: Any) -> Any:
         """Declare the queue first: each worker binds all queues for delayed messages, its own or not."""

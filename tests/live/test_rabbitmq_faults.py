@@ -1,0 +1,159 @@
+"""Faults between a worker and RabbitMQ: what a worker does on its own to consume again."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import count
+from tests.live.service import START, Service
+from tests.support.gate import Gate, port_of, through
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.bakery import Bakery
+    from tests.support.brokers import RabbitMQ
+    from tests.support.environments import Environment
+    from tests.support.project import BakedProject
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rabbitmq-faults")]
+
+TASKS = """
+
+@shared_task
+def nap(seconds: float) -> None:
+    import time
+
+    time.sleep(seconds)
+"""
+SEND = "from faults.tasks.default import nap\nanswer = [nap.delay({seconds}).id for _ in range({number})]"
+
+# A publisher that says which of its messages are confirmed.
+PUBLISH = """
+import time
+
+from faults.tasks.default import nap
+
+confirmed = 0
+while True:
+    try:
+        nap.delay(0)
+        confirmed += 1
+        print("confirmed", confirmed, flush=True)
+    except Exception as error:
+        print(type(error).__name__, error, flush=True)
+    time.sleep(0.1)
+"""
+
+
+@pytest.fixture(scope="module")
+def project(bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
+    """The variant, which notices a silent peer sooner."""
+    answers = {"broker": "rabbitmq", "result_backend": "none", "queues": "default:2", "beat_jobs": ""}
+    baked = bake(project_name="Faults", examples=False, **answers).copy_to(tmp_path_factory.mktemp("faults"))
+    with (baked.package / "tasks" / "default.py").open("a", encoding="utf-8") as module:
+        module.write(TASKS)
+    for name, setting, seconds in (
+        ("celeryconfig.py", "broker_heartbeat", "4"),
+        ("rabbitmq_transport.py", "REPLY_TIMEOUT", "2.0"),
+    ):
+        file = baked.package / name
+        if file.exists():
+            text = re.sub(rf"^{setting} = [0-9.]+", f"{setting} = {seconds}", file.read_text(), flags=re.MULTILINE)
+            file.write_text(text, encoding="utf-8")
+    return baked
+
+
+@pytest.fixture
+def url(rabbitmq: RabbitMQ) -> str:
+    """A virtual host of RabbitMQ that is not used yet."""
+    return rabbitmq.new_vhost()
+
+
+@pytest.fixture
+def gate(url: str) -> Iterator[Gate]:
+    """The network between the worker and RabbitMQ."""
+    with Gate(port_of(url)) as between:
+        yield between
+
+
+@pytest.fixture
+def service(project: BakedProject, environment: Environment, url: str, gate: Gate) -> Iterator[Service]:
+    """A worker behind the gate; publishers reach RabbitMQ directly."""
+    variables = {"CELERY_BROKER_URL": url, "LOG_FORMAT": "console"}
+    with Service(project, environment, variables) as running:
+        running.variables = variables | {"CELERY_BROKER_URL": through(gate, url)}
+        running.start_worker("default")
+        running.variables = variables
+        yield running
+
+
+def wait_for_success(service: Service, tasks: list[str], timeout: float) -> None:
+    """Wait until the worker has run these tasks."""
+    for task_id in tasks:
+        service.workers["default"].wait_for_line(
+            lambda line, task_id=task_id: task_id in line and "succeeded" in line,  # type: ignore[misc]
+            timeout,
+        )
+
+
+def test_a_half_open_connection_costs_seconds(service: Service, gate: Gate, request: pytest.FixtureRequest) -> None:
+    count(request, "live")
+
+    gate.forget()
+
+    wait_for_success(service, service.ask(SEND.format(seconds=0, number=2)), 30)
+    assert service.workers["default"].popen.poll() is None
+
+
+def test_a_silent_peer_does_not_hang_the_worker(service: Service, gate: Gate) -> None:
+    gate.shut()
+    service.workers["default"].wait_for_line("Connection to broker lost", 40)
+    gate.restore()
+
+    wait_for_success(service, service.ask(SEND.format(seconds=0, number=2)), START)
+    assert service.workers["default"].popen.poll() is None
+
+
+def test_a_publisher_learns_of_a_silent_peer_and_recovers(service: Service, gate: Gate) -> None:
+    variables = {"CELERY_BROKER_URL": through(gate, service.variables["CELERY_BROKER_URL"])}
+    publisher = service.start(["python", "-c", PUBLISH], "publisher", **variables, CELERY_PUBLISH_TIMEOUT="1")
+    publisher.wait_for_line("confirmed 1")
+
+    gate.shut()
+    publisher.wait_for_line("OperationalError RabbitMQ did not confirm a message within 5 s")
+    gate.restore()
+
+    confirmed = publisher.output.count("confirmed")
+    publisher.wait_for_line(f"confirmed {confirmed + 1}")
+
+
+def test_a_memory_alarm_lets_a_worker_drain(service: Service, rabbitmq: RabbitMQ) -> None:
+    tasks = service.ask(SEND.format(seconds=0.5, number=32))  # 8 s for two processes: four heartbeats
+
+    with rabbitmq.memory_alarm():
+        wait_for_success(service, tasks, 40)
+
+
+def test_delays_of_any_length_on_a_fresh_virtual_host(
+    project: BakedProject, environment: Environment, rabbitmq: RabbitMQ
+) -> None:
+    variables = {"CELERY_BROKER_URL": rabbitmq.new_vhost(), "LOG_FORMAT": "console"}
+    with Service(project, environment, variables) as service:
+        tasks = service.ask(
+            "from datetime import timedelta\n"
+            "from faults.celery_app import app\n"
+            "from faults.tasks.default import nap\n"
+            "soon = app.now() + timedelta(seconds=0.9)\n"
+            "answer = [\n"
+            "    nap.apply_async((0,), countdown=2).id,\n"
+            "    nap.apply_async((0,), countdown=0.5).id,\n"
+            "    nap.apply_async((0,), eta=soon).id,\n"
+            "    app.send_task(nap.name, (0,), countdown=0.1).id,\n"
+            "]"
+        )
+        service.start_worker("default")
+        wait_for_success(service, tasks, 30)
