@@ -10,7 +10,9 @@ from celery.contrib.django.task import DjangoTask
 {% else %}
 from celery import Task
 {% endif %}
+{% if plan().features.visibility_timeout %}
 from celery.utils.time import maybe_make_aware
+{% endif %}
 
 from {{ cookiecutter.project_slug }}.errors import PermanentError, RetryableError
 
@@ -35,6 +37,7 @@ class BaseTask(Task[Any, Any]):
     retry_jitter = True  # so that a thousand tasks that failed together do not return together
     default_retry_delay = 5  # seconds, of a retry without backoff; Celery's own default is three minutes
     throws = (PermanentError,)  # expected: Celery and Sentry do not report it as a bug
+{% if plan().features.visibility_timeout %}
 
     def apply_async(self, *args: Any, **options: Any) -> Any:
         """Send the task, as `celery.Task.apply_async` does.
@@ -54,6 +57,7 @@ class BaseTask(Task[Any, Any]):
                 " raise visibility_timeout, or let a beat job look for what is due"
             )
         return super().apply_async(*args, **options)
+{% endif %}
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """Log the start; the ids are on every line of a task (see `signals.py`)."""

@@ -3,6 +3,9 @@
 from celery import Celery
 
 from {{ cookiecutter.project_slug }} import celeryconfig
+{% if plan().features.redis %}
+from {{ cookiecutter.project_slug }} import redis_transport as redis_transport  # what redis:// stands for
+{% endif %}
 from {{ cookiecutter.project_slug }} import signals as signals  # connects the receivers
 
 app = Celery(
