@@ -210,6 +210,16 @@ def test_a_storm_of_lost_connections_loses_no_task(couriers: Couriers) -> None:
     assert "NoneType" not in "".join(worker.output for worker in workers)
 
 
+def test_a_worker_outlasts_a_fail_over(couriers: Couriers) -> None:
+    (worker,) = couriers.start_couriers(1)
+    couriers.redis("replicaof", "127.0.0.1", "1")  # it is read-only now, as a master after a fail-over
+    worker.wait_for_line(lambda line: "onnection to broker lost" in line)
+    couriers.redis("replicaof", "no", "one")
+
+    couriers.ask(f"{WORK}\nwork.delay(0)\nanswer = None")
+    worker.wait_for_line("<ran 0>")
+
+
 def test_workers_connect_by_sentinel_and_by_a_unix_socket(
     couriers: Couriers, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -239,7 +249,7 @@ def test_workers_connect_by_sentinel_and_by_a_unix_socket(
 
 def test_a_cluster_is_refused_in_one_sentence(project: BakedProject, environment: Environment, tmp_path: Path) -> None:
     program: Any = redis_server()
-    port = free_port()
+    port = next(port for port in iter(free_port, None) if port < 55536)  # the cluster's bus has 10000 more
     words = [program, "--port", str(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes"]
     with (
         Process(words, cwd=tmp_path, env=os.environ, name="cluster") as server,

@@ -365,10 +365,11 @@ class Channel(kombu_redis.Channel):
 
     # --- scheduled messages
 
-    def scheduled(self, queue: str) -> int:
-        """Return the number of messages of a queue that are not due yet."""
+    def scheduled(self, queue: str, due_before: float = float("inf")) -> int:
+        """Return the number of messages of a queue that have not been moved to it, as they were not due."""
         with self.conn_or_acquire() as client:
-            return sum(client.zcard(self._prefixed(key + SCHEDULED)) for key in self._lists(queue))
+            keys = [self._prefixed(key + SCHEDULED) for key in self._lists(queue)]
+            return sum(client.zcount(key, "-inf", due_before) for key in keys)
 
     def cancel(self, queue: str, task_id: str) -> int:
         """Delete the messages of a task that are not due yet; return their number."""
