@@ -212,6 +212,7 @@ def test_a_storm_of_lost_connections_loses_no_task(couriers: Couriers) -> None:
 
 def test_a_worker_outlasts_a_fail_over(couriers: Couriers) -> None:
     (worker,) = couriers.start_couriers(1)
+    couriers.wait_until(lambda: "cmd=bzpopmin" in couriers.redis("client", "list"))
     couriers.redis("replicaof", "127.0.0.1", "1")  # it is read-only now, as a master after a fail-over
     worker.wait_for_line(lambda line: "onnection to broker lost" in line)
     couriers.redis("replicaof", "no", "one")

@@ -331,6 +331,10 @@ class Channel(kombu_redis.Channel):
             except self.connection_errors:
                 connection.disconnect()
                 raise
+            except self.ResponseError as error:
+                if not str(error).startswith("UNBLOCKED"):
+                    raise
+                reply = None  # the server has become a replica while this waited: the next POP is refused
             self.idle = bool(self.popping) and not reply
             if not (self.popping and reply):
                 raise Empty
