@@ -42,7 +42,6 @@ def feature_table(
         "redis": redis,
         "rabbitmq": rabbitmq,
         "sqs": sqs,
-        "visibility_timeout": redis,
         "failed_tasks": redis or sqs,  # their workers write the dead letters; RabbitMQ's broker does
         "queue_lengths": http_api or monitoring,
         "several_redis_databases": several_redis_databases,

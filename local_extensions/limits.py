@@ -17,16 +17,6 @@ class Limits:
         return self.task_time_limit * 9 // 10 if self.task_time_limit >= 10 else self.task_time_limit * 9 / 10
 
     @property
-    def longest_delay(self) -> int:
-        """The longest countdown, ETA or backoff of a task on Redis."""
-        return 900
-
-    @property
-    def visibility_timeout(self) -> int:
-        """When Redis redelivers a message that was not acknowledged."""
-        return self.task_time_limit + self.longest_delay + 60
-
-    @property
     def sqs_visibility_timeout(self) -> int:
         """When SQS redelivers a message whose worker no longer extends its visibility."""
         return 60

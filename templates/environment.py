@@ -44,7 +44,7 @@ class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
 
 {% if plan().features.redis %}
-    celery_broker_url: Annotated[str, scheme("redis", "rediss", "memory"), Encoded] = Field(
+    celery_broker_url: Annotated[str, scheme("redis", "rediss", "redis+socket", "sentinel", "memory"), Encoded] = Field(
         examples=["redis://localhost:6379/0"],
         description="The broker: a Redis or a Valkey.",
     )

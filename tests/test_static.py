@@ -130,7 +130,15 @@ HTTP_API = {
 
 # What an answer adds, or several together.
 FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
-    ({"broker": "redis"}, {"src/{slug}/failed_tasks.py", "tests/test_visibility.py"}),
+    (
+        {"broker": "redis"},
+        {
+            "src/{slug}/failed_tasks.py",
+            "src/{slug}/redis_transport.py",
+            "src/{slug}/scheduled.py",
+            "tests/test_redis_transport.py",
+        },
+    ),
     (
         {"broker": "rabbitmq"},
         {

@@ -1,8 +1,9 @@
 # --- Broker: Redis or Valkey
-broker_url = env.celery_broker_url  # redis:// or rediss:// (TLS)
+broker_url = env.celery_broker_url  # redis://, rediss:// (TLS), redis+socket:// or sentinel://
 broker_transport_options = {
-    "visibility_timeout": {{ plan().limits.visibility_timeout }},  # seconds; time limit + longest delay ({{ plan().limits.longest_delay }}) + 60, or a task runs twice
-    "unacked_restore_throttle": 1,  # look for a lost worker's tasks at each interval (10 s), not at each tenth
+    "lease": 30,  # seconds without a sign of life after which a worker's tasks are requeued (redis_transport.py)
+    "visibility_timeout": 1260,  # seconds; all apps on a database need the same: leases are written relative to it
+    "master_name": "mymaster",  # the name of the master, with sentinel://
     "connect_retries_timeout": env.celery_publish_timeout,  # seconds; caps the retries of a publish
     "socket_timeout": 30,  # seconds; the default is infinite: a silent peer would hang the worker
     "socket_connect_timeout": 5,  # seconds

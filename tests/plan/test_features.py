@@ -28,7 +28,7 @@ def test_the_proposed_answers_enable_these_features() -> None:
     assert enabled(**DEFAULTS) == {
         *("examples", "monitoring"),
         *("worker_only", "celeryconfig"),
-        *("redis", "visibility_timeout", "failed_tasks", "queue_lengths", "several_redis_databases"),
+        *("redis", "failed_tasks", "queue_lengths", "several_redis_databases"),
         *("results", "redis_results", "stop_requests"),
         *("beat", "file_schedule", "beat_remote_control"),
         *("redis_examples", "result_examples"),

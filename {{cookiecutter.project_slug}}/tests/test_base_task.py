@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import Mock
 
@@ -22,40 +22,9 @@ from {{ cookiecutter.project_slug }}.errors import PermanentError, RetryableErro
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
 
-@pytest.fixture
-def an_hour_of_visibility(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A broker that takes a worker for lost after an hour."""
-    monkeypatch.setitem(app.conf.broker_transport_options, "visibility_timeout", 3600 + app.conf.task_time_limit)
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """Takes the place of what would be sent."""
-    publish = Mock()
-    monkeypatch.setattr(app, "send_task", publish)
-    monkeypatch.setattr("celery.app.task.Task.apply_async", publish)
-    return publish
-
-
 def test_every_task_is_one_of_ours() -> None:
     assert isinstance(ping, BaseTask)
     assert (ping.max_retries, ping.default_retry_delay) == (3, 5)
-
-
-@pytest.mark.usefixtures("an_hour_of_visibility")
-def test_a_delay_that_the_broker_can_hold_is_sent(sent: Mock) -> None:
-    ping.apply_async(countdown=3590)
-    ping.apply_async(eta=app.now() + timedelta(seconds=3590))
-    assert sent.call_count == 2
-
-
-@pytest.mark.usefixtures("an_hour_of_visibility")
-def test_a_longer_delay_is_refused_because_the_task_would_run_twice(sent: Mock) -> None:
-    with pytest.raises(ValueError, match="is due in 3610 s, but this broker can hold a task back for 3600 s"):
-        ping.apply_async(countdown=3610)
-    with pytest.raises(ValueError, match="is due in 36"):
-        ping.apply_async(eta=app.now() + timedelta(seconds=3610))
-    sent.assert_not_called()
 
 
 @pytest.fixture

@@ -68,6 +68,11 @@ def test_a_redis_that_loses_tasks_is_reported(fact: dict[str, Any], problem: str
     assert list(doctor.check_redis(safe)) == []
     (found,) = doctor.check_redis(safe | fact)
     assert problem in found
+
+
+def test_overdue_tasks_are_reported() -> None:
+    (found,) = doctor.check_scheduled({"emails": 0, "reports": 2})
+    assert found.startswith("2 scheduled tasks of reports are overdue")
 {% endif %}
 {% if plan().features.sqs %}
 

@@ -16,7 +16,6 @@ from celery.exceptions import Ignore, QueueNotFound, Reject, Retry
 {% else %}
 from celery.exceptions import QueueNotFound, Reject, Retry
 {% endif %}
-from celery.utils.time import maybe_make_aware
 from kombu.exceptions import EncodeError
 
 from {{ cookiecutter.project_slug }}.errors import PermanentError, RetryableError
@@ -49,31 +48,12 @@ class BaseTask(Task[Any, Any]):
     default_retry_delay = 5  # seconds, of a retry without backoff; Celery's own default is three minutes
     throws = (PermanentError,)  # expected: Celery and Sentry do not report it as a bug
 
-    def apply_async(self, *args: Any, **options: Any) -> Any:
-        """Send the task, as `celery.Task.apply_async` does.
-
-        Raises:
-            ValueError: `countdown` or `eta` is further away than the broker lets a worker hold a message.
-                It would take the worker for lost and hand the task out again, so that it runs several times.
-        """
-        delay = options.get("countdown") or 0.0
-        if eta := options.get("eta"):
-            delay = (maybe_make_aware(eta, self.app.timezone) - self.app.now()).total_seconds()
-        conf = self.app.conf
-        visibility_timeout = conf.broker_transport_options.get("visibility_timeout")
-        if visibility_timeout and delay > (longest := visibility_timeout - conf.task_time_limit):
-            raise ValueError(
-                f"{self.name} is due in {delay:.0f} s, but this broker can hold a task back for {longest} s at most:"
-                " raise visibility_timeout, or let a beat job look for what is due"
-            )
-        return super().apply_async(*args, **options)
-
     def retry(self, *args: Any, **options: Any) -> Retry:
         """Retry the task, as `celery.Task.retry` does, which rejects it silently if the retry cannot be published.
 
         Raises:
             Reject: The broker did not accept the retry. The task is requeued.
-            Exception: The retry cannot be published at all, for example because its delay is too long. The task fails.
+            Exception: The retry cannot be published at all, for example because an argument is not JSON. The task fails.
         """
         try:
             return super().retry(*args, **options)

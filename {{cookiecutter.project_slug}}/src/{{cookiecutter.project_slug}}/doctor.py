@@ -7,6 +7,9 @@ Exit status 1 if a check fails. It changes nothing. Run it with the environment 
 
 import logging
 import sys
+{% if plan().features.redis %}
+import time
+{% endif %}
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 {% if plan().features.redis or plan().features.sqs or plan().features.beat_remote_control %}
@@ -17,6 +20,8 @@ from urllib.parse import urlsplit
 from {{ cookiecutter.project_slug }}.celery_app import app
 {% if plan().features.sqs %}
 from {{ cookiecutter.project_slug }}.dead_letter_store import url_of
+{% endif %}
+{% if plan().features.redis or plan().features.sqs %}
 from {{ cookiecutter.project_slug }}.queues import QueueName
 {% endif %}
 from {{ cookiecutter.project_slug }}.settings import env
@@ -89,6 +94,8 @@ def check_broker() -> list[str]:
 {% if plan().features.redis %}
         channel: Any = connection.default_channel
         problems += check_redis(channel.client.info())
+        overdue = {name.value: channel.scheduled(name.value, due_before=time.time() - 60) for name in QueueName}
+        problems += check_scheduled(overdue)
 {% endif %}
 {% if plan().features.sqs %}
         channel: Any = connection.default_channel
@@ -112,6 +119,13 @@ def check_redis(info: Mapping[str, Any]) -> Iterator[str]:
         yield "appendonly is off, so a killed Redis loses tasks: set it to yes"
     elif info["aof_last_write_status"] != "ok":
         yield "the append-only file cannot be written: is the disk full?"
+
+
+def check_scheduled(overdue: Mapping[str, int]) -> Iterator[str]:
+    """Report tasks that no worker has moved to their queue, by the number of overdue tasks of each queue."""
+    for queue, number in overdue.items():
+        if number:
+            yield f"{number} scheduled tasks of {queue} are overdue: start a worker of this queue"
 {% endif %}
 {% if plan().features.sqs %}
 

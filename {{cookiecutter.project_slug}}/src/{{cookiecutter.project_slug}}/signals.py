@@ -120,7 +120,7 @@ def bound_warm_shutdown(how: str, **_: Any) -> None:
     """Requeue what still runs shortly before the supervisor would kill it.
 
     SIGTERM is a warm shutdown: the worker lets its tasks finish. A task that takes longer than the
-    supervisor waits would be killed with the worker, and on Redis come back only when its visibility
+    supervisor waits would be killed with the worker, and come back only when its lease or visibility
     timeout has passed. SIGQUIT is a cold shutdown, which gives running tasks back to the broker at once.
     """
     global _stopping

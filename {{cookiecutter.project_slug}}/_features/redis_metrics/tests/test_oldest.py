@@ -1,4 +1,4 @@
-"""The age of the oldest message in a queue, and the number of dead letters."""
+"""The age of the oldest message in a queue, and the numbers of other messages."""
 
 import json
 import time
@@ -13,7 +13,7 @@ QUEUE = "{{ plan().default_queue.name }}"
 
 
 class FakeRedis:
-    """A Redis with one message in its first queue and three dead letters."""
+    """A Redis with one message in its first queue, three dead letters and two messages that a worker holds."""
 
     def __init__(self, message: dict[str, Any]) -> None:
         self.message = json.dumps(message).encode()
@@ -23,8 +23,21 @@ class FakeRedis:
         return self.message if (queue, index) == (QUEUE, -1) else None
 
     def hlen(self, key: str) -> int:
-        """Return the number of dead letters."""
-        return 3
+        """Return the number of dead letters or of unacknowledged messages."""
+        return 2 if key == "unacked" else 3
+
+
+class FakeChannel:
+    """A channel with five scheduled messages in the first queue."""
+
+    unacked_key = "unacked"
+
+    def __init__(self, message: dict[str, Any]) -> None:
+        self.client = FakeRedis(message)
+
+    def scheduled(self, queue: str) -> int:
+        """Return the number of messages that are not due yet."""
+        return 5 if queue == QUEUE else 0
 
 
 class FakeConnection:
@@ -32,7 +45,7 @@ class FakeConnection:
 
     def __init__(self, message: dict[str, Any]) -> None:
         self.transport = type("Transport", (), {"driver_type": "redis"})
-        self.default_channel = type("Channel", (), {"client": FakeRedis(message)})
+        self.default_channel = FakeChannel(message)
 
 
 def age(message: dict[str, Any]) -> float:
@@ -60,6 +73,12 @@ def test_a_delayed_task_is_not_late_before_it_is_due() -> None:
     assert 300 <= age({"headers": {"sent_at": time.time() - 600, "eta": earlier}}) < 360
 
 
+def test_messages_are_counted_by_their_state() -> None:
+    age({"headers": {}})
+    assert REGISTRY.get_sample_value("celery_queue_scheduled_messages", {"queue": QUEUE}) == 5
+    assert REGISTRY.get_sample_value("celery_unacknowledged_messages") == 2
+
+
 def test_a_message_of_another_program_has_no_age() -> None:
     assert age({"headers": {}}) < 1
 
@@ -68,3 +87,4 @@ def test_no_age_is_exported_while_redis_does_not_answer() -> None:
     age({"headers": {}})
     broker_metrics.clear()
     assert REGISTRY.get_sample_value("celery_queue_oldest_message_age_seconds", {"queue": QUEUE}) is None
+    assert REGISTRY.get_sample_value("celery_queue_scheduled_messages", {"queue": QUEUE}) is None

@@ -5,6 +5,9 @@ from celery import Celery
 
 {% endif %}
 from {{ cookiecutter.project_slug }} import celeryconfig
+{% if plan().features.redis %}
+from {{ cookiecutter.project_slug }} import redis_transport as redis_transport  # what redis:// stands for
+{% endif %}
 from {{ cookiecutter.project_slug }} import signals as signals  # connects the receivers
 {% if plan().features.rabbitmq %}
 from {{ cookiecutter.project_slug }}.delays import Celery

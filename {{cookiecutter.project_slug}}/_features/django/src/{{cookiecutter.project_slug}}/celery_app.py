@@ -8,6 +8,9 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ cookiecutter.project_slug }}.settings.production")
 
+{% if plan().features.redis %}
+from {{ cookiecutter.project_slug }} import redis_transport as redis_transport  # what redis:// stands for
+{% endif %}
 from {{ cookiecutter.project_slug }} import signals as signals  # connects the receivers
 {% if plan().features.rabbitmq %}
 from {{ cookiecutter.project_slug }}.delays import Celery

