@@ -85,6 +85,14 @@ def test_a_mistake_fails_at_once_and_shows_where(said: list[tuple[str, dict[str,
 
 
 @pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Takes the place of what would be sent."""
+    publish = Mock()
+    monkeypatch.setattr("celery.app.task.Task.apply_async", publish)
+    return publish
+
+
+@pytest.fixture
 def in_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mock]:
     """A worker runs the task; yields the place of Sentry's report."""
     report = Mock()
