@@ -1,4 +1,4 @@
-"""docs/coverage.md names files and tests that exist."""
+"""docs/coverage.md and docs/guarantees.md name files and tests that exist."""
 
 from __future__ import annotations
 
@@ -56,3 +56,14 @@ def test_every_example_is_in_the_table() -> None:
     helpers = {"src/<slug>/examples/__init__.py", "src/<slug>/examples/store.py"}
 
     assert {file for file in FILES if file.startswith("src/<slug>/examples/")} - helpers <= named
+
+
+def test_every_guarantee_has_its_test() -> None:
+    lines = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("| ") and not line.startswith("| fault |")]
+    named = [re.fullmatch(r"\| .* \| `([^`:]+)::(\w+)` \|", row) for row in rows]
+
+    assert len(rows) > 20
+    for row, found in zip(rows, named, strict=True):
+        assert found, row
+        assert f"\ndef {found[2]}(" in (ROOT / found[1]).read_text(encoding="utf-8"), row
