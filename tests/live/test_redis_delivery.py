@@ -39,6 +39,14 @@ def work(number: int, seconds: float = 0, padding: str = "") -> None:
     print(f"<began {number} at {time.time()}>", flush=True)  # two processes may print on one line
     time.sleep(seconds)
     print(f"<ran {number}>", flush=True)
+
+
+@shared_task
+def kill_the_worker() -> None:
+    import os
+    import signal
+
+    os.kill(os.getppid(), signal.SIGKILL)
 """
 WORK = "from couriers.tasks.default import work"
 
@@ -55,6 +63,10 @@ def project(bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProj
     text = settings.read_text(encoding="utf-8")
     assert text.count('"lease": 30,') == 1
     settings.write_text(text.replace('"lease": 30,', f'"lease": {LEASE},'), encoding="utf-8")
+    base_task = baked.package / "base_task.py"
+    text = base_task.read_text(encoding="utf-8")
+    assert text.count("MOST_LOST_WORKERS = 10\n") == 1
+    base_task.write_text(text.replace("MOST_LOST_WORKERS = 10\n", "MOST_LOST_WORKERS = 2\n"), encoding="utf-8")
     return baked
 
 
@@ -148,6 +160,18 @@ def test_the_tasks_of_a_killed_worker_run_again_soon(couriers: Couriers) -> None
     couriers.wait_until(lambda: couriers.runs() == [0, 1, 2, 3] and couriers.is_drained(), 40)
     assert len(couriers.runs("began")) == 6
     assert "requeued message" in other.output
+
+
+def test_a_task_that_kills_its_workers_becomes_a_dead_letter(couriers: Couriers) -> None:
+    couriers.ask("from couriers.tasks.default import kill_the_worker\nkill_the_worker.delay()\nanswer = None")
+    for _ in range(2):
+        (worker,) = couriers.start_couriers(1)
+        assert worker.wait(40) == -signal.SIGKILL
+
+    (worker,) = couriers.start_couriers(1)
+    worker.wait_for_line("2 workers were lost while they held the task", 40)
+    couriers.wait_until(couriers.is_drained)
+    assert couriers.redis("hlen", "couriers:dead_letters") == "1"
 
 
 def test_a_stopping_worker_keeps_its_leases(couriers: Couriers) -> None:

@@ -8,7 +8,11 @@ from unittest.mock import Mock
 
 import pytest
 import sentry_sdk
+{% if plan().features.redis %}
+from celery.exceptions import Reject, WorkerLostError
+{% else %}
 from celery.exceptions import Reject
+{% endif %}
 from kombu.exceptions import EncodeError, OperationalError
 
 {% if plan().features.failed_tasks %}
@@ -138,6 +142,21 @@ def test_a_failure_whose_dead_letter_cannot_be_stored_requeues_the_task(
     in_worker.assert_called_once_with(keep.side_effect)
 
 
+{% if plan().features.redis %}
+def test_a_task_that_takes_one_worker_after_the_other_with_it_fails(
+    in_worker: Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Mock()
+    monkeypatch.setattr(ping, "run", run)
+    monkeypatch.setattr(dead_letter_store, "keep_failed", keep := Mock())
+    ping.request.update(lost_workers=base_task.MOST_LOST_WORKERS)
+    with pytest.raises(WorkerLostError, match="10 workers were lost while they held the task"):
+        ping()
+    run.assert_not_called()
+    keep.assert_called_once()
+
+
+{% endif %}
 def test_a_failure_has_one_dead_letter(in_worker: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ping, "run", Mock(side_effect=LookupError("no such order")))
     keep = Mock()

@@ -11,9 +11,11 @@ from celery.contrib.django.task import DjangoTask
 {% else %}
 from celery import Task
 {% endif %}
-{% if plan().features.failed_tasks %}
+{% if plan().features.redis %}
+from celery.exceptions import Ignore, QueueNotFound, Reject, Retry, WorkerLostError
+{% elif plan().features.sqs %}
 from celery.exceptions import Ignore, QueueNotFound, Reject, Retry
-{% else %}
+{% elif plan().features.rabbitmq %}
 from celery.exceptions import QueueNotFound, Reject, Retry
 {% endif %}
 from kombu.exceptions import EncodeError
@@ -26,6 +28,11 @@ UNSENDABLE = (EncodeError, QueueNotFound, TypeError, ValueError)
 REQUEUE_PAUSE = 5.0
 """Seconds before a task is requeued: a broker that refuses at once would else redeliver it in a tight loop."""
 
+{% if plan().features.redis %}
+MOST_LOST_WORKERS = 10
+"""Workers that a task may take with it, or be held by when they are killed, before it fails."""
+
+{% endif %}
 log = structlog.get_logger(__name__)
 
 
@@ -77,6 +84,10 @@ class BaseTask(Task[Any, Any]):
             return super().__call__(*args, **kwargs)
         request.update(body_started=True)
         try:
+{% if plan().features.redis %}
+            if (lost := request.get("lost_workers", 0)) >= MOST_LOST_WORKERS:
+                raise WorkerLostError(f"{lost} workers were lost while they held the task")
+{% endif %}
             return self.run(*args, **kwargs)
         except (Ignore, Reject, Retry):
             raise

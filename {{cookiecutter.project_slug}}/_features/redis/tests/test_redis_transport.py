@@ -111,6 +111,7 @@ def test_a_lost_message_is_requeued_when_its_lease_has_expired(connect: Connect,
     consume(other, received)
     drain(other, lambda: bool(received))
     assert received[0].headers["redelivered"]
+    assert received[0].headers["lost_workers"] == 1
     received[0].ack()
     assert redis.hlen("unacked") == 0
 

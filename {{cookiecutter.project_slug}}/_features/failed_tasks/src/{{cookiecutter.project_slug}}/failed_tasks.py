@@ -39,5 +39,8 @@ def letter(
 
 def send_again(letter: dict[str, Any]) -> None:
     """Send a task to its queue again, with its id and all its retries, and without an expiry."""
-    again = {"retries": 0, "expires": None, "queue": letter["queue"]}
+    again: dict[str, Any] = {"retries": 0, "expires": None, "queue": letter["queue"]}
+{% if plan().features.redis %}
+    again["headers"] = {**(letter["options"].get("headers") or {}), "lost_workers": 0}
+{% endif %}
     app.send_task(letter["task"], letter["args"], letter["kwargs"], **letter["options"] | again)

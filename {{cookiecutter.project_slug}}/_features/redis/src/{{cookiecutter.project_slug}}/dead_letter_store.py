@@ -1,8 +1,8 @@
 """Dead letters on Redis, which has none of its own: a worker writes down what failed for good.
 
 It does so before it acknowledges the task, so that a crash between the two writes it twice, under one key, and
-loses none. A message that takes one whole worker after the other with it is not among them: Redis does not count
-deliveries. A task that kills its process is, after its retries.
+loses none. A task that kills its process is among them after its retries, and one that takes one whole worker after
+the other with it after `MOST_LOST_WORKERS` of them; see `redis_transport.py`.
 """
 
 from collections.abc import Collection, Iterator

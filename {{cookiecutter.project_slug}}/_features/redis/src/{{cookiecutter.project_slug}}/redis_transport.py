@@ -36,6 +36,9 @@ SCHEDULED = ".scheduled"
 WAKE = ".wake"
 """End of the name of a sorted set whose one member tells an idle worker that the queue has a message."""
 
+LOST_WORKERS = "lost_workers"
+"""The header with the number of workers that were lost while they held the message; see `base_task.py`."""
+
 log = logging.getLogger(__name__)
 
 # Each script begins with this.
@@ -160,6 +163,8 @@ class QoS(kombu_redis.QoS):
                 return False
         message, exchange, routing_key = loads(bytes_to_str(record))
         message["headers"]["redelivered"] = True
+        if expired:
+            message["headers"][LOST_WORKERS] = message["headers"].get(LOST_WORKERS, 0) + 1
         message["properties"]["delivery_info"]["redelivered"] = True
         priority = channel._get_message_priority(message, reverse=False)
         keys = [self.unacked_key, self.unacked_index_key]
