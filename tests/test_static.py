@@ -301,6 +301,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     ({"framework": "fastapi", "results": True}, {"src/{slug}/stoppable_task.py"}),
     ({"framework": "django", "results": True}, {"src/{slug}/stoppable_task.py"}),
     ({"framework": "django", "result_backend": "database"}, {"conftest.py", "src/{slug}/results.py"}),
+    ({"framework": "fastapi", "result_backend": "database"}, {"src/{slug}/database.py", "tests/test_database.py"}),
     (
         {"beat_scheduler": "database", "beat": True},
         {
