@@ -22,12 +22,5 @@ app = Celery(
 {% endif %}
 )
 app.set_default()  # in every thread: a task sent from one would else belong to Celery's own default application
-{% if plan().features.redis_results %}
-app.loader.override_backends = {
-    "redis": "{{ cookiecutter.project_slug }}.result_store:RedisBackend",
-    "rediss": "{{ cookiecutter.project_slug }}.result_store:RedisBackend",
-}
-{% elif plan().features.database_results %}
-app.loader.override_backends = {"db": "{{ cookiecutter.project_slug }}.result_store:DatabaseBackend"}
-{% endif %}
+{% include "result-backends.py" %}
 app.config_from_object(celeryconfig)

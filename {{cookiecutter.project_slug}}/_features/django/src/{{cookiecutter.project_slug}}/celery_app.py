@@ -24,13 +24,6 @@ app = Celery(
     task_cls="{{ cookiecutter.project_slug }}.base_task:BaseTask",
 {% endif %}
 )
-{% if plan().features.redis_results %}
-app.loader.override_backends = {
-    "redis": "{{ cookiecutter.project_slug }}.result_store:RedisBackend",
-    "rediss": "{{ cookiecutter.project_slug }}.result_store:RedisBackend",
-}
-{% elif plan().features.database_results %}
-app.loader.override_backends = {"db": "{{ cookiecutter.project_slug }}.result_store:DatabaseBackend"}
-{% endif %}
+{% include "result-backends.py" %}
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()  # tasks.py of each installed app; queues.py has their routes
