@@ -21,6 +21,9 @@ from celery.exceptions import QueueNotFound, Reject, Retry
 from kombu.exceptions import EncodeError
 
 from {{ cookiecutter.project_slug }}.errors import PermanentError, RetryableError
+{% if plan().features.redis %}
+from {{ cookiecutter.project_slug }}.redis_transport import LOST_WORKERS
+{% endif %}
 
 UNSENDABLE = (EncodeError, QueueNotFound, TypeError, ValueError)
 """Errors of a publish that are not the broker's: another attempt would raise them again."""
@@ -85,7 +88,7 @@ class BaseTask(Task[Any, Any]):
         request.update(body_started=True)
         try:
 {% if plan().features.redis %}
-            if (lost := request.get("lost_workers", 0)) >= MOST_LOST_WORKERS:
+            if (lost := request.get(LOST_WORKERS, 0)) >= MOST_LOST_WORKERS:
                 raise WorkerLostError(f"{lost} workers were lost while they held the task")
 {% endif %}
             return self.run(*args, **kwargs)

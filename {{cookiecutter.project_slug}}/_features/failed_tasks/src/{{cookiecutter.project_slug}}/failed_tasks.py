@@ -6,6 +6,9 @@ from typing import Any
 from celery import Task
 
 from {{ cookiecutter.project_slug }}.celery_app import app
+{% if plan().features.redis %}
+from {{ cookiecutter.project_slug }}.redis_transport import LOST_WORKERS
+{% endif %}
 
 
 def letter_of(task: Task[Any, Any], task_id: str, exception: Any, args: Any, kwargs: Any) -> dict[str, Any] | None:
@@ -41,6 +44,6 @@ def send_again(letter: dict[str, Any]) -> None:
     """Send a task to its queue again, with its id and all its retries, and without an expiry."""
     again: dict[str, Any] = {"retries": 0, "expires": None, "queue": letter["queue"]}
 {% if plan().features.redis %}
-    again["headers"] = {**(letter["options"].get("headers") or {}), "lost_workers": 0}
+    again["headers"] = {**(letter["options"].get("headers") or {}), LOST_WORKERS: 0}
 {% endif %}
     app.send_task(letter["task"], letter["args"], letter["kwargs"], **letter["options"] | again)
