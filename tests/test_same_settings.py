@@ -69,7 +69,7 @@ def effective(project: BakedProject, shared: Path, tmp_path: Path) -> dict[str, 
     program = PROGRAM.replace("NAMES", repr(names_of(copy)))
     ran = copy.run("python", "-c", program, environment=install(copy, shared), variables=variables)
     settings: dict[str, str] = json.loads(ran.stdout)
-    # Django's example app has a route of its own.
+    # Django's example app has a separate route.
     settings["task_routes"] = settings["task_routes"].replace(", 'shop.reports.tasks.*': {'queue': 'reports'}", "")
     return settings
 

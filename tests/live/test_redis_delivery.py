@@ -119,7 +119,7 @@ class Couriers(Service):
 def couriers(
     project: BakedProject, environment: Environment, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Couriers]:
-    """The project on a Redis of its own."""
+    """The project on a private Redis."""
     need(redis_server(), "redis-server")
     with (
         private_redis(tmp_path_factory.mktemp("redis") / "data") as redis,

@@ -42,7 +42,7 @@ def no_worker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def request_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """The log lines of requests."""
-    # A logger of its own: the other one keeps the processors of its first use.
+    # A separate logger: the other one keeps the processors of its first use.
     monkeypatch.setattr(request_log, "log", structlog.get_logger())
     with capture_logs(processors=[merge_contextvars]) as lines:
         yield lines

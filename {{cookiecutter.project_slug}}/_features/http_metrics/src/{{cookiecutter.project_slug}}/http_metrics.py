@@ -15,7 +15,7 @@ from {{ cookiecutter.project_slug }}.settings import env
 
 METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
-# A registry of its own: the default one has the metrics of workers and beat.
+# A separate registry: the default one has the metrics of workers and beat.
 REGISTRY = CollectorRegistry()
 DURATION = Histogram(
     "http_request_duration_seconds", "The time to answer a request.", ["method", "route", "status"], registry=REGISTRY

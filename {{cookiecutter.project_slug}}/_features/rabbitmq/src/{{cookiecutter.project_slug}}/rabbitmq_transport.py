@@ -1,6 +1,6 @@
 """kombu's transport for RabbitMQ, with limits to what it waits for.
 
-As it is in kombu 5.7 and py-amqp 5.4, a worker that confirms what it publishes waits for the confirmation of its own
+As it is in kombu 5.7 and py-amqp 5.4, a worker that confirms what it publishes waits for the confirmation of its
 events, too, in its main loop and without a limit: a silent peer hangs it for ever, and so does an alarm of RabbitMQ,
 which blocks publishers so that consumers can drain. `quorum.py` puts this in its place.
 """

@@ -1,4 +1,4 @@
-"""A tour of patterns, each in a module of its own. Its tasks have no route, so they run on the first queue.
+"""A tour of patterns, one per module. Its tasks have no route, so they run on the first queue.
 
 To remove it, delete:
 
