@@ -52,6 +52,11 @@ QUEUE_ARGUMENTS = {
 }
 
 
+def is_rabbitmq(channel: Any) -> bool:
+    """Return whether a channel is RabbitMQ's: tests and demonstrations have other brokers."""
+    return bool(channel.connection.client.transport.driver_type == "amqp")
+
+
 class TaskQueue(Queue):
     """A queue that brings along what it needs, so that it does not matter who starts first."""
 
@@ -59,7 +64,7 @@ class TaskQueue(Queue):
         """Declare the dead letters' queue first: RabbitMQ drops a dead letter that has nowhere to go."""
         channel = channel or self.channel
         DEAD_LETTERS(channel).queue_declare()
-        if channel.connection.client.transport.driver_type != "amqp":  # in tests and demonstrations on other brokers
+        if not is_rabbitmq(channel):
             return super().queue_declare(nowait=nowait, passive=passive, channel=channel)
         try:
             with channel.connection.channel() as own:  # RabbitMQ closes the channel of a declaration that it refuses
@@ -79,9 +84,9 @@ class TaskQueue(Queue):
     def declare(self, nowait: bool = False, channel: Any = None) -> str | None:
         """Declare the exchanges for delayed messages, too: without them RabbitMQ refuses a countdown."""
         channel = channel or self.channel
-        client = channel.connection.client
         name = super().declare(nowait=nowait, channel=channel)
-        if client.transport.driver_type == "amqp":  # not in tests and demonstrations on other brokers
+        if is_rabbitmq(channel):
+            client = channel.connection.client
             declare_native_delayed_delivery_exchanges_and_queues(client, "quorum")
             bind_queue_to_native_delayed_delivery_exchange(client, self)
         return name
