@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(patsubst %/,%,$(dir $(UV))):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-quick test-real lint fix bench demo picture lock brokers clean
+.PHONY: help test test-quick test-real mutants lint fix bench demo picture lock brokers clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(firstword $(MAKEFILE_LIST)) | awk -F': ' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -28,6 +28,9 @@ test-quick: .venv ## the tests that need no broker, on a few variants
 
 test-real: .venv ## deploy variants on a real Docker engine and a machine with systemd: SYSTEMD_MACHINE="ssh root@..."
 	$(RUN) pytest tests/real -n 3 --dist loadfile
+
+mutants: .venv ## print changes of generated code that its tests do not notice; takes hours
+	@$(RUN) python -m tests.support.mutants
 
 lint: .venv ## check style and types; changes nothing
 	$(RUN) ruff check

@@ -29,6 +29,7 @@ from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} imp
 def test_every_task_is_one_of_ours() -> None:
     assert isinstance(ping, BaseTask)
     assert (ping.max_retries, ping.default_retry_delay) == (3, 5)
+    assert (ping.retry_backoff, ping.retry_backoff_max, ping.retry_jitter) == (2, 600, True)
 
 
 @pytest.fixture

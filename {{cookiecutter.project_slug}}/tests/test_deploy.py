@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -126,6 +127,18 @@ def test_celery_prints_no_banner_which_is_not_json() -> None:
 def test_systemd_runs_what_compose_runs(name: str) -> None:
     everywhere = interpolated(APPS[name]["command"]).replace("0.0.0.0", "127.0.0.1")  # noqa: S104
     assert command_of(name) == shlex.split(everywhere)
+
+
+def test_the_installer_installs_the_locked_packages_and_every_unit() -> None:
+    if not (ROOT / "uv.lock").exists():
+        pytest.skip("there is no uv.lock: run make lock")
+    ran = subprocess.run([SYSTEMD / "install.sh", "--dry-run"], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    commands = [line.removeprefix("+ ").split() for line in ran.stdout.splitlines() if line.startswith("+ ")]
+    assert any("sync" in words and "--locked" in words for words in commands)
+    (copied,) = (words for words in commands if words[0] == "cp" and f"{SYSTEMD}/{SLUG}.target" in words)
+    assert {str(file) for file in SYSTEMD.glob(f"{SLUG}-*.service")} <= set(copied)
+    assert ["systemctl", "daemon-reload"] in commands
 
 
 @pytest.mark.parametrize("name", APPS)

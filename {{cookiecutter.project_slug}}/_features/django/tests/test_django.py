@@ -6,9 +6,12 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from celery.signals import import_modules
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
-from django.test import Client
+from django.test import Client, modify_settings
+
+from {{ cookiecutter.project_slug }}.celery_app import app
 
 from .conftest import ENVIRONMENT
 from .factories import UserFactory
@@ -40,6 +43,17 @@ def test_development_needs_no_variable() -> None:
 @pytest.mark.django_db
 def test_every_model_has_its_migration() -> None:
     call_command("makemigrations", "--check", "--dry-run", stdout=StringIO())
+
+
+def test_the_tasks_of_each_installed_app_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "__init__.py").touch()
+    code = "from celery import shared_task\n\n@shared_task\ndef write() -> None:\n    pass\n"
+    (tmp_path / "letters" / "tasks.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    with modify_settings(INSTALLED_APPS={"append": "letters"}):
+        import_modules.send(sender=app)
+    assert app.tasks.pop("letters.tasks.write")
 
 
 @pytest.mark.django_db

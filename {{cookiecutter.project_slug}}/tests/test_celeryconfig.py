@@ -1,0 +1,49 @@
+"""The settings on which the guarantees of this project depend."""
+
+from typing import Any
+
+import pytest
+
+from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.settings import env
+
+SETTINGS: dict[str, Any] = {
+    # Without them, a task is lost with the worker or the process that runs it.
+    "task_acks_late": True,
+    "task_reject_on_worker_lost": True,
+    "task_retry_on_worker_lost": True,
+{% if plan().features.rabbitmq %}
+    "task_default_queue_type": "quorum",
+    "task_acks_on_failure": False,
+{% endif %}
+    # A worker takes no more than it runs, and waits for the broker as long as that is away.
+    "worker_prefetch_multiplier": 1,
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    # A message cannot run code, and a misspelt queue is an error.
+    "accept_content": ["json"],
+    "task_create_missing_queues": False,
+    # Results are opt in.
+    "task_ignore_result": True,
+{% if plan().features.results %}
+    "task_track_started": True,
+    "result_extended": True,
+{% endif %}
+{% if plan().features.redis_results %}
+    "result_backend_always_retry": True,
+{% endif %}
+{% if plan().features.redis_results or plan().features.database_results %}
+    "result_backend": env.celery_result_backend,
+{% endif %}
+    "broker_url": env.celery_broker_url,
+    "timezone": "{{ plan().project.timezone }}",
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_guarantee_depends_on_this_setting(name: str) -> None:
+    assert app.conf[name] == SETTINGS[name]
+
+
+def test_a_process_is_replaced_before_it_has_leaked_much() -> None:
+    assert 0 < app.conf.worker_max_tasks_per_child <= 10_000
