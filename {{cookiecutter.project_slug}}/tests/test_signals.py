@@ -2,13 +2,14 @@
 
 import inspect
 import signal
+import sys
 from unittest.mock import Mock
 
 import celery.signals
 import pytest
 from celery.utils.dispatch import Signal
 
-from {{ cookiecutter.project_slug }} import signals
+from {{ cookiecutter.project_slug }} import logs, signals
 
 CONNECTED = {
     name: [receiver() for _, receiver in each.receivers]
@@ -44,3 +45,14 @@ def test_a_cold_shutdown_needs_no_limit(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(signal, "alarm", alarm := Mock())
     signals.bound_warm_shutdown(how="Cold")
     alarm.assert_not_called()
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_what_celery_prints_is_dropped_only_where_logs_are_json(
+    log_format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "__stdout__", sys.stdout)
+    monkeypatch.setattr(logs, "configure", Mock())
+    monkeypatch.setattr(signals, "env", Mock(log_format=log_format))
+    signals.configure_logs()
+    assert (sys.__stdout__ is None) == (log_format == "json")
