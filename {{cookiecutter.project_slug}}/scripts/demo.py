@@ -1,7 +1,7 @@
-"""Show this project at work: an embedded broker, a worker for each queue, beat, and a table of what ran where.
+"""Run this project on an embedded broker: a worker for each queue, beat, and a table of the tasks that ran.
 
-A `ping` is sent to every queue, and beat sends every job of the schedule within seconds instead of at its
-hour. Exit status 1 if anything did not run, failed, or ran on another queue's worker.
+The script sends `ping` to each queue, and beat sends each periodic task every two seconds instead of on its
+schedule. The exit status is 1 if a task failed, did not run, or ran on the worker of another queue.
 """
 
 import os
@@ -17,6 +17,7 @@ from typing import Any
 
 from celery import Celery
 from celery.beat import Scheduler
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -27,40 +28,40 @@ APP = "{{ cookiecutter.project_slug }}.celery_app"
 TASKS = "{{ cookiecutter.project_slug }}.tasks."
 PING = TASKS + "{{ plan().default_queue.module }}.ping"
 TIMEOUT = 90.0
-"""Seconds until what did not run is given up."""
+"""Seconds after which the demonstration fails."""
 GRACE = 15.0
-"""Seconds in which processes may end by themselves."""
+"""Seconds between SIGTERM and SIGKILL."""
 
 
-class HurriedScheduler(Scheduler):
-    """Beat with every job due every two seconds: nobody waits for three o'clock to see a demonstration."""
+class FastScheduler(Scheduler):
+    """A scheduler with the project's periodic tasks, each due every two seconds."""
 
     def setup_schedule(self) -> None:
-        """Take over the jobs of the configuration, but not their hours."""
-        jobs: dict[str, Any] = self.app.conf.beat_schedule
-        self.merge_inplace({key: job | {"schedule": timedelta(seconds=2)} for key, job in jobs.items()})
+        """Replace the schedule of each entry of the settings."""
+        entries: dict[str, Any] = self.app.conf.beat_schedule
+        self.merge_inplace({key: entry | {"schedule": timedelta(seconds=2)} for key, entry in entries.items()})
 
 
 @dataclass
 class Row:
-    """One task that is to run: who sends it, where it belongs, and what became of it."""
+    """A task that should run: its sender, its queue, and its state."""
 
     sender: str
     task: str
     queue: str
-    state: str = "waiting"
+    state: str = "pending"
     worker: str = ""
     seconds: float | None = None
 
     @property
     def done(self) -> bool:
-        """Whether it ran to its end on its own queue's worker."""
+        """Whether it succeeded on the worker of its queue."""
         return self.state == "succeeded" and self.worker == self.queue
 
 
 @dataclass
 class Demonstration:
-    """What is expected, and what the workers' events say of it."""
+    """The expected tasks, updated by the events of the workers."""
 
     queues: list[str]
     rows: list[Row]
@@ -68,22 +69,25 @@ class Demonstration:
     running: dict[str, Row] = field(default_factory=dict)
 
     def table(self) -> Table:
-        """The rows as a table."""
-        table = Table("sent by", "task", "queue", "worker", "state", "ms")
+        """Return the rows as a table, which fits 80 columns: a longer name continues on the next line."""
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        for header in ("sender", "task", "queue", "worker", "state"):
+            table.add_column(header, overflow="fold")
+        table.add_column("ms", justify="right", no_wrap=True)
         for row in self.rows:
-            took = "" if row.seconds is None else f"{row.seconds * 1000:.1f}"
-            table.add_row(row.sender, row.task.removeprefix(TASKS), row.queue, row.worker, row.state, took)
+            runtime = "" if row.seconds is None else f"{row.seconds * 1000:.1f}"
+            table.add_row(row.sender, row.task.removeprefix(TASKS), row.queue, row.worker, row.state, runtime)
         return table
 
-    def note(self, event: dict[str, Any]) -> None:
-        """Take in an event of a worker."""
+    def handle(self, event: dict[str, Any]) -> None:
+        """Update the rows by an event of a worker."""
         kind, worker = event["type"], event["hostname"].partition("@")[0]
         if kind == "worker-online":
             self.online.add(worker)
         elif kind == "task-received":
-            waiting = [row for row in self.rows if row.task == event["name"] and not row.worker]
-            own = [row for row in waiting if row.queue == worker]
-            for row in (own or waiting)[:1]:
+            pending = [row for row in self.rows if row.task == event["name"] and not row.worker]
+            routed = [row for row in pending if row.queue == worker]
+            for row in (routed or pending)[:1]:
                 row.worker, row.state = worker, "received"
                 self.running[event["uuid"]] = row
         elif kind.startswith("task-") and (known := self.running.get(event["uuid"])):
@@ -91,15 +95,15 @@ class Demonstration:
             known.seconds = event.get("runtime")
 
 
-def celery(*arguments: str, environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """A Celery process that writes to a log file."""
+def start_celery(*arguments: str, environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a Celery process that writes to a log file."""
     with log.open("ab") as output:
         command = [sys.executable, "-m", "celery", "-A", APP, *arguments]
         return subprocess.Popen(command, env=environment, stdout=output, stderr=output)
 
 
 def stop(processes: list[subprocess.Popen[bytes]]) -> None:
-    """End all of them at the same time; those that do not end in time are killed."""
+    """Send SIGTERM to all processes, and SIGKILL to those that do not exit within `GRACE` seconds."""
     for process in processes:
         process.terminate()
     deadline = time.monotonic() + GRACE
@@ -122,40 +126,40 @@ def main() -> int:
         os.environ.update(environment)
         from {{ cookiecutter.project_slug }}.celery_app import app
 
-        jobs = [Row("beat", job["task"], job["options"]["queue"]) for job in app.conf.beat_schedule.values()]
+        periodic = [Row("beat", entry["task"], entry["options"]["queue"]) for entry in app.conf.beat_schedule.values()]
         queues = [queue.name for queue in app.conf.task_queues]
-        demonstration = Demonstration(queues, [Row("this script", PING, queue) for queue in queues] + jobs)
-        console.print("The broker of this demonstration is an embedded Valkey; in production it is {{ plan().broker.label }}.")
+        demonstration = Demonstration(queues, [Row("script", PING, queue) for queue in queues] + periodic)
+        console.print("Broker: an embedded Valkey (in production: {{ plan().broker.label }})")
 
         running: list[subprocess.Popen[bytes]] = []
         stack.callback(stop, running)
 
         def process(name: str, *arguments: str) -> None:
-            running.append(celery(*arguments, environment=environment, log=scratch / name))
+            running.append(start_celery(*arguments, environment=environment, log=scratch / name))
 
         for queue in queues:
             process(queue, "worker", "-Q", queue, "-n", f"{queue}@%h", "-c", "2", "-P", "threads", "-E")
-        if jobs:
-            process("beat", "beat", "-S", "demo:HurriedScheduler")
-        complete = watch(app, demonstration, console, deadline=started + TIMEOUT)
+        if periodic:
+            process("beat", "beat", "-S", "demo:FastScheduler")
+        complete = run_tasks(app, demonstration, console, deadline=started + TIMEOUT)
         if not complete:
             for log in sorted(scratch.iterdir()):
-                console.print(f"--- {log.name}: the end of its log", *log.read_text().splitlines()[-15:], sep="\n")
+                console.print(f"--- {log.name}: last lines of the log", *log.read_text().splitlines()[-15:], sep="\n")
     console.print()
     count = sum(row.done for row in demonstration.rows)
     console.print(
-        f"{count} of {len(demonstration.rows)} tasks ran on their own queue's worker, {len(queues)} queues,"
+        f"{count} of {len(demonstration.rows)} tasks succeeded on the workers of {len(queues)} queues"
         f" in {time.monotonic() - started:.1f} s."
     )
     return 0 if complete else 1
 
 
-def watch(app: Celery, demonstration: Demonstration, console: Console, deadline: float) -> bool:
-    """Show what the workers report until everything ran; whether it did before the deadline."""
+def run_tasks(app: Celery, demonstration: Demonstration, console: Console, deadline: float) -> bool:
+    """Send the tasks when all workers are online; return whether all succeeded before the deadline."""
     sent = False
     with ExitStack() as stack:
         receiver = app.events.Receiver(
-            stack.enter_context(app.connection_for_read()), handlers={"*": demonstration.note}
+            stack.enter_context(app.connection_for_read()), handlers={"*": demonstration.handle}
         )
         connection, *_ = stack.enter_context(receiver.consumer_context())
         live = stack.enter_context(Live(demonstration.table(), console=console))
