@@ -1,7 +1,7 @@
 """What holds for every task."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import Mock
@@ -30,6 +30,29 @@ def test_every_task_is_one_of_ours() -> None:
     assert isinstance(ping, BaseTask)
     assert (ping.max_retries, ping.default_retry_delay) == (3, 5)
     assert (ping.retry_backoff, ping.retry_backoff_max, ping.retry_jitter) == (2, 600, True)
+
+
+async def coroutine() -> None:
+    """Do nothing."""
+
+
+def generator() -> Iterator[None]:
+    """Yield nothing."""
+    yield
+
+
+async def async_generator() -> AsyncIterator[None]:
+    """Yield nothing."""
+    yield
+
+
+@pytest.mark.parametrize("function", [coroutine, generator, async_generator])
+@pytest.mark.parametrize("pydantic", [False, True])
+def test_what_celery_would_not_run_is_refused(function: Callable[[], Any], pydantic: bool) -> None:
+    with pytest.raises(TypeError, match=f"{__name__}.{function.__name__} cannot be a task: .* Define it with `def`"):
+        app.task(shared=False, pydantic=pydantic)(function)
+    with pytest.raises(TypeError, match="cannot be a task"):
+        type("ByClass", (app.Task,), {"run": function})  # as `class ByClass(Task): async def run(self): ...` does
 
 
 @pytest.fixture

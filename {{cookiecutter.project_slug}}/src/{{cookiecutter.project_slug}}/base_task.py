@@ -1,5 +1,6 @@
 """The class of every task of this project: what becomes of its failures, and what is logged of it."""
 
+import inspect
 import time
 from datetime import datetime
 from typing import Any
@@ -57,6 +58,20 @@ class BaseTask(Task[Any, Any]):
     retry_jitter = True  # so that a thousand tasks that failed together do not return together
     default_retry_delay = 5  # seconds, of a retry without backoff; Celery's own default is three minutes
     throws = (PermanentError,)  # expected: Celery and Sentry do not report it as a bug
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a task whose call only creates a coroutine or a generator: it would succeed without having run.
+
+        Raises:
+            TypeError: The task is an `async def` function, or its function contains `yield`.
+        """
+        super().__init_subclass__(**kwargs)
+        body: Any = getattr(cls, "_decorated_fun", cls.run)  # with `pydantic=True`, `run` is a wrapper
+        if inspect.iscoroutinefunction(body) or inspect.isasyncgenfunction(body) or inspect.isgeneratorfunction(body):
+            raise TypeError(
+                f"{cls.__module__}.{cls.__name__} cannot be a task: Celery does not run coroutines and generators. "
+                "Define it with `def`, for example: def send(): asyncio.run(send_async())"
+            )
 
     def retry(self, *args: Any, **options: Any) -> Retry:
         """Retry the task, as `celery.Task.retry` does, which rejects it silently if the retry cannot be published.
