@@ -63,6 +63,17 @@ def add_headers(headers: dict[str, Any], **_: Any) -> None:
     headers["sent_at"] = time.time()
 
 
+{% if plan().features.results %}
+@signals.before_task_publish.connect
+def keep_results_of_parts(headers: dict[str, Any], body: Any, **_: Any) -> None:
+    """Keep the result of each part of a group or chord: who waits for all of them would else wait for ever."""
+    _, _, embedded = body
+    steps = embedded["chain"] or []  # of a chain whose last step is a part; a failure of the first ends them all
+    if headers["group"] or any("chord" in step["options"] for step in steps):
+        headers["ignore_result"] = False
+
+
+{% endif %}
 @signals.task_prerun.connect
 def bind_log_context(task_id: str, task: Task[Any, Any], **_: Any) -> None:
     """Let each log line of a task say which task it comes from."""

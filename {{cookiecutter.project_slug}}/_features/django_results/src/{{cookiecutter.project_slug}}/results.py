@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import django
-from celery import current_task
+from celery import current_task, maybe_signature
 from django.apps import apps
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, router, transaction
 
 if not apps.ready:
     django.setup()  # in a script that does nothing but send tasks, and in Celery's commands
 
-from django_celery_results.backends import DatabaseBackend as DjangoCeleryResults
+from django_celery_results.backends import database
 
 from {{ cookiecutter.project_slug }}.result_store import OutageTolerant
 
@@ -23,6 +23,9 @@ def usable_connection() -> Iterator[None]:
 
     Django does after its requests, and Celery after its tasks; but `submissions.py` has threads of its own.
     """
+    if connection.in_atomic_block:
+        yield  # Django would close it, and so end the transaction
+        return
     close_old_connections()
     nobodys = connection.connection is None and not current_task
     try:
@@ -32,7 +35,7 @@ def usable_connection() -> Iterator[None]:
             connection.close()
 
 
-class DatabaseBackend(OutageTolerant, DjangoCeleryResults):  # type: ignore[misc]  # its base has no types
+class DatabaseBackend(OutageTolerant, database.DatabaseBackend):  # type: ignore[misc]  # its base has no types
     """`django-db`, with the connections above, and with another attempt while the database is away."""
 
     def exception_safe_to_retry(self, exc: BaseException) -> bool:
@@ -55,3 +58,19 @@ class DatabaseBackend(OutageTolerant, DjangoCeleryResults):  # type: ignore[misc
     def _forget(self, task_id: str) -> None:
         with usable_connection():
             super()._forget(task_id)
+
+    def on_chord_part_return(self, request: Any, state: str, result: Any, **_: Any) -> None:
+        """Send a chord's callback once all its parts have ended, also if some were delivered twice.
+
+        django-celery-results counts deliveries, and drops the callback when they reach the number of parts too early.
+        """
+        with usable_connection(), transaction.atomic(using=router.db_for_write(database.ChordCounter)):
+            counter = database.ChordCounter.objects.select_for_update().filter(group_id=request.group).first()
+            if counter is None:
+                return  # the callback was sent
+            counter.count = max(0, counter.count - 1)  # saves looking at each part before the last
+            counter.save(update_fields=["count"])
+            parts = counter.group_result(self.app)
+            if counter.count == 0 and parts.ready():
+                database.trigger_callback(self.app, maybe_signature(request.chord, self.app), parts)
+                counter.delete()

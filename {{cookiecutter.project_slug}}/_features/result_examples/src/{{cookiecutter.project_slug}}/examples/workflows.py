@@ -71,11 +71,7 @@ def fan_out_and_join(left: int, right: int) -> Signature[Any]:
 
 def in_chunks(numbers: list[int], size: int) -> Signature[Any]:
     """Many small tasks in few messages: each chunk runs in one task, whose result is the list of theirs."""
-    chunks = double.chunks([(number,) for number in numbers], size).group()
-    # A chunk is a task of Celery's own, and like all tasks here keeps its result only if it is told to.
-    for chunk in chunks.tasks:
-        chunk.options["ignore_result"] = False
-    return chunks
+    return double.chunks([(number,) for number in numbers], size).group()
 
 
 class Step(BaseModel):
