@@ -9,8 +9,10 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import sentry_sdk
+from celery.exceptions import Reject
 
-from {{ cookiecutter.project_slug }} import alerts
+from {{ cookiecutter.project_slug }} import alerts, base_task
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
@@ -64,6 +66,19 @@ def test_a_critical_task_that_failed_is_alerted(
 def test_any_other_task_is_not(alerted: "Queue[dict[str, Any]]", outcome: Ran) -> None:
     fail(outcome)
     assert alerted.empty()
+
+
+@pytest.mark.parametrize("requeue", [False, True])
+def test_a_task_that_rejects_itself_for_good_is_a_failure(requeue: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def body() -> None:
+        raise Reject(LookupError("no such order"), requeue=requeue)
+
+    monkeypatch.setattr(base_task, "log", logged := Mock())
+    monkeypatch.setattr(sentry_sdk, "capture_exception", reported := Mock())
+    monkeypatch.setattr(alerts, "alert", alerted := Mock())
+    app.task(name="rejects", shared=False)(alerts.critical(body)).apply(task_id="1")
+    app.tasks.unregister("rejects")
+    assert [logged.error.call_count, reported.call_count, alerted.call_count] == [int(not requeue)] * 3
 
 
 def test_a_task_is_critical_if_its_function_is_marked() -> None:

@@ -138,8 +138,9 @@ def test_a_retry_that_cannot_be_published_fails_the_task(
 ) -> None:
     sent.side_effect = error
     with pytest.raises(type(error)) as raised:
-        ping.retry(countdown=1)
+        ping.retry(countdown=1, exc=(cause := LookupError("no answer")))
     assert raised.value is error  # so that it is logged, reported and kept as any failure
+    assert error.__cause__ is cause
 
 
 @pytest.mark.parametrize("error", [OperationalError("away"), TimeoutError(), RuntimeError("OutOfMemoryError")])

@@ -73,7 +73,7 @@ class BaseTask(Task[Any, Any]):
                 "Define it with `def`, for example: def send(): asyncio.run(send_async())"
             )
 
-    def retry(self, *args: Any, **options: Any) -> Retry:
+    def retry(self, args: Any = None, kwargs: Any = None, exc: Any = None, *others: Any, **options: Any) -> Retry:
         """Retry the task, as `celery.Task.retry` does, which rejects it silently if the retry cannot be published.
 
         Raises:
@@ -81,9 +81,11 @@ class BaseTask(Task[Any, Any]):
             Exception: The retry cannot be published at all, for example because an argument is not JSON. The task fails.
         """
         try:
-            return super().retry(*args, **options)
+            return super().retry(args, kwargs, exc, *others, **options)
         except Reject as rejection:
             error: Any = rejection.args[0]
+        if exc is not None:
+            error.__cause__ = exc  # so that logs and Sentry show why it was retried
         if isinstance(error, UNSENDABLE):
             raise error
         raise self._requeue("retry not published, task requeued", error)
@@ -141,6 +143,11 @@ class BaseTask(Task[Any, Any]):
         # With its ids, since a hard time limit brings us here outside of the task's process.
         ids = {"task_id": task_id, "task_name": self.name}
         log.error("task failed", error=repr(exc), seconds=self._seconds(), exc_info=unexpected, **ids)
+
+    def on_rejection(self, exc: Reject) -> None:
+        """Log and report why a task rejected itself for good."""
+        log.error("task rejected", error=repr(exc), seconds=self._seconds(), exc_info=exc)
+        sentry_sdk.capture_exception(exc)  # Celery's integration does not report a `Reject`
 
     def _requeue(self, event: str, error: Any) -> Reject:
         """Log and report why the task is requeued; return what to raise."""

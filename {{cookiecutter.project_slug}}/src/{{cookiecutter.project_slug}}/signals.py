@@ -12,7 +12,7 @@ from contextvars import Token
 from typing import Any
 
 import sentry_sdk
-from celery import Task, signals
+from celery import Task, signals, states
 from celery.beat import Service
 from sentry_sdk.integrations.celery import CeleryIntegration
 from sentry_sdk.integrations.logging import ignore_logger
@@ -79,6 +79,15 @@ def bind_log_context(task_id: str, task: Task[Any, Any], **_: Any) -> None:
     """Let each log line of a task say which task it comes from."""
     request_id = task.request.get("request_id", task_id)
     _log_contexts[task_id] = bind_contextvars(task_id=task_id, task_name=task.name, request_id=request_id)
+
+
+@signals.task_postrun.connect
+def report_rejection(task: base_task.BaseTask, task_id: str, state: str, retval: Any, **_: Any) -> None:
+    """Treat a task that rejects itself for good as a failure; Celery reports nothing of it."""
+    if state == states.REJECTED and not retval.requeue:
+        task.on_rejection(retval)
+        if alerts.is_critical(task):
+            alerts.alert(f"{task.name}[{task_id}] failed: {retval!r}")
 
 
 @signals.task_postrun.connect

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-{% if plan().features.task_tracking %}
 from celery import shared_task
-{% endif %}
+from celery.exceptions import Reject
 from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
@@ -124,6 +123,22 @@ def test_a_worker_counts_a_run_and_observes_its_runtime_and_latency(outcome: Any
     assert outcome(app.tasks[PING].delay().id) == "SUCCESS"
     wait_until(lambda: counts() != before)
     assert counts() == tuple(count + 1 for count in before)
+
+
+@shared_task
+def rejected() -> None:
+    """Reject the message."""
+    raise Reject("no such order")
+
+
+@pytest.mark.integration
+def test_a_rejected_task_counts_as_failed_which_alerts_use(outcome: Any) -> None:
+    def count() -> float:
+        return value("celery_tasks_total", queue=QUEUE, task=rejected.name, outcome="failed")
+
+    outcome(rejected.delay().id)
+    wait_until(lambda: count() > 0)
+    assert count() == 1
 
 
 {% if plan().features.task_tracking %}

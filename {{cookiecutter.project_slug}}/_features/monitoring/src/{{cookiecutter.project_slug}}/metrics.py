@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from billiard.einfo import ExceptionWithTraceback  # type: ignore[attr-defined]
 from celery import Task, signals
-from celery.exceptions import Ignore, Reject, Retry, Terminated, WorkerLostError
+from celery.exceptions import Ignore, Retry, Terminated, WorkerLostError
 from celery.worker.request import Request
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
@@ -38,7 +38,6 @@ STARTED = Gauge("celery_worker_start_timestamp_seconds", "When this worker start
 
 OUTCOMES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (Retry, "retried"),
-    (Reject, "rejected"),
 {% if plan().features.task_tracking %}
     (TaskCancelled, "revoked"),
 {% endif %}
