@@ -1,12 +1,15 @@
 """Errors and beat's jobs are reported to Sentry where `SENTRY_DSN` says so, and else nothing is."""
 
+import logging
+from types import ModuleType
 from unittest.mock import Mock
 
 import pytest
 import sentry_sdk
 from sentry_sdk.integrations.celery import CeleryIntegration
+from sentry_sdk.integrations.logging import EventHandler
 
-from {{ cookiecutter.project_slug }} import signals
+from {{ cookiecutter.project_slug }} import alerts, base_task, logs, signals
 
 
 @pytest.fixture
@@ -32,3 +35,21 @@ def test_with_one_it_reports_errors_and_jobs(init: Mock, monkeypatch: pytest.Mon
     (integration,) = said["integrations"]
     assert isinstance(integration, CeleryIntegration)
     assert integration.monitor_beat_tasks
+
+
+@pytest.mark.parametrize(("module", "events"), [(base_task, 0), (alerts, 0), (logs, 1)])
+def test_a_failure_is_one_event(module: ModuleType, events: int, init: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Celery's integration reports the failure, so that its log line and the alert of a critical task are none."""
+    monkeypatch.setattr(signals, "env", Mock(sentry_dsn="https://key@sentry.example.com/1", sentry_environment="test"))
+    signals.start_sentry()
+    dropped = Mock(return_value=None)
+    handler = EventHandler()
+    logger = logging.getLogger(module.__name__)
+    logger.addHandler(handler)
+    with sentry_sdk.isolation_scope() as scope:
+        scope.set_client(
+            sentry_sdk.Client("https://key@sentry.example.com/1", before_send=dropped, default_integrations=False)
+        )
+        logger.error("task failed")
+    logger.removeHandler(handler)
+    assert dropped.call_count == events

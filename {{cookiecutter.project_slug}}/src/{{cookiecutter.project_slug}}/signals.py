@@ -50,7 +50,8 @@ def start_sentry(**_: Any) -> None:
             environment=env.sentry_environment,
             integrations=[CeleryIntegration(monitor_beat_tasks=True)],
         )
-        ignore_logger(base_task.__name__)  # it logs failures, which Celery's integration reports
+        for module in (base_task, alerts):
+            ignore_logger(module.__name__)  # they log failures, which Celery's integration reports
 
 
 @signals.before_task_publish.connect
