@@ -7,10 +7,14 @@ from typing import Any
 
 import sentry_sdk
 import structlog
+{% if not plan().features.django %}
+from celery import Task
+{% endif %}
+{% if plan().features.results %}
+from celery.app.task import get_actual_ignore_result  # type: ignore[attr-defined]
+{% endif %}
 {% if plan().features.django %}
 from celery.contrib.django.task import DjangoTask
-{% else %}
-from celery import Task
 {% endif %}
 {% if plan().features.redis %}
 from celery.exceptions import Ignore, QueueNotFound, Reject, Retry, WorkerLostError
@@ -89,6 +93,19 @@ class BaseTask(Task[Any, Any]):
         if isinstance(error, UNSENDABLE):
             raise error
         raise self._requeue("retry not published, task requeued", error)
+{% if plan().features.results %}
+
+    def update_state(
+        self, task_id: str | None = None, state: str | None = None, meta: dict[str, Any] | None = None, **options: Any
+    ) -> None:
+        """Store a state, as `celery.Task.update_state` does, unless the result is ignored: the state would stay for ever."""
+        request = self.request
+        if task_id not in {None, request.id} or not get_actual_ignore_result(self, request):
+            super().update_state(task_id, state, meta, **options)
+        elif not request.get("state_ignored"):  # once a run
+            request.update(state_ignored=True)
+            log.warning("state not stored: the task needs @shared_task(ignore_result=False)", state=state)
+{% endif %}
 {% if plan().features.failed_tasks %}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

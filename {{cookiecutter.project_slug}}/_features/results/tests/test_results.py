@@ -1,11 +1,15 @@
 """Results come back from the tasks that ask for them, and only from those."""
 
+from typing import Any
+from unittest.mock import Mock
+
 import pytest
 from celery import chord
 {% if plan().features.django_results %}
 from django.db import transaction
 {% endif %}
 
+from {{ cookiecutter.project_slug }} import base_task
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
@@ -13,6 +17,18 @@ from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} imp
 def test_results_are_opt_in() -> None:
     assert app.conf.task_ignore_result
     assert not ping.ignore_result
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_state_is_stored_if_the_end_of_the_task_replaces_it(ignored: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    task: Any = ping
+    monkeypatch.setattr(task.backend, "store_result", store := Mock())
+    monkeypatch.setattr(base_task, "log", logged := Mock())
+    task.push_request(id="1", ignore_result=ignored)
+    task.update_state(state="PROGRESS")
+    task.update_state(state="PROGRESS")
+    task.pop_request()
+    assert (store.call_count, logged.warning.call_count) == ((0, 1) if ignored else (2, 0))
 
 
 @pytest.mark.integration
