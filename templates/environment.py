@@ -165,6 +165,20 @@ class Environment(BaseSettings):
         examples=["60"],
         description="Seconds for which sending a task outlasts a broker that is away.",
     )
+{% if plan().features.redis or plan().features.rabbitmq %}
+    dead_letters_max_count: int = Field(
+        default=10_000,
+        ge=1,
+        examples=["10000"],
+        description="How many dead letters are kept; the oldest are dropped.",
+    )
+    dead_letters_max_age_days: int = Field(
+        default=30,
+        ge=1,
+        examples=["30"],
+        description="Days after which a dead letter is dropped.",
+    )
+{% endif %}
     sentry_dsn: str = Field(
         default="",
         examples=["https://key@sentry.example.com/1"],

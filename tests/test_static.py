@@ -136,6 +136,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "src/{slug}/failed_tasks.py",
             "src/{slug}/redis_transport.py",
             "src/{slug}/scheduled.py",
+            "tests/test_dead_letter_store.py",
             "tests/test_redis_transport.py",
         },
     ),

@@ -183,6 +183,47 @@ def test_a_failure_is_requeued_until_its_dead_letter_is_stored(service: Service,
     assert letter["id"] == task_id
 
 
+FAILURE = "from letters.tasks.default import fragile\nanswer = fragile.delay('nowhere', note='').id"
+
+
+@pytest.mark.parametrize("project", ["redis", "rabbitmq"], indirect=True)  # SQS limits the age only
+def test_too_many_dead_letters_drop_the_oldest(
+    project: BakedProject, environment: Environment, servers: Servers
+) -> None:
+    variables = servers.variables(project) | {"DEAD_LETTERS_MAX_COUNT": "2"}
+    with Service(project, environment, variables) as service:
+        service.start_worker("default")
+        sent = []
+        for kept in (1, 2):
+            sent.append(service.ask(FAILURE))
+            letters(service, "list", "--json", number=kept)
+        sent.append(service.ask(FAILURE))
+
+        until = time.monotonic() + 30
+        while [letter["id"] for letter in letters(service, "list", "--json", number=2)] != sent[1:]:
+            assert time.monotonic() < until
+            time.sleep(0.3)
+
+
+@pytest.mark.parametrize("project", ["rabbitmq"], indirect=True)
+def test_an_existing_queue_of_dead_letters_keeps_its_limits(
+    project: BakedProject, environment: Environment, servers: Servers
+) -> None:
+    with Service(project, environment, servers.variables(project)) as service:
+        task_id = service.ask(
+            "from kombu import Queue\n"
+            "from letters.celery_app import app\n"
+            "from letters.quorum import RETENTION\n"
+            "without = {name: RETENTION[name] for name in ('x-queue-type', 'x-delivery-limit')}\n"
+            "with app.connection_for_write() as connection:\n"
+            "    Queue('dead_letters', queue_arguments=without)(connection.default_channel).declare()\n" + FAILURE
+        )
+        service.start_worker("default").wait_for_line("arguments of the queue dead_letters unchanged")
+
+        (letter,) = letters(service, "list", "--json", number=1)
+        assert letter["id"] == task_id
+
+
 def test_a_task_that_kills_its_process_is_kept(service: Service) -> None:
     task_id = service.ask("from letters.tasks.default import poison\nanswer = poison.delay().id")
 

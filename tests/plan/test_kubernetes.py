@@ -77,6 +77,8 @@ def test_no_secret_is_in_the_config_and_none_has_a_value() -> None:
         "API_DOCS": "false",
         "METRICS_ADDRESS": "0.0.0.0:9700",
         "CELERY_PUBLISH_TIMEOUT": "60",
+        "DEAD_LETTERS_MAX_COUNT": "10000",
+        "DEAD_LETTERS_MAX_AGE_DAYS": "30",
         "SENTRY_ENVIRONMENT": "production",
         "LOG_LEVEL": "INFO",
         "LOG_FORMAT": "json",

@@ -44,8 +44,9 @@ def test_every_project_has_the_alerts_that_it_can_raise() -> None:
         "CeleryBrokerUnreachable",
     }
     assert alerts(broker="sqs") == every
-    assert alerts(broker="rabbitmq") == every | {"CeleryDeadLetters"}
-    assert alerts(beat_jobs="tidy = @daily") == every | {"CeleryDeadLetters"} | of_beat
+    of_dead_letters = {"CeleryDeadLetters", "CeleryDeadLettersNearLimit"}
+    assert alerts(broker="rabbitmq") == every | of_dead_letters
+    assert alerts(beat_jobs="tidy = @daily") == every | of_dead_letters | of_beat
 
 
 def test_sqs_leaves_dead_letters_to_cloudwatch_and_has_no_flower() -> None:

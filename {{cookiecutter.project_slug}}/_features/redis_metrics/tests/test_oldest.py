@@ -26,6 +26,10 @@ class FakeRedis:
         """Return the number of dead letters or of unacknowledged messages."""
         return 2 if key == "unacked" else 3
 
+    def get(self, key: str) -> bytes | None:
+        """Return the number of dead letters that were dropped."""
+        return b"4" if key.endswith(":dropped") else None
+
 
 class FakeChannel:
     """A channel with five scheduled messages in the first queue."""
@@ -64,6 +68,7 @@ def test_the_age_is_the_time_since_the_message_was_sent() -> None:
     sent["headers"]["sent_at"] -= 600
     assert 600 <= age(sent) < 660
     assert REGISTRY.get_sample_value("celery_dead_letters") == 3
+    assert REGISTRY.get_sample_value("celery_dead_letters_dropped") == 4
 
 
 def test_a_delayed_task_is_not_late_before_it_is_due() -> None:

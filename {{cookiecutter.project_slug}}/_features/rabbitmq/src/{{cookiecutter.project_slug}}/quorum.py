@@ -3,9 +3,9 @@
 https://www.rabbitmq.com/docs/quorum-queues
 """
 
+import logging
 from typing import Any
 
-import structlog
 from amqp.exceptions import PreconditionFailed
 from kombu import Exchange, Queue
 from kombu.transport import TRANSPORT_ALIASES
@@ -14,31 +14,54 @@ from kombu.transport.native_delayed_delivery import (
     declare_native_delayed_delivery_exchanges_and_queues,
 )
 
+from {{ cookiecutter.project_slug }}.settings import env
+
 TRANSPORT_ALIASES["amqp"] = "{{ cookiecutter.project_slug }}.rabbitmq_transport:Transport"
 TRANSPORT_ALIASES["amqps"] = "{{ cookiecutter.project_slug }}.rabbitmq_transport:SSLTransport"
 
 EXCHANGE = Exchange("tasks", type="topic")
 """Native delayed delivery (countdown, eta, retries) needs a topic exchange."""
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)  # to stderr in a command
 
-DEAD_LETTERS = Queue(
-    "dead_letters",
-    queue_arguments={
-        "x-queue-type": "quorum",
-        "x-delivery-limit": 1_000_000,  # to look at them is a delivery; RabbitMQ's default would drop them after 20
-    },
-)
+CHANGEABLE = ("x-consumer-timeout", "x-max-length", "x-message-ttl")
+"""Arguments with which a queue works that has others: they follow from settings."""
+
+RETENTION = {
+    "x-queue-type": "quorum",
+    "x-delivery-limit": 1_000_000,  # to look at them is a delivery; RabbitMQ's default would drop them after 20
+    "x-max-length": env.dead_letters_max_count,  # the oldest are dropped
+    "x-message-ttl": env.dead_letters_max_age_days * 86_400_000,  # milliseconds
+}
+
+
+def is_rabbitmq(channel: Any) -> bool:
+    """Return whether a channel is RabbitMQ's: tests and demonstrations have other brokers."""
+    return bool(channel.connection.client.transport.driver_type == "amqp")
+
+
+class TolerantQueue(Queue):
+    """A queue that may exist with other arguments: RabbitMQ changes none, and refuses a declaration that differs."""
+
+    def queue_declare(self, nowait: bool = False, passive: bool = False, channel: Any = None) -> Any:
+        """Declare the queue; where only a changeable argument differs, log a warning and use the queue as it is."""
+        channel = channel or self.channel
+        if passive or not is_rabbitmq(channel):
+            return super().queue_declare(nowait=nowait, passive=passive, channel=channel)
+        try:
+            with channel.connection.channel() as own:  # RabbitMQ closes the channel of a declaration that it refuses
+                return super().queue_declare(nowait=nowait, passive=passive, channel=own)
+        except PreconditionFailed as error:
+            if not any(f"arg '{argument}'" in str(error) for argument in CHANGEABLE):
+                raise
+            log.warning("arguments of the queue %s unchanged until it is deleted: %r", self.name, error)
+            return super().queue_declare(passive=True, channel=channel)
+
+
+DEAD_LETTERS = TolerantQueue("dead_letters", queue_arguments=RETENTION)
 """Where a task ends that failed for good, or that took one worker after the other with it; see `dead_letters.py`."""
 
-DEAD_LETTER_REASONS = Queue(
-    "dead_letter_reasons",
-    queue_arguments={
-        "x-queue-type": "quorum",
-        "x-delivery-limit": 1_000_000,  # as above
-        "x-max-length": 10_000,  # the oldest are dropped
-    },
-)
+DEAD_LETTER_REASONS = TolerantQueue("dead_letter_reasons", queue_arguments=RETENTION)
 """Why tasks failed: RabbitMQ keeps the headers of a rejected message, so the worker cannot add the exception to them."""
 
 QUEUE_ARGUMENTS = {
@@ -52,29 +75,14 @@ QUEUE_ARGUMENTS = {
 }
 
 
-def is_rabbitmq(channel: Any) -> bool:
-    """Return whether a channel is RabbitMQ's: tests and demonstrations have other brokers."""
-    return bool(channel.connection.client.transport.driver_type == "amqp")
-
-
-class TaskQueue(Queue):
+class TaskQueue(TolerantQueue):
     """A queue that brings along what it needs, so that it does not matter who starts first."""
 
     def queue_declare(self, nowait: bool = False, passive: bool = False, channel: Any = None) -> Any:
         """Declare the dead letters' queue first: RabbitMQ drops a dead letter that has nowhere to go."""
         channel = channel or self.channel
         DEAD_LETTERS(channel).queue_declare()
-        if not is_rabbitmq(channel):
-            return super().queue_declare(nowait=nowait, passive=passive, channel=channel)
-        try:
-            with channel.connection.channel() as own:  # RabbitMQ closes the channel of a declaration that it refuses
-                return super().queue_declare(nowait=nowait, passive=passive, channel=own)
-        except PreconditionFailed as error:
-            if "x-consumer-timeout" not in str(error):
-                raise
-            # It changes no argument of a queue, and this one follows from the time limit of tasks.
-            log.warning("consumer timeout unchanged until the queue is deleted", queue=self.name, error=repr(error))
-            return super().queue_declare(passive=True, channel=channel)
+        return super().queue_declare(nowait=nowait, passive=passive, channel=channel)
 
     def bind_to(self, *args: Any, **kwargs: Any) -> Any:
         """Declare the queue first: each worker binds all queues for delayed messages, its own or not."""

@@ -9,11 +9,14 @@ from prometheus_client import Gauge
 
 from {{ cookiecutter.project_slug }}.queue_lengths import waiting
 from {{ cookiecutter.project_slug }}.quorum import DEAD_LETTERS as QUEUE
+from {{ cookiecutter.project_slug }}.settings import env
 
 INTERVAL = 10
 """Seconds between two queries."""
 
 DEAD_LETTERS = Gauge("celery_dead_letters", "Dead letters.")
+DEAD_LETTERS_MAX = Gauge("celery_dead_letters_max", "The number from which RabbitMQ drops the oldest dead letters.")
+DEAD_LETTERS_MAX.set(env.dead_letters_max_count)
 
 
 def update(connection: Any) -> None:

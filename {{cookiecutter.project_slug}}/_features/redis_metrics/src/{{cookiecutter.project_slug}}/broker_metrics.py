@@ -6,8 +6,9 @@ from typing import Any
 from prometheus_client import Gauge
 
 from {{ cookiecutter.project_slug }}.base_task import waited
-from {{ cookiecutter.project_slug }}.dead_letter_store import KEY
+from {{ cookiecutter.project_slug }}.dead_letter_store import DROPPED, KEY
 from {{ cookiecutter.project_slug }}.queues import QueueName
+from {{ cookiecutter.project_slug }}.settings import env
 
 INTERVAL = 10
 """Seconds between two queries."""
@@ -16,6 +17,9 @@ OLDEST = Gauge("celery_queue_oldest_message_age_seconds", "Time since the oldest
 SCHEDULED = Gauge("celery_queue_scheduled_messages", "Messages that are not due yet.", ["queue"])
 UNACKNOWLEDGED = Gauge("celery_unacknowledged_messages", "Messages that workers hold, of all queues.")
 DEAD_LETTERS = Gauge("celery_dead_letters", "Dead letters.")
+DEAD_LETTERS_MAX = Gauge("celery_dead_letters_max", "The number from which the oldest dead letters are dropped.")
+DEAD_LETTERS_MAX.set(env.dead_letters_max_count)
+DEAD_LETTERS_DROPPED = Gauge("celery_dead_letters_dropped", "Dead letters that were dropped: too many, or too old.")
 
 
 def update(connection: Any) -> None:
@@ -31,6 +35,7 @@ def update(connection: Any) -> None:
         SCHEDULED.labels(name.value).set(channel.scheduled(name.value))
     UNACKNOWLEDGED.set(redis.hlen(channel.unacked_key))
     DEAD_LETTERS.set(redis.hlen(KEY))
+    DEAD_LETTERS_DROPPED.set(redis.get(DROPPED) or 0)
 
 
 def clear() -> None:
@@ -39,3 +44,4 @@ def clear() -> None:
     SCHEDULED.clear()
     UNACKNOWLEDGED.set(float("nan"))
     DEAD_LETTERS.set(float("nan"))
+    DEAD_LETTERS_DROPPED.set(float("nan"))

@@ -1,0 +1,18 @@
+@pytest.fixture(scope="session")
+def url() -> Iterator[str]:
+    """The URL of a Valkey that runs as long as the tests."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port: int = unused.getsockname()[1]
+    with ValkeyServer(port=port) as server:
+        yield server.connection_url
+
+
+@pytest.fixture
+def redis(url: str) -> Iterator[Redis]:
+    """The server, empty."""
+    client = Redis.from_url(url, decode_responses=True)
+    client.flushall()
+    yield client
+    client.config_set("maxmemory", 0)
+
+
