@@ -3,6 +3,7 @@
 A missing or bad variable ends the process with exit status 1 and one clear line for each mistake.
 """
 
+import os
 import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -22,9 +23,29 @@ def scheme(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def password_is_encoded(url: str) -> str:
+def with_verification(url: str) -> str:
+    """Return a URL whose TLS verifies the server's certificate unless the URL says otherwise: drivers differ in that."""
+    option = re.search(r"[?&]ssl_cert_reqs=(\w*)", url)
+    if not url.startswith(("rediss:", "amqps:")):
+        if option:
+            raise ValueError("has ssl_cert_reqs, but no TLS: write rediss:// or amqps://")
+        system = "sslmode=verify-full" in url and "sslrootcert=" not in url  # libpq looks for a file in HOME
+        return f"{url}&sslrootcert=system" if system else url
+    if not option:
+        return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
+    if option[1] not in ("required", "none"):
+        raise ValueError("has a bad ssl_cert_reqs: leave it out, or write none to accept any server")
+    return url
+
+
+UNVERIFIED = re.compile("ssl_cert_reqs=none|ssl_check_hostname=false|sslmode=(require|verify-ca)", re.IGNORECASE)
+"""What a URL has whose TLS does not verify the certificate and its name."""
+
+
+def check_server(url: str) -> str:
     """Check that a URL, or each of several after `;`, is not cut by a special character in its password."""
-    for each in re.split(r";(?=\w+://)", url):
+    urls = re.split(r";(?=\w+://)", url)
+    for each in urls:
         try:
             parts = urlsplit(each)
             cut = bool(parts.fragment) or (parts.netloc and "@" in parts.path + parts.query) or parts.port == 0
@@ -32,10 +53,10 @@ def password_is_encoded(url: str) -> str:
             cut = True
         if cut and not each.startswith("sqlite://"):  # a file, or :memory:
             raise ValueError("has a bad port or a password that is not percent-encoded (%23 for #, %2F for /)")
-    return url
+    return ";".join(map(with_verification, urls))
 
 
-Encoded = AfterValidator(password_is_encoded)
+Server = AfterValidator(check_server)
 
 
 class Environment(BaseSettings):
@@ -44,40 +65,40 @@ class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
 
 {% if plan().features.redis %}
-    celery_broker_url: Annotated[str, scheme("redis", "rediss", "redis+socket", "sentinel", "memory"), Encoded] = Field(
+    celery_broker_url: Annotated[str, scheme("redis", "rediss", "redis+socket", "sentinel", "memory"), Server] = Field(
         examples=["redis://localhost:6379/0"],
         description="The broker: a Redis or a Valkey.",
     )
 {% elif plan().features.rabbitmq %}
-    celery_broker_url: Annotated[str, scheme("amqp", "amqps", "memory", "redis"), Encoded] = Field(
+    celery_broker_url: Annotated[str, scheme("amqp", "amqps", "memory", "redis"), Server] = Field(
         examples=["amqp://user:password@localhost:5672//"],
         description="The broker: a RabbitMQ.",
     )
 {% elif plan().features.sqs %}
-    celery_broker_url: Annotated[str, scheme("sqs", "memory", "redis"), Encoded] = Field(
+    celery_broker_url: Annotated[str, scheme("sqs", "memory", "redis"), Server] = Field(
         examples=["sqs://"],
         description="The broker: Amazon SQS, with the credentials that AWS's own tools would find.",
     )
 {% endif %}
 {% if plan().features.redis_results %}
-    celery_result_backend: Annotated[str, scheme("redis", "rediss", "cache+memory"), Encoded] = Field(
+    celery_result_backend: Annotated[str, scheme("redis", "rediss", "cache+memory"), Server] = Field(
         examples=["redis://localhost:6379/1"],
         description="Where results are kept: a Redis or a Valkey, in a database of its own.",
     )
 {% elif plan().features.database_results %}
-    celery_result_backend: Annotated[str, scheme("db+postgresql+psycopg", "db+sqlite", "redis"), Encoded] = Field(
+    celery_result_backend: Annotated[str, scheme("db+postgresql+psycopg", "db+sqlite", "redis"), Server] = Field(
         examples=["db+postgresql+psycopg://user:password@localhost:5432/name?connect_timeout=5"],
         description="Where results are kept: a PostgreSQL.",
     )
 {% endif %}
 {% if plan().features.redbeat %}
-    redbeat_redis_url: Annotated[str, scheme("redis", "rediss"), Encoded] = Field(
+    redbeat_redis_url: Annotated[str, scheme("redis", "rediss"), Server] = Field(
         examples=["redis://localhost:6379/2"],
         description="Where beat keeps its schedule and its lock: a Redis or a Valkey.",
     )
 {% endif %}
 {% if plan().features.django %}
-    database_url: Annotated[str, scheme("postgres", "postgresql", "sqlite"), Encoded] = Field(
+    database_url: Annotated[str, scheme("postgres", "postgresql", "sqlite"), Server] = Field(
         examples=["postgresql://user:password@localhost:5432/name"],
         description="The database: a PostgreSQL, or a file of SQLite.",
     )
@@ -210,6 +231,10 @@ class Environment(BaseSettings):
         description="A file that is touched while the worker or beat is alive; empty: none.",
     )
 
+    def unverified(self) -> list[str]:
+        """Return the variables whose URL accepts the certificate of any server."""
+        return [name.upper() for name, value in self if UNVERIFIED.search(str(value))]
+
 
 def read_environment() -> Environment:
     """The validated environment.
@@ -231,3 +256,9 @@ def read_environment() -> Environment:
 
 
 env = read_environment()
+# Celery prefers these variables to its settings.
+{% if plan().features.redis_results or plan().features.database_results %}
+os.environ.update(CELERY_BROKER_URL=env.celery_broker_url, CELERY_RESULT_BACKEND=env.celery_result_backend)
+{% else %}
+os.environ.update(CELERY_BROKER_URL=env.celery_broker_url)
+{% endif %}

@@ -34,8 +34,10 @@ def rabbitmq_folder() -> Path | None:
 
 
 @contextlib.contextmanager
-def private_redis(folder: Path) -> Iterator[Redis]:
+def private_redis(folder: Path, *tls: str) -> Iterator[Redis]:
     """A Redis or Valkey that keeps its data in `folder` and runs inside this block.
+
+    With the options of TLS, such as `--tls-cert-file`, it serves nothing else.
 
     Raises:
         LookupError: it is not installed.
@@ -46,17 +48,20 @@ def private_redis(folder: Path) -> Iterator[Redis]:
         raise LookupError("redis-server is not installed")
     folder.mkdir(parents=True)
     port = free_port()
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+    command = [program, *(["--port", "0", "--tls-port"] if tls else ["--port"]), str(port), *tls]
+    command += ["--bind", "127.0.0.1", "--dir", str(folder)]
     # No file but the append-only one, and a database for whoever asks.
     command += ["--appendonly", "yes", "--save", "", "--databases", str(DATABASES)]
     with Process(command, cwd=folder, env=os.environ, name="redis-server") as server:
         wait_for_port(port, server.popen, 10)
-        yield Redis(port)
+        yield Redis(port, "rediss" if tls else "redis")
 
 
 @contextlib.contextmanager
-def private_rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
+def private_rabbitmq(folder: Path, **tls: object) -> Iterator[RabbitMQ]:
     """A RabbitMQ that keeps its data in `folder` and runs inside this block.
+
+    With the options of TLS, such as `certfile`, it serves nothing else.
 
     Raises:
         LookupError: it is not installed.
@@ -73,9 +78,12 @@ def private_rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
     definitions = {"vhosts": hosts, "users": [user], "permissions": allowed}
     (folder / "definitions.json").write_text(json.dumps(definitions), encoding="utf-8")
     settings = f"log.console = true\nlog.console.level = info\nload_definitions = {folder / 'definitions.json'}\n"
-    (folder / "rabbitmq.conf").write_text(settings, encoding="utf-8")
     (folder / "enabled_plugins").write_text("[].\n", encoding="utf-8")
     port, mapper_port = free_port(), free_port()
+    if tls:
+        settings += f"listeners.tcp = none\nlisteners.ssl.1 = 127.0.0.1:{port}\n"
+        settings += "".join(f"ssl_options.{name} = {value}\n" for name, value in tls.items())
+    (folder / "rabbitmq.conf").write_text(settings, encoding="utf-8")
     variables = {
         "HOME": str(folder),
         "RABBITMQ_NODENAME": f"test{port}@localhost",
@@ -101,28 +109,30 @@ def private_rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
         Process([str(programs / "rabbitmq-server")], cwd=folder, env=env, name="rabbitmq-server") as server,
     ):
         server.wait_for_line("Server startup complete", 60)
-        yield RabbitMQ(port, programs, env)
+        yield RabbitMQ(port, programs, env, "amqps" if tls else "amqp")
 
 
 class Redis:
     """A running private Redis."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, scheme: str) -> None:
         self._port = port
+        self._scheme = scheme
         self._unused = iter(range(DATABASES))
 
     def new_database(self) -> str:
         """The URL of a database that nobody has used yet."""
-        return f"redis://127.0.0.1:{self._port}/{next(self._unused)}"
+        return f"{self._scheme}://127.0.0.1:{self._port}/{next(self._unused)}"
 
 
 class RabbitMQ:
     """A running private RabbitMQ."""
 
-    def __init__(self, port: int, programs: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, port: int, programs: Path, env: Mapping[str, str], scheme: str) -> None:
         self._port = port
         self._programs = programs
         self._env = env
+        self._scheme = scheme
         self._unused = iter(VHOSTS)
 
     @contextlib.contextmanager
@@ -137,4 +147,4 @@ class RabbitMQ:
 
     def new_vhost(self) -> str:
         """The URL of a virtual host that nobody has used yet, whose queues no other test sees."""
-        return f"amqp://guest:guest@127.0.0.1:{self._port}/{next(self._unused)}"
+        return f"{self._scheme}://guest:guest@127.0.0.1:{self._port}/{next(self._unused)}"

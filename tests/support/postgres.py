@@ -52,13 +52,22 @@ class Postgres:
         self.stop()
         self._stack.close()
 
-    def start(self) -> None:
-        """Start the server, and wait until it takes connections."""
-        options = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self._folder), "-F"]
+    def start(self, *more: str) -> None:
+        """Start the server with options, and wait until it takes connections."""
+        options = [*more, "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self._folder), "-F"]
         command = [*self._as, str(self._programs / "postgres"), "-D", str(self._folder / "data"), *options]
         self._server = Process(command, cwd=self._folder, env=os.environ, name="postgres")
         self._server.wait_for_line("ready to accept connections", 60)
         wait_for_port(self.port, self._server.popen, 10)
+
+    def encrypt(self, certificate: Path) -> None:
+        """Start it again with TLS; the certificate's key is beside it."""
+        for source, name in ((certificate, "server.crt"), (certificate.with_suffix(".key"), "server.key")):
+            copy = shutil.copyfile(source, self._folder / "data" / name)
+            copy.chmod(0o600)
+            os.chown(copy, self._folder.stat().st_uid, -1)
+        self.stop()
+        self.start("-c", "ssl=on")
 
     def stop(self) -> None:
         """End the server as a crash would: it cuts its clients off, and writes nothing more."""

@@ -27,7 +27,9 @@ from {{ cookiecutter.project_slug }}.sqs import VISIBILITY_TIMEOUT
         ("redis://cache.example.com:6379/0", 1),
         ("redis://8.8.8.8:6379/0", 1),
         ("rediss://cache.example.com:6379/0?ssl_cert_reqs=none", 1),
+        ("amqps://user:password@mq.example.com//?ssl_cert_reqs=none", 1),
         ("postgresql://db.example.com/jobs?sslmode=prefer", 1),
+        ("postgresql://db.example.com/jobs?sslmode=require", 1),
     ],
 )
 def test_a_connection_over_a_public_network_needs_tls(url: str, problems: int) -> None:

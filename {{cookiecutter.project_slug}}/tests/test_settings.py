@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from {{ cookiecutter.project_slug }}.settings import Environment, read_environment
+from {{ cookiecutter.project_slug }}.settings import Environment, check_server, read_environment
 
 from .conftest import ENVIRONMENT
 
@@ -57,6 +57,27 @@ def test_a_password_that_is_not_percent_encoded_is_refused(password: str, monkey
         assert password not in str(stop.value)
         monkeypatch.setenv(name.upper(), re.sub("//[^/]*@|//", f"//user:{quote(password, safe='')}@", url, count=1))
         read_environment()
+
+
+@pytest.mark.parametrize(
+    ("url", "used"),
+    [
+        ("redis://localhost/0", "redis://localhost/0"),
+        ("rediss://localhost/0", "rediss://localhost/0?ssl_cert_reqs=required"),
+        ("rediss://a;rediss://b?x=1", "rediss://a?ssl_cert_reqs=required;rediss://b?x=1&ssl_cert_reqs=required"),
+        ("rediss://localhost/0?ssl_cert_reqs=none", "rediss://localhost/0?ssl_cert_reqs=none"),
+        ("amqps://localhost//", "amqps://localhost//?ssl_cert_reqs=required"),
+        ("postgresql://a/b?sslmode=verify-full", "postgresql://a/b?sslmode=verify-full&sslrootcert=system"),
+    ],
+)
+def test_tls_verifies_the_server(url: str, used: str) -> None:
+    assert check_server(url) == used
+
+
+@pytest.mark.parametrize("url", ["rediss://localhost?ssl_cert_reqs=optional", "redis://localhost?ssl_cert_reqs=none"])
+def test_a_tls_option_that_cannot_hold_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"has .*ssl_cert_reqs"):
+        check_server(url)
 
 
 def test_a_worker_does_not_start_without_its_broker() -> None:

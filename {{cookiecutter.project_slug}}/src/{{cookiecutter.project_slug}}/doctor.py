@@ -24,7 +24,7 @@ from {{ cookiecutter.project_slug }}.dead_letter_store import url_of
 {% if plan().features.redis or plan().features.sqs %}
 from {{ cookiecutter.project_slug }}.queues import QueueName
 {% endif %}
-from {{ cookiecutter.project_slug }}.settings import env
+from {{ cookiecutter.project_slug }}.settings import UNVERIFIED, env
 {% if plan().features.sqs %}
 from {{ cookiecutter.project_slug }}.sqs import VISIBILITY_TIMEOUT
 {% endif %}
@@ -60,8 +60,8 @@ def check_encryption(urls: Mapping[str, str] = URLS) -> Iterator[str]:
     """Report the connections that leave the private network without TLS, or do not verify the certificate."""
     for name, url in urls.items():
         parts = urlsplit(url)
-        if "cert_reqs=none" in parts.query.lower() or "cert_reqs=cert_none" in parts.query.lower():
-            yield f"{name} does not verify the server's certificate: set ssl_cert_reqs=required"
+        if UNVERIFIED.search(url):
+            yield f"{name} does not verify the server: remove ssl_cert_reqs=none, or set sslmode=verify-full"
         elif not (is_private(parts.hostname or "") or parts.scheme in TLS_SCHEMES or "sslmode=verify" in parts.query):
             yield f"{name} names {parts.hostname} without TLS: use rediss://, amqps:// or ?sslmode=verify-full"
 

@@ -60,3 +60,5 @@ def configure() -> None:
             "root": {"handlers": ["stderr"], "level": env.log_level},
         }
     )
+    for variable in env.unverified():
+        structlog.get_logger(__name__).warning("TLS does not verify the server", variable=variable)

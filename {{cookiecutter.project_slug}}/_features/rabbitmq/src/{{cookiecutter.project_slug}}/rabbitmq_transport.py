@@ -5,6 +5,7 @@ events, too, in its main loop and without a limit: a silent peer hangs it for ev
 which blocks publishers so that consumers can drain. `quorum.py` puts this in its place.
 """
 
+import ssl
 import time
 from contextlib import suppress
 from typing import Any
@@ -139,6 +140,16 @@ class Transport(pyamqp.Transport):
 
 
 class SSLTransport(pyamqp.SSLTransport):
-    """`amqps://`, with the connections above."""
+    """`amqps://`, with the connections above. The certificate has to be that of the host, which py-amqp does not check."""
 
     Connection = Connection
+
+    def establish_connection(self) -> Any:
+        """Connect, with the TLS options of the URL, which kombu passes on by their names for Redis."""
+        client: Any = self.client
+        given = client.ssl if isinstance(client.ssl, dict) else {}
+        options = {name.removeprefix("ssl_"): value for name, value in given.items()}
+        if options.get("cert_reqs") != ssl.CERT_NONE:
+            options.setdefault("server_hostname", client.hostname)
+        client.ssl = options
+        return super().establish_connection()

@@ -38,6 +38,12 @@ if os.environ.get("DJANGO_SETTINGS_MODULE") == f"{__name__}.development":
     for name, value in DEVELOPMENT.items():
         os.environ.setdefault(name, value)
 
-from {{ cookiecutter.project_slug }}.settings.environment import Environment, env, read_environment  # noqa: E402
+from {{ cookiecutter.project_slug }}.settings.environment import (  # noqa: E402
+    UNVERIFIED,
+    Environment,
+    check_server,
+    env,
+    read_environment,
+)
 
-__all__ = ("Environment", "env", "read_environment")
+__all__ = ("UNVERIFIED", "Environment", "check_server", "env", "read_environment")
