@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -108,6 +109,15 @@ def test_one_sends_both_are_healthy_and_each_takes_over(service: Service, reques
     # It gave the lock back.
     assert took < setting(service, "beat_max_loop_interval") + 3
     request.node.user_properties.append(("seconds after SIGTERM", took))
+
+    # It writes a schedule that Redis has lost.
+    third.wait_for_line(SENT)
+    subprocess.run(["redis-cli", "-u", service.variables["REDBEAT_REDIS_URL"], "flushdb"], check=True)
+    third.wait_for_line("Redis has lost the schedule")
+    before = sent(third)
+    third.wait_for_line(lambda _: sent(third) > before)
+    assert "another beat" not in third.output
+    third.kill()  # or it would write the job of the next test again
 
 
 def test_a_job_that_is_taken_out_leaves_redis(service: Service) -> None:

@@ -2,7 +2,9 @@
 
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from redbeat.schedulers import get_redis
@@ -101,3 +103,51 @@ def test_a_job_that_is_no_longer_in_the_schedule_leaves_redis(keys: Any, monkeyp
     StandbyScheduler(app)
     assert not keys.exists(key)
     assert keys.zscore(app.redbeat_conf.schedule_key, key) is None  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("lost", ["all", "entry", "index"])
+def test_a_schedule_that_redis_loses_is_written_again(
+    lost: str, keys: Any, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat = StandbyScheduler(app)
+    beat.tick()
+    monkeypatch.setattr("{{ cookiecutter.project_slug }}.beat.log", log := Mock())
+    conf = app.redbeat_conf  # type: ignore[attr-defined]
+    job = next(iter(BEAT_SCHEDULE))
+    keys.delete(*{"all": keys.keys(), "entry": [conf.key_prefix + job], "index": [conf.schedule_key]}[lost])
+    beat.tick()
+    assert None not in keys.zmscore(conf.schedule_key, [conf.key_prefix + name for name in BEAT_SCHEDULE])
+    assert sent == []
+    log.warning.assert_called_once()
+    log.info.assert_not_called()  # no other beat sends
+    is_due(keys, job)
+    beat.tick()
+    assert sent == [job]
+
+
+def test_what_becomes_due_while_the_schedule_is_lost_is_made_up_for(keys: Any, sent: list[str]) -> None:
+    beat = StandbyScheduler(app)
+    beat.tick()
+    keys.flushdb()
+    beat.sent_until = app.now() - timedelta(days=8)
+    beat.tick()
+    assert sorted(sent) == sorted(BEAT_SCHEDULE)
+    beat.tick()
+    assert sorted(sent) == sorted(BEAT_SCHEDULE)
+
+
+def test_a_job_of_an_older_release_leaves_redis_when_its_beat_stops(keys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, *others = BEAT_SCHEDULE
+    older = StandbyScheduler(app)
+    older.tick()
+    with monkeypatch.context() as newer_release:
+        newer_release.setitem(app.conf, "beat_schedule", {name: BEAT_SCHEDULE[name] for name in others})
+        newer = StandbyScheduler(app)
+        newer.tick()
+    older.tick()  # writes the job again
+    older.close()
+    key = app.redbeat_conf.key_prefix + job  # type: ignore[attr-defined]
+    assert keys.exists(key)
+    monkeypatch.setitem(app.conf, "beat_schedule", {name: BEAT_SCHEDULE[name] for name in others})
+    newer.tick()
+    assert not keys.exists(key)

@@ -3,6 +3,7 @@
 https://redbeat.readthedocs.io
 """
 
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -17,11 +18,14 @@ class StandbyScheduler(RedBeatScheduler):  # type: ignore[misc]
     """RedBeat's scheduler, except that it asks for the lock at each tick.
 
     RedBeat itself waits for the lock before the first tick, so that a beat that waits would be taken for dead:
-    its heartbeat comes with the ticks. And it ends when it has lost the lock; this one asks for it again.
+    its heartbeat comes with the ticks. And it ends when it has lost the lock; this one asks for it again. It also
+    writes the schedule again when Redis has lost it, which RedBeat does at its start only.
     """
 
     lock: Lock | None
     lock_key: str | None
+    sent_until: datetime | None = None
+    """When this beat last sent what was due; None while another sends."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -30,7 +34,27 @@ class StandbyScheduler(RedBeatScheduler):  # type: ignore[misc]
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Send what is due, if it is this beat that sends; return the seconds until the next tick."""
-        return float(super().tick(*args, **kwargs) if self.has_lock() else self.max_interval)
+        if not self.has_lock():
+            self.sent_until = None
+            return float(self.max_interval)
+        self.restore_schedule()
+        now = self.app.now()
+        interval = float(super().tick(*args, **kwargs))
+        self.sent_until = now
+        return interval
+
+    def restore_schedule(self) -> None:
+        """Write the entries that Redis has lost, as sent at the last tick: what became due since is made up for."""
+        keys = {name: self.Entry.generate_key(self.app, name) for name in self.app.conf.beat_schedule}
+        if not keys:
+            return
+        client = get_redis(self.app)
+        lost = [name for name, key in keys.items() if not client.exists(key)]
+        if lost or None in client.zmscore(self.app.redbeat_conf.schedule_key, list(keys.values())):
+            log.warning("Redis has lost the schedule; writing it again", entries=lost)
+            self.setup_schedule()
+            for name in lost:
+                self.Entry.from_key(keys[name], app=self.app).reschedule(self.sent_until)
 
     def has_lock(self) -> bool:
         """Keep the lock, or try to get it; whether this beat has it now."""
@@ -39,8 +63,10 @@ class StandbyScheduler(RedBeatScheduler):  # type: ignore[misc]
         try:
             has_it = lock.reacquire() if self.lock else lock.acquire(blocking=False)
         except LockError:  # it ran out: this beat was held up for long, or Redis has lost it
-            has_it = False
+            has_it = lock.acquire(blocking=False)
         if has_it != bool(self.lock):
             log.info("this beat sends from now on" if has_it else "another beat sends from now on")
+            if has_it:
+                self.setup_schedule()  # the other may have had an older one
         self.lock = lock if has_it else None  # close() gives it back
         return has_it
