@@ -41,8 +41,9 @@ fix: .venv ## let ruff repair what it can
 	$(RUN) ruff check --fix
 	$(RUN) ruff format
 
-bench: .venv ## print how long a bake takes, against an empty template
+bench: .venv ## print ratios: a bake to an empty template's, a worker to one with Celery's defaults (docs/benchmarks.md)
 	@$(RUN) python -m benchmarks.bake
+	@$(RUN) python -m benchmarks.worker
 
 demo: .venv ## generate a project in a temporary folder and run its demo
 	@$(RUN) python -m tests.support.demo

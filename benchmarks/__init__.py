@@ -1,1 +1,1 @@
-"""What a bake costs, as ratios to a baseline measured in the same run."""
+"""What a bake and a generated worker cost, as ratios to a baseline measured in the same run."""

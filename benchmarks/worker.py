@@ -1,0 +1,215 @@
+"""A generated worker against one of an application with Celery's defaults: throughput, processor time and memory.
+
+The two take turns on private servers, and each ratio is the median of the pairs. A busy machine spoils tasks per
+second, and hardly processor time and memory. It needs Linux, redis-server and rabbitmq-server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cookiecutter.main import cookiecutter
+
+from benchmarks.bake import silence
+from tests.support.brokers import private_rabbitmq, private_redis
+from tests.support.environments import install, uv
+from tests.support.project import BakedProject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tests.support.environments import Environment
+
+ROOT = Path(__file__).resolve().parents[1]
+APPS = Path(__file__).with_name("apps")
+BROKERS, POOLS = ("redis", "rabbitmq"), ("prefork", "threads")
+CONCURRENCY = 2
+TICKS = os.sysconf("SC_CLK_TCK")
+
+FIGURES = (
+    "publish, tasks/s",
+    "publish, tasks/s of CPU time",
+    "drain, tasks/s",
+    "CPU time, ms/task",
+    "memory (PSS), MiB",
+)
+
+
+@dataclass(frozen=True)
+class App:
+    """An application, as `celery -A` and the publisher name it."""
+
+    name: str
+    module: str
+    tasks: str
+    queue: str
+    confirms: str = ""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A project's environment, in which both applications run, and a server."""
+
+    project: BakedProject
+    environment: Environment
+    pool: str
+    tasks: int
+    new_url: Callable[[], str]
+
+    def publish(self, app: App, folder: Path, variables: dict[str, str]) -> list[float]:
+        """Publish all tasks; return them per second and per second of processor time."""
+        program = [self.environment.python, str(APPS / "publish.py")]
+        command = [*program, app.module, app.tasks, str(self.tasks), str(folder)]
+        ran = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
+        return [float(word) for word in ran.stdout.split()]
+
+    def measure(self, app: App) -> dict[str, float]:
+        """Publish all tasks, then start a worker that drains the queue."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            variables = self.project.variables(
+                self.environment,
+                {
+                    "CELERY_BROKER_URL": self.new_url(),
+                    "CELERY_RESULT_BACKEND": "cache+memory://",
+                    "CONFIRMS": app.confirms,
+                    "PYTHONPATH": str(APPS),
+                },
+            )
+            wall, used = self.publish(app, folder, variables)
+            command = [str(self.environment.bin / "celery"), "-q", "-A", app.module, "worker", "-Q", app.queue]
+            command += ["-c", str(CONCURRENCY), "-P", self.pool]
+            with running(command, folder, variables) as worker:
+                first = when(folder / "first", worker)
+                before = processor_seconds(worker.pid)
+                last = when(folder / "last", worker)
+                after = processor_seconds(worker.pid)
+                memory = proportional_memory(worker.pid)
+        drained = self.tasks / (last - first)
+        return dict(zip(FIGURES, (wall, used, drained, (after - before) / self.tasks * 1000, memory), strict=True))
+
+
+@contextlib.contextmanager
+def running(command: list[str], folder: Path, variables: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker in a session of its own, with its log in a file, inside this block."""
+    with (folder / "log").open("wb") as log:
+        worker = subprocess.Popen(command, cwd=folder, env=variables, stdout=log, stderr=log, start_new_session=True)
+    try:
+        yield worker
+    finally:
+        os.killpg(worker.pid, 9)
+        worker.wait()
+
+
+def when(file: Path, worker: subprocess.Popen[bytes]) -> float:
+    """Wait for a mark; return its time.
+
+    Raises:
+        RuntimeError: the worker has ended.
+    """
+    while not (file.exists() and (text := file.read_text(encoding="utf-8"))):
+        if worker.poll() is not None:
+            raise RuntimeError((file.parent / "log").read_text(encoding="utf-8"))
+        time.sleep(0.005)
+    return float(text)
+
+
+def session(leader: int) -> Iterator[list[str]]:
+    """Yield the fields of /proc/PID/stat (see proc(5)) after the name, of each process in a session."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            pid, rest = stat.parent.name, stat.read_text().rpartition(") ")[2].split()
+            if int(rest[3]) == leader:
+                yield [pid, *rest]
+
+
+def processor_seconds(leader: int) -> float:
+    """Return what a worker's processes have used, ended ones included."""
+    ticks = 0
+    for pid, *fields in session(leader):
+        ticks += sum(map(int, fields[11:15] if int(pid) == leader else fields[11:13]))
+    return ticks / TICKS
+
+
+def proportional_memory(leader: int) -> float:
+    """Return the memory of a worker's processes in MiB; what they share counts once."""
+    kilobytes = 0
+    for pid, *_ in session(leader):
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
+        kilobytes += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+    return kilobytes / 1024
+
+
+def bake(broker: str, pool: str, folder: Path) -> tuple[BakedProject, Environment]:
+    """Bake and install a project with the default answers and one queue; its tasks are the benchmark's."""
+    answers = {"broker": broker, "queues": f"default:{CONCURRENCY}@{pool}".removesuffix("@prefork")}
+    with silence():
+        path = Path(cookiecutter(str(ROOT), no_input=True, extra_context=answers, output_dir=str(folder)))
+    project = BakedProject(path, answers)
+    shutil.copy(APPS / "tiny.py", project.package / "tasks" / "default.py")
+    environment = install(project, folder / "shared")
+    without_tools = {"UV_PROJECT_ENVIRONMENT": str(environment.path)}
+    project.run(uv(), "sync", "--quiet", "--frozen", "--no-dev", variables=without_tools)  # as the Dockerfile does
+    return project, environment
+
+
+def rows(bench: Bench, broker: str, pairs: int) -> Iterator[str]:
+    """Measure the pairs of a broker and a pool; yield the lines of the table."""
+    slug = bench.project.slug
+    generated = App("generated", f"{slug}.celery_app", f"{slug}.tasks.default", "default")
+    apps = [App("Celery's defaults", "defaults", "tiny", "celery"), generated]
+    if broker == "rabbitmq":
+        apps.insert(1, App("with quorum queue, confirms", "defaults", "tiny", "celery", confirms="1"))
+    runs: dict[App, list[dict[str, float]]] = {app: [] for app in apps}
+    for number in range(pairs):
+        for app in apps if number % 2 else reversed(apps):
+            runs[app].append(bench.measure(app))
+    for baseline in apps[:-1]:
+        for figure in FIGURES:
+            theirs, ours = ([run[figure] for run in runs[app]] for app in (baseline, generated))
+            ratios = [own / other for own, other in zip(ours, theirs, strict=True)]
+            spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+            medians = f"{statistics.median(theirs):.3g} | {statistics.median(ours):.3g}"
+            yield (
+                f"| {broker} | {bench.pool} | {baseline.name} | {figure} | {medians} "
+                f"| **{statistics.median(ratios):.2f}** | {spread} |"
+            )
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Print a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=5, help="pairs of runs (default: 5)")
+    parser.add_argument("--tasks", type=int, default=4000, help="tasks of a run (default: 4000)")
+    parser.add_argument("--brokers", nargs="+", choices=BROKERS, default=BROKERS)
+    parser.add_argument("--pools", nargs="+", choices=POOLS, default=POOLS)
+    arguments = parser.parse_args(words)
+    print("| broker | pool | against | figure | theirs | generated | ratio | pairs |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory(prefix="celery-template-bench-") as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        for broker in arguments.brokers:
+            new_url = (
+                stack.enter_context(private_redis(folder / broker / "server")).new_database
+                if broker == "redis"
+                else stack.enter_context(private_rabbitmq(folder / broker / "server")).new_vhost
+            )
+            for pool in arguments.pools:
+                project, environment = bake(broker, pool, folder / broker / pool)
+                bench = Bench(project, environment, pool, arguments.tasks, new_url)
+                for row in rows(bench, broker, arguments.pairs):
+                    print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
