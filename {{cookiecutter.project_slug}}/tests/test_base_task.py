@@ -191,6 +191,15 @@ def test_a_failure_has_one_dead_letter(in_worker: Mock, monkeypatch: pytest.Monk
     keep.assert_called_once()
     # Celery's signal comes after it.
     assert failed_tasks.letter_of(ping, "1", LookupError(), (), {}) is None
+
+
+def test_a_task_that_calls_itself_has_one_dead_letter(in_worker: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: Iterator[Any] = iter([ping, Mock(side_effect=LookupError("no such order"))])
+    monkeypatch.setattr(ping, "run", lambda: next(runs)())
+    monkeypatch.setattr(dead_letter_store, "keep_failed", keep := Mock())
+    with pytest.raises(LookupError):
+        ping()
+    keep.assert_called_once()
 {% endif %}
 
 

@@ -56,3 +56,16 @@ def test_what_celery_prints_is_dropped_only_where_logs_are_json(
     monkeypatch.setattr(signals, "env", Mock(log_format=log_format))
     signals.configure_logs()
     assert (sys.__stdout__ is None) == (log_format == "json")
+
+
+@pytest.mark.parametrize(
+    ("connected", "stopping", "excused"),
+    [(True, False, False), (False, False, True), (True, True, True), (False, True, True)],
+)
+def test_a_worker_sends_no_heartbeat_while_it_connects_or_stops(
+    connected: bool, stopping: bool, excused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signals, "heart", heart := Mock())
+    monkeypatch.setattr(signals, "_stopping", stopping)
+    signals.report_worker_alive(sender=Mock(heart=Mock() if connected else None))
+    assert heart.excused() == excused
