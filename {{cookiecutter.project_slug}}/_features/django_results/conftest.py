@@ -2,7 +2,7 @@
 
 import pytest
 
-ASK_FOR_RESULTS = ("tests.test_readiness", "tests.test_tracking")
+ASK_FOR_RESULTS = ("tests.test_application", "tests.test_readiness", "tests.test_tracking")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,9 +1,5 @@
 """The Celery application: `celery -A {{ cookiecutter.project_slug }}.celery_app worker`."""
 
-{% if not plan().features.rabbitmq %}
-from celery import Celery
-
-{% endif %}
 from {{ cookiecutter.project_slug }} import celeryconfig
 {% if plan().features.redis %}
 from {{ cookiecutter.project_slug }} import redis_transport as redis_transport  # what redis:// stands for
@@ -11,6 +7,8 @@ from {{ cookiecutter.project_slug }} import redis_transport as redis_transport  
 from {{ cookiecutter.project_slug }} import signals as signals  # connects the receivers
 {% if plan().features.rabbitmq %}
 from {{ cookiecutter.project_slug }}.delays import Celery
+{% else %}
+from {{ cookiecutter.project_slug }}.application import Celery
 {% endif %}
 
 app = Celery(

@@ -1,10 +1,6 @@
 """The Celery application: `celery -A {{ cookiecutter.project_slug }}.celery_app worker`."""
 
 import os
-{% if not plan().features.rabbitmq %}
-
-from celery import Celery
-{% endif %}
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ cookiecutter.project_slug }}.settings.production")
 
@@ -14,6 +10,8 @@ from {{ cookiecutter.project_slug }} import redis_transport as redis_transport  
 from {{ cookiecutter.project_slug }} import signals as signals  # connects the receivers
 {% if plan().features.rabbitmq %}
 from {{ cookiecutter.project_slug }}.delays import Celery
+{% else %}
+from {{ cookiecutter.project_slug }}.application import Celery
 {% endif %}
 
 app = Celery(

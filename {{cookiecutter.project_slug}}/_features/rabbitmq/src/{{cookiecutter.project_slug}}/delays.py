@@ -4,12 +4,13 @@ import math
 from datetime import datetime, timedelta
 from typing import Any
 
-import celery
 from celery.result import AsyncResult
 from celery.utils.time import maybe_make_aware
 
+from {{ cookiecutter.project_slug }} import application
 
-class Celery(celery.Celery):
+
+class Celery(application.Celery):
     """Celery's application, with `countdown` and `eta` that native delayed delivery accepts.
 
     Celery itself truncates them: 1.9 s become 1 s, and less than 1 s is an error. And it declares nothing for a
