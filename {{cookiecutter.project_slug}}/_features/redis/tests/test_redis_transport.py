@@ -225,6 +225,15 @@ def test_a_task_that_outlives_its_connection_is_acknowledged(connect: Connect, r
     assert redis.hlen("unacked") == 0
 
 
+def test_replies_that_nobody_fetches_expire(connect: Connect, redis: Redis) -> None:
+    app_control: Any = app.control
+    killed, worker = (app_control.mailbox(connect()) for _ in range(2))
+    killed.reply_queue(killed.connection.default_channel).declare()
+    producer = Producer(worker.connection.default_channel)
+    worker._publish_reply("pong", worker.reply_exchange.name, killed.oid, "1", producer=producer)
+    assert 0 < redis.ttl(f"{killed.oid}{redis_transport.REPLIES}") <= redis_transport.REPLY_EXPIRES
+
+
 def test_keys_may_have_a_prefix(connect: Connect, redis: Redis) -> None:
     received: list[Any] = []
     connection = connect(global_keyprefix="mine:")

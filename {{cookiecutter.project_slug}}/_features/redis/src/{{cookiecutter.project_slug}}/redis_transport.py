@@ -36,6 +36,12 @@ SCHEDULED = ".scheduled"
 WAKE = ".wake"
 """End of the name of a sorted set whose one member tells an idle worker that the queue has a message."""
 
+REPLIES = ".reply.celery.pidbox"
+"""End of the name of a list of replies to a remote control command."""
+
+REPLY_EXPIRES = 60
+"""Seconds after which replies that nobody fetched are deleted: whoever asked waits for a few seconds, or was killed."""
+
 LOST_WORKERS = "lost_workers"
 """The header with the number of workers that were lost while they held the message; see `base_task.py`."""
 
@@ -360,9 +366,13 @@ class Channel(kombu_redis.Channel):
 
     def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
         headers = message.get("headers") or {}
-        if "task" not in headers:
-            return super()._put(queue, message, **kwargs)  # such as a reply, whose consumer is kombu's
         key = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
+        if "task" not in headers:
+            super()._put(queue, message, **kwargs)  # such as a reply, whose consumer is kombu's
+            if queue.endswith(REPLIES):
+                with self.conn_or_acquire() as client:
+                    client.expire(key, REPLY_EXPIRES)
+            return
         due = datetime.fromisoformat(headers["eta"]) if headers.get("eta") else None
         score = (due if due.tzinfo else due.replace(tzinfo=UTC)).timestamp() if due else 0
         if score > time() + 1:  # a worker holds it for the last second
@@ -370,7 +380,6 @@ class Channel(kombu_redis.Channel):
                 client.zadd(key + SCHEDULED, {dumps(message): score})
         else:
             self.run(PUT, [key, queue + WAKE], dumps(message))
-        return None
 
     # --- scheduled messages
 
