@@ -52,7 +52,7 @@ while True:
 @pytest.fixture(scope="module")
 def project(bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
     """The variant, which notices a silent peer sooner."""
-    answers = {"broker": "rabbitmq", "result_backend": "none", "queues": "default:2", "beat_jobs": ""}
+    answers = {"broker": "rabbitmq", "result_backend": "none", "queues": "default:2, io:2@threads", "beat_jobs": ""}
     baked = bake(project_name="Faults", examples=False, **answers).copy_to(tmp_path_factory.mktemp("faults"))
     with (baked.package / "tasks" / "default.py").open("a", encoding="utf-8") as module:
         module.write(TASKS)
@@ -136,6 +136,20 @@ def test_a_memory_alarm_lets_a_worker_drain(service: Service, rabbitmq: RabbitMQ
 
     with rabbitmq.memory_alarm():
         wait_for_success(service, tasks, 40)
+
+
+@pytest.mark.parametrize("queue", ["default", "io"], ids=["prefork", "threads"])
+def test_a_stop_longer_than_the_heartbeats_acknowledges_its_tasks(service: Service, queue: str) -> None:
+    stopping = service.workers.get(queue) or service.start_worker(queue)
+    task = service.ask(f"from faults.tasks.default import nap\nanswer = nap.apply_async((14,), queue={queue!r}).id")
+    stopping.wait_for_line(lambda line: task in line and "task started" in line)
+    stopping.terminate()
+    assert stopping.wait(30) == 0
+
+    service.start_worker(queue)
+    after = service.ask(f"from faults.tasks.default import nap\nanswer = nap.apply_async((0,), queue={queue!r}).id")
+    service.workers[queue].wait_for_line(lambda line: after in line and "succeeded" in line)
+    assert task not in service.workers[queue].output
 
 
 def test_delays_of_any_length_on_a_fresh_virtual_host(

@@ -1,0 +1,171 @@
+"""Stops of workers that drain a deep queue: each ends with the tasks that run, and no task runs twice."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import count
+from tests.live.service import START, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.bakery import Bakery
+    from tests.support.environments import Environment
+    from tests.support.processes import Process
+    from tests.support.project import BakedProject
+    from tests.support.servers import Servers
+
+pytestmark = pytest.mark.slow
+
+ROUNDS = {"prefork": 4, "threads": 4, "gevent": 1}
+"""How often the workers of each pool are stopped. Celery's own took 30 s and ran tasks twice in every second stop."""
+
+WORKERS = 5
+"""Workers that are started, drain the queue together, and are stopped at once."""
+
+TASKS = 400
+"""Tasks that are sent for each round."""
+
+LONGEST = 12.0
+"""Seconds that a stop may take on a busy machine; a process of the pool takes one to exit."""
+
+MODULE = '''"""Tasks of the test."""
+
+from celery import shared_task
+
+
+@shared_task
+def note(number: int, padding: str = "") -> None:
+    """Note that this task ran, in one write, so that processes may share the file."""
+    with open({file!r}, "a", encoding="utf-8") as file:
+        file.write(f"{{number}}\\n")
+'''
+SEND = """
+from couriers.tasks.{queue} import note
+
+for number in range({first}, {last}):
+    note.delay(number, "x" * {padding})
+answer = None
+"""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(broker, marks=pytest.mark.xdist_group(f"stops-{broker}")) for broker in ("redis", "rabbitmq")],
+)
+def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
+    """A project with a queue for each pool, whose tasks note that they ran."""
+    answers = {"broker": request.param, "result_backend": "none", "beat_jobs": "", "examples": False}
+    # A gevent worker on Redis receives a batch every second or two.
+    queues = "prefork:2, threads:2@threads, gevent:20@gevent"
+    folder = tmp_path_factory.mktemp("stops")
+    baked = bake(project_name="Couriers", queues=queues, **answers).copy_to(folder)
+    for queue in ROUNDS:
+        module = MODULE.format(file=str(folder / queue))
+        (baked.package / "tasks" / f"{queue}.py").write_text(module, encoding="utf-8")
+    return baked
+
+
+class Couriers(Service):
+    """The project's workers, several for each queue."""
+
+    def start_couriers(self, queue: str, number: int = WORKERS) -> list[Process]:
+        """Start workers of a queue at once, and wait until they consume."""
+        started = []
+        for _ in range(number):
+            name = f"{queue}-{len(self.workers)}"
+            # A name for each, in the place of the one of its container.
+            words = [re.sub(r"@%h$", f"-{len(self.workers)}@%h", word) for word in self._words[queue]]
+            self.workers[name] = self.start(words, name)
+            started.append(self.workers[name])
+        for worker in started:
+            worker.wait_for_line(" ready.", START)
+        return started
+
+    def runs(self, queue: str) -> Counter[str]:
+        """How often each task of a queue ran."""
+        file = self.project.path.parent / queue
+        return Counter(file.read_text(encoding="utf-8").split() if file.exists() else [])
+
+    def wait_until(self, done: Callable[[], bool]) -> None:
+        """Wait for what no process prints.
+
+        Raises:
+            AssertionError: it took more than a minute.
+        """
+        until = time.monotonic() + START
+        while not done():
+            assert time.monotonic() < until, {name: worker.output[-3000:] for name, worker in self.workers.items()}
+            time.sleep(0.02)
+
+    def wait_for_runs(self, queue: str, number: int) -> None:
+        """Wait until so many tasks of a queue ran."""
+        self.wait_until(lambda: self.runs(queue).total() >= number)
+
+    def stop_couriers(self, workers: list[Process]) -> None:
+        """Stop workers as their supervisor does."""
+        began = time.monotonic()
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            assert worker.wait(60) == 0
+        seconds = time.monotonic() - began
+        assert seconds < LONGEST
+        if (url := self.variables["CELERY_BROKER_URL"]).startswith("redis"):
+            held = subprocess.run(["redis-cli", "-u", url, "hkeys", "unacked"], check=True, capture_output=True)
+            assert held.stdout.strip() == b""
+
+
+@pytest.fixture
+def couriers(project: BakedProject, environment: Environment, servers: Servers) -> Iterator[Couriers]:
+    """The project on a database or a virtual host that is not used yet."""
+    with Couriers(project, environment, servers.variables(project) | {"LOG_FORMAT": "console"}) as running:
+        yield running
+
+
+@pytest.mark.parametrize("pool", ROUNDS)
+def test_stops_of_busy_workers_are_quick_and_run_no_task_twice(
+    couriers: Couriers, pool: str, request: pytest.FixtureRequest
+) -> None:
+    tasks = 0
+    for _ in range(ROUNDS[pool]):
+        couriers.ask(SEND.format(queue=pool, first=tasks, last=tasks + TASKS, padding=0))
+        tasks += TASKS
+        workers = couriers.start_couriers(pool)
+        couriers.wait_for_runs(pool, couriers.runs(pool).total() + TASKS // 4)
+        couriers.stop_couriers(workers)
+        count(request, "live")
+    assert couriers.runs(pool).total() < tasks, "the workers were not busy when they stopped"
+
+    couriers.start_couriers(pool, 2)
+    couriers.wait_for_runs(pool, tasks)
+    assert couriers.runs(pool) == Counter(map(str, range(tasks)))
+
+
+@pytest.mark.parametrize("project", ["redis"], indirect=True)
+def test_a_stop_completes_a_message_that_a_process_has_received_in_part(couriers: Couriers) -> None:
+    (worker,) = couriers.start_couriers("prefork", 1)
+    answers = couriers.ask("from couriers.celery_app import app\nanswer = app.control.inspect(timeout=5).stats()")
+    processes = [pid for answer in answers.values() for pid in answer["pool"]["processes"]]
+    before = couriers.runs("prefork").total()
+    for pid in processes:
+        os.kill(pid, signal.SIGSTOP)
+    # Larger than what a pipe holds.
+    couriers.ask(SEND.format(queue="prefork", first=-2, last=0, padding=2_000_000))
+    couriers.wait_until(lambda: worker.output.count("received") == 2)
+    worker.terminate()
+    worker.wait_for_line("Warm shutdown")
+    for pid in processes:
+        os.kill(pid, signal.SIGCONT)
+
+    couriers.stop_couriers([worker])
+    assert couriers.runs("prefork").total() == before + 2
