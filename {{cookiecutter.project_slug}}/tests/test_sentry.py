@@ -1,6 +1,8 @@
 """Errors and beat's jobs are reported to Sentry where `SENTRY_DSN` says so, and else nothing is."""
 
 import logging
+import subprocess
+import sys
 from types import ModuleType
 from unittest.mock import Mock
 
@@ -24,6 +26,11 @@ def test_without_an_address_it_is_off(init: Mock, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(signals, "env", Mock(sentry_dsn=""))
     signals.start_sentry()
     init.assert_not_called()
+
+
+def test_without_an_address_it_takes_no_memory() -> None:
+    program = "import sys, {{ cookiecutter.project_slug }}.celery_app as a; sys.exit('sentry_sdk' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_with_one_it_reports_errors_and_jobs(init: Mock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ import time
 from datetime import datetime
 from typing import Any
 
-import sentry_sdk
 import structlog
 {% if not plan().features.django %}
 from celery import Task
@@ -142,13 +141,16 @@ class BaseTask(Task[Any, Any]):
 {% endif %}
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
-        """Log the start; the ids are on every line of a task (see `signals.py`)."""
+        """Log the start of a redelivered task, which its worker was lost with; else the line of its end is enough."""
         self.request.update(started=time.monotonic())
-        log.info("task started", retries=self.request.retries, waited=waited(self.request))
+        redelivered = (self.request.delivery_info or {}).get("redelivered")
+        write = log.info if redelivered else log.debug
+        write("task started", retries=self.request.retries, waited=waited(self.request))
 
     def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
         """Log the success."""
-        log.info("task succeeded", seconds=self._seconds())
+        request = self.request
+        log.info("task succeeded", retries=request.retries, waited=waited(request), seconds=self._seconds())
 
     def on_retry(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Log why the task is retried."""
@@ -164,12 +166,12 @@ class BaseTask(Task[Any, Any]):
     def on_rejection(self, exc: Reject) -> None:
         """Log and report why a task rejected itself for good."""
         log.error("task rejected", error=repr(exc), seconds=self._seconds(), exc_info=exc)
-        sentry_sdk.capture_exception(exc)  # Celery's integration does not report a `Reject`
+        report_to_sentry(exc)
 
     def _requeue(self, event: str, error: Any) -> Reject:
         """Log and report why the task is requeued; return what to raise."""
         log.error(event, error=repr(error), seconds=self._seconds(), exc_info=error)
-        sentry_sdk.capture_exception(error)  # Celery's integration does not report a `Reject`
+        report_to_sentry(error)
         time.sleep(REQUEUE_PAUSE)
         return Reject(repr(error), requeue=True)  # its repr, since not every error can be pickled
 
@@ -177,6 +179,13 @@ class BaseTask(Task[Any, Any]):
         """How long the task has run, to the millisecond; None where that is not known."""
         started = self.request.get("started")
         return round(time.monotonic() - started, 3) if started else None
+
+
+def report_to_sentry(error: Any) -> None:
+    """Report an error to Sentry, whose integration for Celery does not report a `Reject`."""
+    import sentry_sdk  # here, since it takes 4 MB in each worker
+
+    sentry_sdk.capture_exception(error)
 
 
 def waited(headers: Any) -> float | None:

@@ -56,7 +56,11 @@ def configure() -> None:
                 }
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
-            "loggers": {"celery.app.trace": {"level": "CRITICAL"}},  # base_task.py says the same, with the ids as data
+            "loggers": {
+                # base_task.py logs the same in one line, with the ids as data and without the arguments.
+                "celery.app.trace": {"level": "CRITICAL"},
+                "celery.worker.strategy": {"level": "WARNING"},
+            },
             "root": {"handlers": ["stderr"], "level": env.log_level},
         }
     )
