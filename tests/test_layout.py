@@ -310,7 +310,7 @@ def test_the_hook_needs_neither_tools_nor_network(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "shop" / "src" / "shop" / "tasks" / "default.py").exists()
 
 
-SIZES = {"default": 7_200, "FastAPI": 9_600, "Django with everything": 11_200}
+SIZES = {"default": 7_700, "FastAPI": 10_100, "Django with everything": 11_800}
 """The lines of a project, rounded up. Whoever raises a limit says in docs/decisions.md what the lines are for."""
 
 
