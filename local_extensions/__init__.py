@@ -1,8 +1,8 @@
-"""The Jinja extension that cookiecutter.json names. It loads the code of the template that is being rendered.
+"""The Jinja extension in cookiecutter.json. It loads the code of the template that Cookiecutter renders.
 
-Python imports `local_extensions` once in a process, but one process may render several templates: cruft renders two
-commits from one folder, and a test suite compares two checkouts. So nothing here depends on the template's version;
-everything that does is in `extension.py` and the modules that it imports, which are loaded again when they differ.
+Python imports `local_extensions` once per process, but a process may render several templates: cruft renders two
+commits from one folder, and a test suite may compare two checkouts. Therefore this module does not depend on the
+version of the template. `extension.py` and the modules that it imports are reloaded if their code changes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class PlanExtension(Extension):
-    """The globals, filters and answer handling of the template that is being rendered."""
+    """The Jinja globals and filters of the template, and the escaping of answers."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -32,35 +32,35 @@ class PlanExtension(Extension):
         self._code.register(environment)
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
-        """Return the template source that Jinja compiles for this source."""
+        """Return the source that Jinja compiles."""
         prepared: str = self._code.prepare_source(self.environment, source, name)
         return prepared
 
 
 def load_template_code() -> ModuleType:
-    """Return the module `extension` of the template that is being rendered."""
+    """Return the module `extension` of the template that Cookiecutter renders."""
     package: Any = sys.modules[__name__]
-    folder = template_code_folder()
-    version = version_of(folder)
+    folder = find_template_code()
+    version = hash_code(folder)
     if package.loaded_version == version:
         return importlib.import_module(f"{__name__}.extension")
     for name in [name for name in sys.modules if name.startswith(f"{__name__}.")]:
         del sys.modules[name]
     package.__path__ = [str(folder)]
-    with no_bytecode():
+    with disable_bytecode():
         code = importlib.import_module(f"{__name__}.extension")
     package.loaded_version = version
     return code
 
 
-def template_code_folder() -> Path:
-    """Return the last folder of this name on sys.path: Cookiecutter and cruft append the template's root to it."""
+def find_template_code() -> Path:
+    """Return the last directory `local_extensions` on sys.path: Cookiecutter and cruft append the template's root."""
     candidates = (Path(entry, __name__) for entry in reversed(sys.path))
     return next((folder for folder in candidates if (folder / "extension.py").is_file()), Path(__file__).parent)
 
 
-def version_of(folder: Path) -> str:
-    """Return a hash that differs for another folder, and for other code in it."""
+def hash_code(folder: Path) -> str:
+    """Return a hash of the path of a directory and of the code in it."""
     digest = hashlib.sha256(str(folder.resolve()).encode())
     for path in sorted(folder.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -68,8 +68,8 @@ def version_of(folder: Path) -> str:
 
 
 @contextmanager
-def no_bytecode() -> Iterator[None]:
-    """Import from source. Bytecode of another commit would pass for current if size and second of change are equal."""
+def disable_bytecode() -> Iterator[None]:
+    """Disable the bytecode cache. It is keyed by size and modification time, which can be equal in two commits."""
     before = sys.dont_write_bytecode, sys.pycache_prefix
     sys.dont_write_bytecode, sys.pycache_prefix = True, str(Path(__file__).parent / "no_bytecode")
     try:
@@ -78,4 +78,4 @@ def no_bytecode() -> Iterator[None]:
         sys.dont_write_bytecode, sys.pycache_prefix = before
 
 
-loaded_version = version_of(Path(__file__).parent)
+loaded_version = hash_code(Path(__file__).parent)

@@ -1,4 +1,4 @@
-"""The answers that are texts, numbers or names of something known: read, and checked."""
+"""The parsers for answers that are text, numbers, booleans, choices or time zones."""
 
 from __future__ import annotations
 
@@ -10,119 +10,122 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from local_extensions.catalogue import UNSUPPORTED, Choice
-from local_extensions.names import slug, slug_problem
+from local_extensions.names import find_slug_problem, slugify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from local_extensions.errors import Mistakes
+    from local_extensions.errors import AnswerErrors
 
 AnyChoice = TypeVar("AnyChoice", bound=Choice)
 
 QUESTIONS = json.loads((Path(__file__).parents[1] / "cookiecutter.json").read_text(encoding="utf-8"))
 BOOLEAN_QUESTIONS = tuple(question for question, default in QUESTIONS.items() if isinstance(default, bool))
 
-LONGEST_TEXTS = {"project_name": 80, "description": 300, "author_name": 80, "author_email": 200}
-LONGEST_TASK = 12 * 3600
-"""Seconds: SQS hides a message for no longer, and a longer task is better cut into pieces."""
+MAX_TEXT_LENGTHS = {"project_name": 80, "description": 300, "author_name": 80, "author_email": 200}
+MAX_TASK_TIME_LIMIT = 12 * 3600
+"""Seconds. SQS limits the visibility timeout to 12 hours. Split a longer task into several tasks."""
 
-YES = frozenset(("1", "true", "t", "yes", "y", "on"))
-NO = frozenset(("0", "false", "f", "no", "n", "off"))
+TRUE_WORDS = frozenset(("1", "true", "t", "yes", "y", "on"))
+FALSE_WORDS = frozenset(("0", "false", "f", "no", "n", "off"))
 
-NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Controls, ends of lines, overrides of the direction of text, halves of characters."""
+FORBIDDEN_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line separators, text direction overrides and surrogates."""
 
-TIMEZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z][A-Za-z0-9_+-]*){0,2}")
+TIMEZONE_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z][A-Za-z0-9_+-]*){0,2}")
 
-EMAIL = re.compile(
+EMAIL_PATTERN = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?"
 )
 
 
-def read(answers: Mapping[str, object], question: str) -> str:
-    """An answer as text, without blanks around it; "" if there is none."""
+def get_answer(answers: Mapping[str, object], question: str) -> str:
+    """Return an answer as text without surrounding whitespace, or "" if it is missing."""
     return str(answers.get(question, "")).strip()
 
 
-def read_text(answers: Mapping[str, object], question: str, mistakes: Mistakes) -> str:
-    """The answer to a question that takes one line of text."""
-    text, longest = read(answers, question), LONGEST_TEXTS[question]
+def parse_text(answers: Mapping[str, object], question: str, errors: AnswerErrors) -> str:
+    """Return the answer to a question that takes one line of text."""
+    text, max_length = get_answer(answers, question), MAX_TEXT_LENGTHS[question]
     if not text:
-        mistakes.add(question, text, "is empty")
-    elif len(text) > longest:
-        mistakes.add(question, text, f"has {len(text)} characters, and {longest} are the most")
-    elif NOT_IN_A_LINE.search(text):
-        mistakes.add(question, text, "has a line break, a control character or one that turns text around")
-    elif question == "author_email" and not EMAIL.fullmatch(text):
-        mistakes.add(question, text, "is not an e-mail address")
+        errors.add(question, text, "is empty")
+    elif len(text) > max_length:
+        errors.add(question, text, f"has {len(text)} characters; the maximum is {max_length}")
+    elif FORBIDDEN_CHARACTERS.search(text):
+        errors.add(question, text, "contains a line break, a control character or a text direction override")
+    elif question == "author_email" and not EMAIL_PATTERN.fullmatch(text):
+        errors.add(question, text, "is not a valid email address")
     return text
 
 
-def read_slug(answers: Mapping[str, object], mistakes: Mistakes) -> str:
-    """The name of the project's package, to the letter, since it is in the template's paths."""
+def parse_slug(answers: Mapping[str, object], errors: AnswerErrors) -> str:
+    """Return the package name unchanged: Cookiecutter uses the same answer in paths."""
     word = str(answers.get("project_slug", ""))
-    if problem := slug_problem(word):
-        mistakes.add("project_slug", word, problem, slug(word))
+    if problem := find_slug_problem(word):
+        errors.add("project_slug", word, problem, slugify(word))
     return word
 
 
-def read_choice(
-    answers: Mapping[str, object], question: str, offered: tuple[AnyChoice, ...], mistakes: Mistakes
+def parse_choice(
+    answers: Mapping[str, object], question: str, offered: tuple[AnyChoice, ...], errors: AnswerErrors
 ) -> AnyChoice:
-    """The chosen answer. Cookiecutter itself refuses another one, unless a replay file or a program brings it."""
-    name = read(answers, question)
+    """Return the chosen record.
+
+    Cookiecutter rejects an unknown choice, except in a replay file.
+    """
+    name = get_answer(answers, question)
     for choice in offered:
         if choice.name == name:
             return choice
     names = ", ".join(choice.name for choice in offered)
-    mistakes.add(question, name, f"is not offered, but {names}", offered[0].name)
+    errors.add(question, name, f"is not a valid choice (choose from {names})", offered[0].name)
     return offered[0]
 
 
-def read_flag(answers: Mapping[str, object], question: str, mistakes: Mistakes) -> bool:
-    """The answer to a yes-or-no question, which Cookiecutter gives as a boolean."""
-    word = read(answers, question).lower()
-    if word not in YES | NO:
-        mistakes.add(question, word, "is neither yes nor no", str(QUESTIONS[question]).lower())
-    return word in YES
+def parse_boolean(answers: Mapping[str, object], question: str, errors: AnswerErrors) -> bool:
+    """Return the answer to a boolean question. Cookiecutter passes a boolean, a replay file may contain text."""
+    word = get_answer(answers, question).lower()
+    if word not in TRUE_WORDS | FALSE_WORDS:
+        errors.add(question, word, "is not a boolean (yes or no)", str(QUESTIONS[question]).lower())
+    return word in TRUE_WORDS
 
 
-def read_time_limit(answers: Mapping[str, object], mistakes: Mistakes) -> int:
-    """Seconds that a task may take."""
-    text = read(answers, "task_time_limit")
+def parse_time_limit(answers: Mapping[str, object], errors: AnswerErrors) -> int:
+    """Return the hard time limit of a task in seconds."""
+    text = get_answer(answers, "task_time_limit")
     digits = text.lstrip("0")
-    if re.fullmatch(r"[0-9]{1,5}", digits) and int(digits) <= LONGEST_TASK:
+    if re.fullmatch(r"[0-9]{1,5}", digits) and int(digits) <= MAX_TASK_TIME_LIMIT:
         return int(digits)
-    mistakes.add("task_time_limit", text, f"is not a whole number of seconds from 1 to {LONGEST_TASK} (12 hours)")
-    return LONGEST_TASK
+    errors.add("task_time_limit", text, f"is not a whole number of seconds from 1 to {MAX_TASK_TIME_LIMIT} (12 hours)")
+    return MAX_TASK_TIME_LIMIT
 
 
 @lru_cache(maxsize=1)
-def known_timezones() -> frozenset[str]:
-    """The names of all time zones; none where neither the system nor the package tzdata has a database of them."""
+def get_timezone_names() -> frozenset[str]:
+    """Return the IANA time zone names. The set is empty if no time zone database is installed."""
     return frozenset(zoneinfo.available_timezones()) - {"localtime"}
 
 
-def read_timezone(answers: Mapping[str, object], mistakes: Mistakes) -> str:
-    """The IANA name of a time zone; where no database is installed, anything that could be one."""
-    name = read(answers, "timezone")
+def parse_timezone(answers: Mapping[str, object], errors: AnswerErrors) -> str:
+    """Return the IANA time zone name. Without a time zone database, only the syntax is checked."""
+    name = get_answer(answers, "timezone")
     if name == "UTC":
-        return name  # to look through the database takes longer than all other questions together
-    known = known_timezones()
+        return name  # skip the time zone database: reading it takes longer than all other parsing
+    known = get_timezone_names()
     if not name:
-        mistakes.add("timezone", name, "is empty")
+        errors.add("timezone", name, "is empty")
     elif known and name not in known:
         similar = (zone for zone in known if zone.lower() == name.lower().replace(" ", "_"))
-        mistakes.add("timezone", name, "is not the name of an IANA time zone", next(similar, ""))
-    elif not TIMEZONE.fullmatch(name):
-        mistakes.add("timezone", name, "cannot be the name of an IANA time zone")
+        errors.add("timezone", name, "is not an IANA time zone name", next(similar, ""))
+    elif not TIMEZONE_PATTERN.fullmatch(name):
+        errors.add("timezone", name, "is not an IANA time zone name")
     return name
 
 
-def check_combination(answers: Mapping[str, str], mistakes: Mistakes) -> None:
-    """Note every combination of answers that does not work."""
-    for refused in UNSUPPORTED:
-        if refused.refuses(answers):
-            question, answer = next(iter(refused.answers.items()))
-            mistakes.add(question, answer, refused.why, refused.instead)
+def check_combinations(answers: Mapping[str, str], errors: AnswerErrors) -> None:
+    """Add an error for each unsupported combination of answers."""
+    for combination in UNSUPPORTED:
+        if combination.refuses(answers):
+            question, answer = next(iter(combination.answers.items()))
+            errors.add(question, answer, combination.reason, combination.alternative)

@@ -1,4 +1,4 @@
-"""The language of the question `beat_jobs`: `name[(arguments)] = schedule [-> queue]`, separated by `;` or lines."""
+"""The parser for `beat_jobs`: `name[(arguments)] = schedule [-> queue]`, separated by `;` or line breaks."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local_extensions.arguments import Argument, ArgumentError, parse_arguments
-from local_extensions.cron import CronError
-from local_extensions.errors import shown
-from local_extensions.names import identifier, job_problem
-from local_extensions.python_code import one_line_call
+from local_extensions.cron import ScheduleError
+from local_extensions.errors import quote_piece
+from local_extensions.names import find_job_name_problem, to_identifier
+from local_extensions.python_code import format_one_line_call
 from local_extensions.schedules import Schedule, parse_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from local_extensions.errors import Mistakes
+    from local_extensions.errors import AnswerErrors
     from local_extensions.queues import QueueAnswer
 
-MOST_JOBS = 5000
-LONGEST_JOB = 2000
-"""Characters."""
+MAX_JOBS = 5000
+MAX_JOB_LENGTH = 2000
+"""Characters of one job."""
 
-NO_SCHEDULE = "has no '=' and schedule after its name"
-NO_END = "has no '=' after its arguments, or in them a bracket or a quote that is not closed"
+MISSING_SCHEDULE = "has no schedule; write name = schedule"
+UNCLOSED_ARGUMENTS = "has an unclosed bracket or quote in its arguments, or no '=' after them"
 
 SEPARATOR = re.compile(r"[;\r\n]")
 BEFORE_SCHEDULE = re.compile(r"[;\r\n=(]")
@@ -34,14 +34,14 @@ STRING = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")
 
 @dataclass(frozen=True)
 class JobAnswer:
-    """A beat job as it was asked for.
+    """A parsed beat job.
 
     Attributes:
-        name: as it was written.
-        function: the name of its task.
-        arguments: what beat sends.
-        schedule: when.
-        queue: where it runs.
+        name: The name as written.
+        function: The name of the task function.
+        arguments: The arguments that beat sends.
+        schedule: The schedule.
+        queue: The queue of the task.
     """
 
     name: str
@@ -52,15 +52,15 @@ class JobAnswer:
 
     @property
     def text(self) -> str:
-        """The job in the language that it was read from."""
+        """Return the job in the syntax of `beat_jobs`."""
         arguments = [(item.name if item.keyword else "", item.value) for item in self.arguments]
-        head = one_line_call(self.name, arguments) if arguments else self.name
+        head = format_one_line_call(self.name, arguments) if arguments else self.name
         return f"{head} = {self.schedule.text} -> {self.queue.name}"
 
 
 @dataclass(frozen=True)
-class Piece:
-    """The text of one job, and its parts; a part that is not there is None."""
+class JobText:
+    """The source text of one job and its parts. A missing part is None."""
 
     text: str
     name: str
@@ -68,61 +68,61 @@ class Piece:
     schedule: str | None
 
 
-def parse_jobs(text: str, queues: Mapping[str, QueueAnswer], mistakes: Mistakes) -> tuple[JobAnswer, ...]:
-    """The jobs, in order. Each runs on the queue that it names, else on the first of `queues`."""
+def parse_jobs(text: str, queues: Mapping[str, QueueAnswer], errors: AnswerErrors) -> tuple[JobAnswer, ...]:
+    """Parse the answer to `beat_jobs`. A job without a queue gets the first of `queues`."""
     jobs: dict[str, JobAnswer | None] = {}
-    for count, piece in enumerate(pieces(text)):
-        if count == MOST_JOBS:
-            mistakes.add("beat_jobs", piece.text, f"is one too many: {MOST_JOBS} jobs are the most")
+    for count, piece in enumerate(split_jobs(text)):
+        if count == MAX_JOBS:
+            errors.add("beat_jobs", piece.text, f"exceeds the maximum of {MAX_JOBS} jobs")
             break
-        function = identifier(piece.name)
+        function = to_identifier(piece.name)
         if function in jobs:
-            mistakes.add("beat_jobs", piece.text, "has a name that is there twice ('-' and '_' are one)")
-        jobs[function] = _parse_job(piece, queues, mistakes)
+            errors.add("beat_jobs", piece.text, "has a duplicate name ('-' and '_' are equivalent)")
+        jobs[function] = _parse_job(piece, queues, errors)
     return tuple(job for job in jobs.values() if job)
 
 
-def _parse_job(piece: Piece, queues: Mapping[str, QueueAnswer], mistakes: Mistakes) -> JobAnswer | None:
-    """The job of a piece, or None if it has a mistake; as many of its mistakes as can be told are noted."""
-    problems = [problem] if (problem := job_problem(piece.name)) else []
+def _parse_job(piece: JobText, queues: Mapping[str, QueueAnswer], errors: AnswerErrors) -> JobAnswer | None:
+    """Return the job, or None if it is invalid. Each error that can be detected is added to `errors`."""
+    problems = [problem] if (problem := find_job_name_problem(piece.name)) else []
     arguments: tuple[Argument, ...] = ()
     schedule = queue = None
     if piece.schedule is None:
-        problems.append(NO_SCHEDULE if piece.arguments is None else NO_END)
-    elif len(piece.text) > LONGEST_JOB:
-        problems.append(f"is longer than {LONGEST_JOB} characters")
+        problems.append(MISSING_SCHEDULE if piece.arguments is None else UNCLOSED_ARGUMENTS)
+    elif len(piece.text) > MAX_JOB_LENGTH:
+        problems.append(f"has {len(piece.text)} characters; the maximum is {MAX_JOB_LENGTH}")
     else:
-        when, arrow, where = piece.schedule.partition("->")
+        schedule_text, arrow, queue_name = piece.schedule.partition("->")
         try:
             arguments = parse_arguments(piece.arguments) if piece.arguments else ()
         except ArgumentError as error:
             problems.append(str(error))
         try:
-            schedule = parse_schedule(when)
-        except CronError as error:
+            schedule = parse_schedule(schedule_text)
+        except ScheduleError as error:
             problems.append(str(error))
-        queue = queues.get(identifier(where.strip())) if arrow else next(iter(queues.values()), None)
+        queue = queues.get(to_identifier(queue_name.strip())) if arrow else next(iter(queues.values()), None)
         if queue is None and queues:
-            problems.append(f"names a queue after '->' that is not among the queues ({_some(queues)})")
+            problems.append(f"has an unknown queue after '->' (choose from {_format_queue_names(queues)})")
     for problem in problems:
-        mistakes.add("beat_jobs", piece.text, problem)
+        errors.add("beat_jobs", piece.text, problem)
     if problems or schedule is None or queue is None:
         return None
-    return JobAnswer(piece.name, identifier(piece.name), arguments, schedule, queue)
+    return JobAnswer(piece.name, to_identifier(piece.name), arguments, schedule, queue)
 
 
-def _some(queues: Mapping[str, QueueAnswer]) -> str:
-    names = [shown(queue.name) for queue in queues.values()]
+def _format_queue_names(queues: Mapping[str, QueueAnswer]) -> str:
+    names = [quote_piece(queue.name) for queue in queues.values()]
     return ", ".join(names if len(names) <= 5 else [*names[:5], "…"])
 
 
-def pieces(text: str) -> Iterator[Piece]:
-    """The parts of each job of an answer. Empty jobs, as after a last `;` or on a blank line, are passed over."""
+def split_jobs(text: str) -> Iterator[JobText]:
+    """Split an answer into jobs. Empty items, for example after a trailing `;`, are skipped."""
     start = 0
     while start < len(text):
-        bracket, equals, end = _scan(text, start)
+        bracket, equals, end = _find_delimiters(text, start)
         head = end if equals is None else equals
-        piece = Piece(
+        piece = JobText(
             text[start:end].strip(),
             text[start : head if bracket is None else bracket].strip(),
             None if bracket is None else text[bracket:head].strip(),
@@ -133,14 +133,14 @@ def pieces(text: str) -> Iterator[Piece]:
         start = end + 1
 
 
-def _scan(text: str, start: int) -> tuple[int | None, int | None, int]:
-    """Where the job that begins at `start` has its first bracket and its `=`, None if it has none, and its end."""
+def _find_delimiters(text: str, start: int) -> tuple[int | None, int | None, int]:
+    """Return the positions of the first parenthesis, of `=` and of the end of the job that begins at `start`."""
     bracket = None
     position = start
     while match := BEFORE_SCHEDULE.search(text, position):
         if match[0] == "(":
             bracket = match.start() if bracket is None else bracket
-            position = _closed(text, match.end())
+            position = _find_closing_bracket(text, match.end())
         elif match[0] == "=":
             after = SEPARATOR.search(text, match.end())
             return bracket, match.start(), after.start() if after else len(text)
@@ -149,8 +149,8 @@ def _scan(text: str, start: int) -> tuple[int | None, int | None, int]:
     return bracket, None, len(text)
 
 
-def _closed(text: str, position: int) -> int:
-    """Where the bracket is closed that opens before `position`; the end of the text if it, or a string, is not."""
+def _find_closing_bracket(text: str, position: int) -> int:
+    """Return the position after the closing bracket, or the end of the text if a bracket or a string is not closed."""
     depth = 1
     while depth and (match := IN_ARGUMENTS.search(text, position)):
         position = match.end()

@@ -1,4 +1,4 @@
-"""The facts about each answer to a question that offers several. A new answer is a record here."""
+"""The records of all choices. To add a choice, add a record."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Server:
-    """A server that a project may need.
+    """A server that a project can depend on.
 
     Attributes:
-        name: Its service in compose.yaml.
-        ports: The ports that it may listen on, without TLS first.
-        unit: Its systemd unit on Debian.
+        name: The name of the service in compose.yaml.
+        ports: The default ports, the one without TLS first.
+        unit: The name of the systemd unit on Debian.
     """
 
     name: str
@@ -31,14 +31,14 @@ POSTGRES = Server("postgres", (5432,), "postgresql.service")
 
 @dataclass(frozen=True)
 class Choice:
-    """An answer to choose.
+    """A choice of a question.
 
     Attributes:
-        name: The answer in cookiecutter.json.
-        label: Its name for people.
+        name: The choice in cookiecutter.json.
+        label: The display name.
         packages: The requirements that it adds.
-        extra: The extra of Celery that it needs, or "".
-        server: The server that it needs.
+        extra: The Celery extra that it requires, or "".
+        server: The server that it requires.
     """
 
     name: str
@@ -55,9 +55,9 @@ class Framework(Choice):
     Attributes:
         celery_settings: The module of Celery's settings, in the project's package.
         environment: The module that reads the environment variables.
-        setting_prefix: What the names of Celery's settings begin with.
-        dev_packages: The requirements that development adds.
-        database: What the result backend "database" is with this framework, if not Celery's own.
+        setting_prefix: The prefix of the names of Celery's settings.
+        dev_packages: The requirements for development that it adds.
+        database: The framework's replacement for the result backend "database", if any.
     """
 
     celery_settings: str = "celeryconfig.py"
@@ -73,8 +73,8 @@ class Broker(Choice):
 
     Attributes:
         example_url: A URL of this broker on the local machine.
-        pools_without_events: The pools whose workers cannot send events to it.
-        max_queues: How many queues a project may have with it.
+        pools_without_events: The pools whose workers cannot send events to this broker.
+        max_queues: The maximum number of queues, if any.
     """
 
     example_url: str = ""
@@ -84,14 +84,14 @@ class Broker(Choice):
 
 @dataclass(frozen=True)
 class Scheduler(Choice):
-    """A scheduler of beat. `solar` is whether it supports solar schedules."""
+    """A beat scheduler. `solar` tells whether it supports solar schedules."""
 
     solar: bool = True
 
 
 @dataclass(frozen=True)
 class Pool(Choice):
-    """A pool of a worker. `concurrency` is the default; "auto" is one process for each processor."""
+    """A worker pool. `concurrency` is the default; "auto" is the number of CPUs."""
 
     concurrency: str = "auto"
 
@@ -140,7 +140,7 @@ BROKERS = (
         "RabbitMQ",
         server=RABBITMQ,
         example_url="amqp://user:password@localhost:5672//",
-        # Greenlets that send events, and wait for the broker's confirmation, wait for each other forever.
+        # With publisher confirms, greenlets that send events deadlock.
         pools_without_events=("gevent",),
     ),
     Broker(
@@ -148,7 +148,7 @@ BROKERS = (
         "Amazon SQS",
         extra="sqs",
         example_url="sqs://",
-        max_queues=45,  # an IAM policy names each of them, and has at most 6144 characters
+        max_queues=45,  # an IAM policy lists all queues and has at most 6144 characters
     ),
 )
 
@@ -168,7 +168,7 @@ SCHEDULERS = (
         server=REDIS,
         solar=False,  # RedBeatJSONEncoder supports intervals, crontabs and its own rrule
     ),
-    # The admin offers solar schedules.
+    # The admin offers solar schedules, which require ephem.
     Scheduler("database", "Django's database", packages=("django-celery-beat>=2.9",), extra="solar"),
 )
 
@@ -191,30 +191,32 @@ PYTHON_VERSIONS = tuple(Choice(version, f"Python {version}") for version in ("3.
 
 @dataclass(frozen=True)
 class Unsupported:
-    """Answers that do not work together.
+    """An unsupported combination of answers.
 
     Attributes:
-        answers: The answers by question; the first is the one to change.
-        why: The reason, which completes the sentence "'answer' ...".
-        instead: An answer to that question that works.
-        longest_task: The longest task_time_limit in seconds that works with the answers.
+        answers: The answers by question. The error names the first question.
+        reason: The predicate of a sentence whose subject is the first answer.
+        alternative: A supported answer to the first question.
+        max_task_time_limit: The largest supported task_time_limit in seconds.
     """
 
     answers: Mapping[str, str]
-    why: str
-    instead: str
-    longest_task: int | None = None
+    reason: str
+    alternative: str
+    max_task_time_limit: int | None = None
 
     def refuses(self, answers: Mapping[str, object]) -> bool:
-        """Return whether it applies to these answers."""
+        """Return whether these answers are the unsupported combination."""
         if any(answers.get(question) != answer for question, answer in self.answers.items()):
             return False
-        return self.longest_task is None or int(str(answers.get("task_time_limit", 0))) > self.longest_task
+        return (
+            self.max_task_time_limit is None or int(str(answers.get("task_time_limit", 0))) > self.max_task_time_limit
+        )
 
     @property
     def example(self) -> dict[str, str]:
-        """Answers that it refuses."""
-        limit = {} if self.longest_task is None else {"task_time_limit": str(self.longest_task + 1)}
+        """Return answers that are unsupported."""
+        limit = {} if self.max_task_time_limit is None else {"task_time_limit": str(self.max_task_time_limit + 1)}
         return {**self.answers, **limit}
 
 
@@ -222,15 +224,15 @@ UNSUPPORTED: tuple[Unsupported, ...] = (
     *(
         Unsupported(
             {"beat_scheduler": "database", "framework": framework},
-            "keeps the schedule where Django's admin edits it, and needs framework 'django'",
+            "stores the schedule in Django's database and requires framework 'django'",
             "redbeat",
         )
         for framework in ("none", "fastapi")
     ),
     Unsupported(
         {"broker": "sqs"},
-        "hides a message from other workers for 12 hours at most, so that task_time_limit is at most 43140 with it",
+        "limits the visibility timeout to 12 hours; the maximum task_time_limit is 43140",
         "rabbitmq",
-        longest_task=43140,  # a minute less than 12 hours
+        max_task_time_limit=43140,  # a minute less than 12 hours
     ),
 )

@@ -1,4 +1,4 @@
-"""Mistakes in the answers: collected over all questions, and shown one a line."""
+"""Errors in the answers, collected over all questions and reported one per line."""
 
 from __future__ import annotations
 
@@ -13,42 +13,53 @@ EXAMPLES = {
     "timezone": "Europe/Paris",
     "task_time_limit": "300",
 }
-"""A valid answer to each question that is not a choice."""
+"""A valid answer to each question that takes text."""
 
-LONGEST_PIECE = 60
-"""Characters of a piece of an answer that an error shows."""
+MAX_PIECE_LENGTH = 60
+"""Characters. An error message truncates a longer piece of an answer."""
 
 
-class Refused(Exception):  # noqa: N818
-    """The answers make no project. `lines` holds one line for each mistake."""
+class InvalidAnswersError(Exception):
+    """Invalid answers. `lines` has one line for each error."""
 
     def __init__(self, lines: tuple[str, ...]) -> None:
         super().__init__("\n".join(lines))
         self.lines = lines
 
 
-class Mistakes:
-    """What is wrong with the answers, so far."""
+# tests/support/answers.py uses the former name.
+Refused = InvalidAnswersError
+
+
+class AnswerErrors:
+    """The errors found in the answers."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, None] = {}  # a set that keeps the order
+        self._lines: dict[str, None] = {}  # keys only: an ordered set
 
-    def add(self, question: str, piece: str, why: str, example: str = "") -> None:
-        """Note that `piece`, in the answer to `question`, is wrong: `why` completes the sentence "'piece' ..."."""
-        self._lines[f"{question}: {shown(piece)} {why}. Write for example: {example or EXAMPLES[question]}"] = None
+    def add(self, question: str, piece: str, problem: str, example: str = "") -> None:
+        """Add an error.
 
-    def refuse(self) -> None:
-        """Do nothing if there are no mistakes.
+        Args:
+            question: The name of the question.
+            piece: The invalid part of the answer.
+            problem: The predicate of a sentence whose subject is the piece.
+            example: A valid answer. The default is the one in `EXAMPLES`.
+        """
+        self._lines[f"{question}: {quote_piece(piece)} {problem}. Example: {example or EXAMPLES[question]}"] = None
+
+    def raise_if_any(self) -> None:
+        """Raise an exception if there are errors.
 
         Raises:
-            Refused: there are.
+            InvalidAnswersError: There is at least one error.
         """
         if self._lines:
-            raise Refused(tuple(self._lines))
+            raise InvalidAnswersError(tuple(self._lines))
 
 
-def shown(piece: str) -> str:
-    """A piece of an answer, in quotes, on one line and not too long, for an error."""
-    cut = piece if len(piece) <= LONGEST_PIECE else piece[: LONGEST_PIECE - 1] + "…"
-    # What does not print (line breaks, controls, text direction, half characters) is written as an escape.
+def quote_piece(piece: str) -> str:
+    """Return a piece of an answer in quotes, on one line, truncated to `MAX_PIECE_LENGTH` characters."""
+    cut = piece if len(piece) <= MAX_PIECE_LENGTH else piece[: MAX_PIECE_LENGTH - 1] + "…"
+    # Escape unprintable characters: line breaks, control characters, text direction overrides, surrogates.
     return "'" + "".join(c if c.isprintable() else repr(c)[1:-1] for c in cut) + "'"

@@ -1,4 +1,4 @@
-"""What cookiecutter.json and the template's files use: `plan()`, `check()` and the filters."""
+"""The Jinja globals and filters that cookiecutter.json and the template's files use."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from cookiecutter.exceptions import FailedHookException
 from jinja2 import pass_context
 
 from local_extensions import filters
-from local_extensions.errors import Refused
-from local_extensions.names import slug
+from local_extensions.errors import InvalidAnswersError
+from local_extensions.names import slugify
 from local_extensions.plan import Plan, make_plan
-from local_extensions.python_code import one_line_if_short, python, string
+from local_extensions.python_code import format_string, one_line_if_short, python
 from local_extensions.queues import last_queue
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 
 PROJECT_FOLDER = "{{cookiecutter.project_slug}}"
-"""The name of the folder that Cookiecutter renders."""
+"""The directory that Cookiecutter renders."""
 
 FILTERS = {
     "code": filters.code,
@@ -36,7 +36,7 @@ FILTERS = {
     "markdown": filters.markdown,
     "one_line_if_short": one_line_if_short,
     "python": python,
-    "slug": slug,
+    "slug": slugify,
     "systemd": filters.systemd,
     "toml": filters.toml,
     "yaml": filters.yaml,
@@ -56,43 +56,43 @@ def register(environment: Environment) -> None:
 
 @lru_cache(maxsize=1)
 def _plan(answers: tuple[tuple[str, str], ...]) -> Plan:
-    """Return the plan. It is cached, since every file asks for it."""
+    """Return the plan. It is cached, because every file uses it."""
     return make_plan(dict(answers))
 
 
 @pass_context
 def plan(context: Context) -> Plan:
-    """Return the plan for the answers so far.
+    """Return the plan for the current answers.
 
     Raises:
-        FailedHookException: An answer is invalid. Cookiecutter shows only the message of this exception.
+        FailedHookException: An answer is invalid. Cookiecutter prints this exception without a traceback.
     """
     answers: dict[str, Any] = context["cookiecutter"]
     try:
         return _plan(tuple((name, str(answer)) for name, answer in answers.items() if not name.startswith("_")))
-    except Refused as refused:
-        raise FailedHookException(str(refused)) from None
+    except InvalidAnswersError as error:
+        raise FailedHookException(str(error)) from None
 
 
 @pass_context
 def check(context: Context) -> str:
-    """Return an empty text if the answers are valid; see `plan`."""
+    """Return an empty string if the answers are valid; see `plan`."""
     plan(context)
     return ""
 
 
 @pass_context
 def project_folder(context: Context) -> str:
-    """Return the name of the project's folder, which Cookiecutter renders before it creates anything.
+    """Return the name of the project directory. Cookiecutter renders it before it creates files.
 
-    It also tells Cookiecutter to copy the folders of the other features as they are: the hook removes them, and to
-    render them would take half of the time.
+    This also sets `_copy_without_render` to the folders of the disabled features. The hook removes these folders, and
+    rendering them would double the time.
 
     Raises:
-        FailedHookException: An answer is invalid. It comes from a replay file, for which `__check` is not rendered.
+        FailedHookException: An answer in a replay file is invalid. Cookiecutter does not render `__check` for replays.
     """
     if "_template" not in context["cookiecutter"]:
-        return PROJECT_FOLDER  # a question is being answered, with this very text
+        return PROJECT_FOLDER  # an answer contains this text
     made = plan(context)
     others = [f"_features/{name}" for name, enabled in made.features.items() if not enabled]
     context["cookiecutter"]["_copy_without_render"] = others
@@ -100,29 +100,29 @@ def project_folder(context: Context) -> str:
 
 
 def keeps_existing_files() -> bool:
-    """Return whether `--skip-if-file-exists` is set, which Cookiecutter does not pass to hooks."""
+    """Return whether `--skip-if-file-exists` is set. Cookiecutter does not pass this option to hooks."""
     command = click.get_current_context(silent=True)
     return bool(command and command.params.get("skip_if_file_exists"))
 
 
 def prepare_source(environment: Environment, source: str, name: str | None) -> str:
-    """Return what Jinja compiles for a source: an answer stays text, even if it contains `{{`.
+    """Return the source that Jinja compiles. An answer that contains `{{` is returned as a literal.
 
-    With --no-input, Cookiecutter renders each answer as a template.
+    With `--no-input`, Cookiecutter renders each answer as a template.
     """
-    # Files have a name, and a loader is set while paths in the project are rendered.
+    # Files have a name. While Cookiecutter renders paths, the environment has a loader.
     if name is not None or environment.loader is not None:
         return source
     if source == PROJECT_FOLDER:
         return "{{ project_folder() }}"
     if any(mark in source for mark in ("{{", "{%", "{#")) and source not in _nameless_templates():
-        return "{{ " + string(source) + " }}"
+        return "{{ " + format_string(source) + " }}"
     return source
 
 
 @lru_cache(maxsize=1)
 def _nameless_templates() -> frozenset[str]:
-    """Return the texts that Cookiecutter renders without a name, beside answers: computed defaults and hooks."""
+    """Return the nameless sources that are templates: the computed defaults and the hooks."""
     questions = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
     defaults = [default for default in questions.values() if isinstance(default, str)]
     hooks = [path.read_text(encoding="utf-8") for path in (ROOT / "hooks").glob("*.py")]

@@ -1,6 +1,6 @@
-"""The features of a project: when each is enabled.
+"""The features of a project and the answers that enable them.
 
-The files that only one feature adds are in `{{cookiecutter.project_slug}}/_features/<feature>/`, and templates ask for
+The files of a feature are in `{{cookiecutter.project_slug}}/_features/<feature>/`. Templates test
 `plan().features.<feature>`.
 """
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def feature_table(
+def make_feature_table(
     answers: Mapping[str, str], flags: Mapping[str, bool], *, beat: bool, several_redis_databases: bool
 ) -> dict[str, bool]:
-    """Return for each feature whether it is enabled.
+    """Return whether each feature is enabled, by its name.
 
     Args:
-        answers: The chosen answer to each question that offers several.
-        flags: The answer to each boolean question, which is a feature of that name.
-        beat: Whether there are periodic tasks.
-        several_redis_databases: Whether the project uses more than one database of Redis.
+        answers: The name of the choice for each choice question.
+        flags: The answer to each boolean question. Each is a feature with the name of the question.
+        beat: Whether the project has periodic tasks.
+        several_redis_databases: Whether the project uses more than one Redis database.
     """
     examples, monitoring, kubernetes = flags["examples"], flags["monitoring"], flags["kubernetes"]
     framework, broker, scheduler = answers["framework"], answers["broker"], answers["beat_scheduler"]
@@ -42,7 +42,7 @@ def feature_table(
         "redis": redis,
         "rabbitmq": rabbitmq,
         "sqs": sqs,
-        "failed_tasks": redis or sqs,  # their workers write the dead letters; RabbitMQ's broker does
+        "failed_tasks": redis or sqs,  # workers publish dead letters; with RabbitMQ, the broker does
         "queue_lengths": http_api or monitoring,
         "several_redis_databases": several_redis_databases,
         # results

@@ -1,11 +1,11 @@
-"""The beat jobs of a project, with what their tasks, their tests and their schedule entries need."""
+"""The beat jobs of a project, with the values for tasks, tests and schedule entries."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from local_extensions.python_code import call, one_line_call, signature
+from local_extensions.python_code import format_call, format_one_line_call, format_signature
 
 if TYPE_CHECKING:
     from local_extensions.arguments import Argument
@@ -17,14 +17,14 @@ class BeatJob:
     """A beat job.
 
     Attributes:
-        name: The name as it was given.
-        function: The name of its task's function.
-        queue: The name of the queue that it runs on.
-        module: The module of that queue's tasks.
-        task: The name that Celery knows the task by.
-        schedule: When it runs.
-        arguments: The arguments that beat sends, positional ones first.
-        text: The job in the language of the question `beat_jobs`.
+        name: The name as written in the answer.
+        function: The name of the task function.
+        queue: The name of the queue.
+        module: The task module of the queue.
+        task: The registered name of the task.
+        schedule: The schedule.
+        arguments: The arguments that beat sends, positional arguments first.
+        text: The job in the syntax of `beat_jobs`.
     """
 
     name: str
@@ -38,45 +38,45 @@ class BeatJob:
 
     @property
     def key(self) -> str:
-        """The key of its entry in the schedule; it stays when the schedule changes."""
+        """Return the key of the schedule entry. It does not depend on the schedule."""
         return self.name
 
     @property
     def expires(self) -> int | float:
-        """Seconds after which a run that no worker took is dropped."""
+        """Return the expiry of a message in seconds."""
         return self.schedule.expires
 
     @property
     def args(self) -> list[Any]:
-        """The values of the positional arguments."""
+        """Return the values of the positional arguments."""
         return [item.value for item in self.arguments if not item.keyword]
 
     @property
     def kwargs(self) -> dict[str, Any]:
-        """The values of the keyword arguments, by name."""
+        """Return the values of the keyword arguments by name."""
         return {item.name: item.value for item in self.arguments if item.keyword}
 
     @property
     def uses_any(self) -> bool:
-        """Whether the type of a parameter contains `Any`."""
+        """Return whether the annotation of a parameter contains `Any`."""
         return any("Any" in item.annotation for item in self.arguments)
 
     @property
     def signature(self) -> str:
-        """The line or lines from `def` to the colon of the task's function."""
+        """Return the header of the task function, from `def` to the colon."""
         keywords = [f"{item.name}: {item.annotation}" for item in self.arguments if item.keyword]
         parameters = [f"{item.name}: {item.annotation}" for item in self.arguments if not item.keyword]
-        return signature(self.function, [*parameters, *(["*", *keywords] if keywords else [])])
+        return format_signature(self.function, [*parameters, *(["*", *keywords] if keywords else [])])
 
     @property
     def call(self) -> str:
-        """The call of the function in its module with the job's arguments, as a statement indented by 4."""
-        return call(f"{self.module}.{self.function}", self._pairs, indent=4, used=4)
+        """Return a call of the task function with the job's arguments, formatted for an indentation of 4."""
+        return format_call(f"{self.module}.{self.function}", self._pairs, indent=4, used=4)
 
     @property
     def one_line_call(self) -> str:
-        """The call of the function, without its module and on one line, for Markdown."""
-        return one_line_call(self.function, self._pairs)
+        """Return a call of the task function on one line without its module, for Markdown."""
+        return format_one_line_call(self.function, self._pairs)
 
     @property
     def _pairs(self) -> list[tuple[str, Any]]:

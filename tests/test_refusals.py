@@ -17,7 +17,7 @@ from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
 from markdown_it import MarkdownIt
 
-from local_extensions.errors import EXAMPLES, shown
+from local_extensions.errors import EXAMPLES, quote_piece
 from tests.support.answers import DEFAULTS
 from tests.support.parse import assert_every_file_parses, problem_of
 from tests.support.variants import ROOT, choices, questions
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from tests.support.bakery import Bakery
 
-BEGIN = "it must begin with a letter a-z, and have only a-z, 0-9 and _"
-ONLY = "it must have only a-z, 0-9 and _"
-FIVE = "and cron has 5: minute, hour, day of the month, month, weekday"
-BOTH = "Celery runs it on days that are both, where cron means either; use one of them, or two jobs"
+BEGIN = "use only a-z, 0-9 and _, and begin with a letter"
+ONLY = "use only a-z, 0-9 and _"
+FIVE = "instead of 5 (minute, hour, day of month, month, day of week)"
+BOTH = "Celery requires both to match, cron only one; use one field, or two jobs"
 DECLARED = "'default', 'high_priority', 'low_priority'"
-CONTROL = "has a line break, a control character or one that turns text around"
+CONTROL = "contains a line break, a control character or a text direction override"
 TEXTS = ("project_name", "description", "author_name", "author_email")
 QUEUES_EXAMPLE = EXAMPLES["queues"]
 JOBS_EXAMPLE = EXAMPLES["beat_jobs"]
@@ -139,68 +139,68 @@ def test_the_command_says_what_was_made_and_how_to_go_on(tmp_path: Path) -> None
 # Each wrong answer of a question: the answer, and the line without its example.
 WRONG: dict[str, list[tuple[str, str]]] = {
     "project_slug": [
-        (answer, f"'{answer}' {why}. Write for example: {example}")
+        (answer, f"'{answer}' {why}. Example: {example}")
         for answer, why, example in (
             ("", "is empty", "project"),
             ("class", "is a Python keyword", "class_app"),
-            ("email", "is a module of Python's standard library", "email_app"),
-            ("celery", "is a package that the project depends on", "celery_app"),
-            ("redis", "is a package that the project depends on", "redis_app"),
-            ("tests", "is a folder of the project", "tests_app"),
-            ("1shop", f"is not a Python package name: {BEGIN}", "project_1shop"),
-            ("my-shop", f"is not a Python package name: {ONLY}", "my_shop"),
-            ("my.shop", f"is not a Python package name: {ONLY}", "my_shop"),
-            ("my/shop", f"is not a Python package name: {ONLY}", "my_shop"),
-            ("..", f"is not a Python package name: {BEGIN}", "project"),
-            ("../../shop", f"is not a Python package name: {BEGIN}", "shop"),
+            ("email", "is a standard library module", "email_app"),
+            ("celery", "is a dependency of the project", "celery_app"),
+            ("redis", "is a dependency of the project", "redis_app"),
+            ("tests", "is a directory of the project", "tests_app"),
+            ("1shop", f"is not a valid package name: {BEGIN}", "project_1shop"),
+            ("my-shop", f"is not a valid package name: {ONLY}", "my_shop"),
+            ("my.shop", f"is not a valid package name: {ONLY}", "my_shop"),
+            ("my/shop", f"is not a valid package name: {ONLY}", "my_shop"),
+            ("..", f"is not a valid package name: {BEGIN}", "project"),
+            ("../../shop", f"is not a valid package name: {BEGIN}", "shop"),
         )
     ]
-    + [("x" * 200, f"'{'x' * 59}…' has 200 characters, and 32 are the most. Write for example: {'x' * 32}")],
+    + [("x" * 200, f"'{'x' * 59}…' has 200 characters; the maximum is 32. Example: {'x' * 32}")],
     "timezone": [
-        ("", "'' is empty. Write for example: Europe/Paris"),
-        ("Mars/Olympus", "'Mars/Olympus' is not the name of an IANA time zone. Write for example: Europe/Paris"),
+        ("", "'' is empty. Example: Europe/Paris"),
+        ("Mars/Olympus", "'Mars/Olympus' is not an IANA time zone name. Example: Europe/Paris"),
     ],
     "task_time_limit": [
-        (answer, f"'{answer}' is not a whole number of seconds from 1 to 43200 (12 hours). Write for example: 300")
+        (answer, f"'{answer}' is not a whole number of seconds from 1 to 43200 (12 hours). Example: 300")
         for answer in ("", "0", "-5", "abc", "43201")
     ],
     "queues": [
-        (answer, f"{line}. Write for example: {QUEUES_EXAMPLE}")
+        (answer, f"{line}. Example: {QUEUES_EXAMPLE}")
         for answer, line in (
-            ("", "'' is empty, and a project needs a queue"),
-            ("e mails", "'e mails' has a space"),
-            ("emails, emails", "'emails' is there twice"),
-            ("emails,,reports", "'emails,,reports' has an empty piece between, before or after commas"),
-            ("emails:0", "'emails:0' has no concurrency from 1 to 1000, or auto, after ':'"),
-            ("emails:-1", "'emails:-1' has no concurrency from 1 to 1000, or auto, after ':'"),
-            ("emails:1.5", "'emails:1.5' has no concurrency from 1 to 1000, or auto, after ':'"),
-            (f"emails:{10**9}", "'emails:1000000000' has no concurrency from 1 to 1000, or auto, after ':'"),
-            ("emails@fork", "'emails@fork' has no known pool after '@': it is one of prefork, threads, gevent"),
-            ("q" * 300, f"'{'q' * 59}…' has a name of 300 characters, and 54 are the most"),
-            ("celery", "'celery' begins with 'celery', as Celery's own queues do"),
+            ("", "'' is empty; define at least one queue"),
+            ("e mails", "'e mails' has a space in its name"),
+            ("emails, emails", "'emails' is defined twice"),
+            ("emails,,reports", "'emails,,reports' has an empty item; remove the extra comma"),
+            ("emails:0", "'emails:0' has an invalid concurrency after ':' (1 to 1000, or auto)"),
+            ("emails:-1", "'emails:-1' has an invalid concurrency after ':' (1 to 1000, or auto)"),
+            ("emails:1.5", "'emails:1.5' has an invalid concurrency after ':' (1 to 1000, or auto)"),
+            (f"emails:{10**9}", "'emails:1000000000' has an invalid concurrency after ':' (1 to 1000, or auto)"),
+            ("emails@fork", "'emails@fork' has an unknown pool after '@' (choose from prefork, threads, gevent)"),
+            ("q" * 300, f"'{'q' * 59}…' has a name of 300 characters; the maximum is 54"),
+            ("celery", "'celery' has a reserved name: Celery uses names that begin with 'celery'"),
         )
     ],
     "beat_jobs": [
-        (answer, f"{shown(answer.split('; ')[-1])} {why}. Write for example: {JOBS_EXAMPLE}")
+        (answer, f"{quote_piece(answer.split('; ')[-1])} {why}. Example: {JOBS_EXAMPLE}")
         for answer, why in (
-            ("tidy = 0 3 * *", f"has 4 cron fields, {FIVE}"),
-            ("tidy = 0 3 * * * *", f"has 6 cron fields, {FIVE}"),
-            ("tidy = 0 24 * * *", "has '24' for the hour, which takes 0-23, *, */2 and lists"),
-            ("tidy = 0 3 * * noday", "has 'noday' for the weekday, which takes 0-6, sun-sat, *, */2 and lists"),
-            ("tidy = @daily -> nowhere", f"names a queue after '->' that is not among the queues ({DECLARED})"),
-            ("tidy = @daily; tidy = @hourly", "has a name that is there twice ('-' and '_' are one)"),
-            ("import = @daily", "is a Python keyword, and the name becomes a Python name"),
+            ("tidy = 0 3 * *", f"has 4 cron fields {FIVE}"),
+            ("tidy = 0 3 * * * *", f"has 6 cron fields {FIVE}"),
+            ("tidy = 0 24 * * *", "has the invalid hour '24' (allowed: 0-23, *, */2 and lists)"),
+            ("tidy = 0 3 * * noday", "has the invalid day of week 'noday' (allowed: 0-6, sun-sat, *, */2 and lists)"),
+            ("tidy = @daily -> nowhere", f"has an unknown queue after '->' (choose from {DECLARED})"),
+            ("tidy = @daily; tidy = @hourly", "has a duplicate name ('-' and '_' are equivalent)"),
+            ("import = @daily", "has an invalid name: it is a Python keyword"),
             ("tidy(now()) = @daily", "has arguments that are not Python literals"),
-            ("tidy(now) = @daily", "has 'now', which is a name and not a literal: a text needs quotes"),
-            ("tidy = every 0m", "has an interval that is not between 1 second and 365 days"),
-            ("tidy = every 10", "has no whole number and unit (s, m, h or d) after 'every'"),
-            ("tidy = 0 3 1 * mon", f"names days of the month and weekdays: {BOTH}"),
-            ("tidy = 0 3 31 2 *", "never runs: no month of these has that day"),
+            ("tidy(now) = @daily", "has the name 'now', which is not a literal; put strings in quotes"),
+            ("tidy = every 0m", "has an interval out of range (1 second to 365 days)"),
+            ("tidy = every 10", "has an invalid interval after 'every'; write a whole number and s, m, h or d"),
+            ("tidy = 0 3 1 * mon", f"restricts both day of month and day of week: {BOTH}"),
+            ("tidy = 0 3 31 2 *", "never runs: the day does not occur in these months"),
         )
     ],
 } | {
     question: [
-        (answer, f"{line}. Write for example: {EXAMPLES[question]}")
+        (answer, f"{line}. Example: {EXAMPLES[question]}")
         for answer, line in (("", "'' is empty"), (" \t ", "'' is empty"), ("a\nb", rf"'a\nb' {CONTROL}"))
     ]
     for question in TEXTS
@@ -220,7 +220,7 @@ def test_a_wrong_answer_is_one_line_and_nothing_is_created(
 @pytest.mark.parametrize("question", TEXTS[:3])
 def test_a_text_of_2000_characters_is_refused(question: str, tmp_path: Path) -> None:
     (line,) = refusal(tmp_path, {question: "x" * 2000})
-    assert re.fullmatch(rf"{question}: 'x{{59}}…' has 2000 characters, and \d+ are the most\. Write for .*", line)
+    assert re.fullmatch(rf"{question}: 'x{{59}}…' has 2000 characters; the maximum is \d+\. Example: .*", line)
 
 
 def test_every_question_that_is_not_a_choice_has_wrong_answers_here() -> None:
@@ -244,7 +244,7 @@ def test_the_command_tells_all_mistakes_of_all_questions_at_once(tmp_path: Path)
         *("project_name:", "author_email:", "project_slug:", "queues:", "queues:", "queues:", "queues:"),
         *("beat_jobs:", "beat_jobs:", "beat_jobs:", "beat_jobs:", "timezone:", "task_time_limit:"),
     ]
-    assert r"project_name: 'a\u202eb' has a line break" in ran.stdout
+    assert r"project_name: 'a\u202eb' contains a line break" in ran.stdout
     assert files_under(tmp_path / "output") == []
 
 
@@ -285,8 +285,8 @@ def test_answers_from_a_replay_file_are_checked_too(tmp_path: Path) -> None:
     ran = replay(tmp_path, project_slug="../shop", broker="none-such")
     assert (ran.returncode, ran.stderr) == (1, "")
     assert ran.stdout.splitlines() == [
-        f"project_slug: '../shop' is not a Python package name: {BEGIN}. Write for example: shop",
-        "broker: 'none-such' is not offered, but redis, rabbitmq, sqs. Write for example: redis",
+        f"project_slug: '../shop' is not a valid package name: {BEGIN}. Example: shop",
+        "broker: 'none-such' is not a valid choice (choose from redis, rabbitmq, sqs). Example: redis",
     ]
     assert files_under(tmp_path / "output") == []
     assert not (tmp_path / "shop").exists()

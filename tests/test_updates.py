@@ -224,7 +224,7 @@ def test_an_invalid_new_answer_changes_nothing(cruft: Cruft, project: Path) -> N
     wrong = json.dumps({"queues": "e mails"})
     ran = cruft.run("update", "-y", "--variables-to-update", wrong, cwd=project, exits_with=1)
 
-    assert "has a space. Write for example: emails:8, reports:2" in " ".join((ran.stdout + ran.stderr).split())
+    assert "has a space in its name. Example: emails:8, reports:2" in " ".join((ran.stdout + ran.stderr).split())
     assert git(project, "status", "--porcelain") == ""
 
 

@@ -11,19 +11,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from local_extensions.beat import JobAnswer, parse_jobs, pieces
-from local_extensions.errors import EXAMPLES, Mistakes, Refused, shown
-from local_extensions.names import job_problem, parameter_problem
-from local_extensions.python_code import one_line_call
+from local_extensions.beat import JobAnswer, parse_jobs, split_jobs
+from local_extensions.errors import EXAMPLES, AnswerErrors, InvalidAnswersError, quote_piece
+from local_extensions.names import find_job_name_problem, find_parameter_name_problem
+from local_extensions.python_code import format_one_line_call
 from local_extensions.queues import parse_queues
 from tests.support.answers import mistakes_in, plan_of
 
-QUEUES = parse_queues("default:4, high-priority:2, low_priority", Mistakes())
-EXAMPLE = f"Write for example: {EXAMPLES['beat_jobs']}"
+QUEUES = parse_queues("default:4, high-priority:2, low_priority", AnswerErrors())
+EXAMPLE = f"Example: {EXAMPLES['beat_jobs']}"
 
 BOTH_DAYS = (
-    "names days of the month and weekdays: Celery runs it on days that are both, where cron means either;"
-    " use one of them, or two jobs"
+    "restricts both day of month and day of week: Celery requires both to match, cron only one;"
+    " use one field, or two jobs"
 )
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -42,18 +42,18 @@ values = st.recursive(
     max_leaves=6,
 )
 job_names = st.from_regex(r"[a-z]([a-z0-9_-]{0,12}[a-z0-9])?", fullmatch=True).filter(
-    lambda name: not job_problem(name)
+    lambda name: not find_job_name_problem(name)
 )
 keywords = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True).filter(
-    lambda name: not keyword.iskeyword(name) and not parameter_problem(name)
+    lambda name: not keyword.iskeyword(name) and not find_parameter_name_problem(name)
 )
 schedules = st.sampled_from(["0 3 * * *", "every 90s", "@hourly", "*/5 * * * mon-fri", "solar sunrise 1.5 -2"])
 
 
 def parse(text: str) -> tuple[JobAnswer, ...]:
-    mistakes = Mistakes()
-    jobs = parse_jobs(text, QUEUES, mistakes)
-    mistakes.refuse()
+    errors = AnswerErrors()
+    jobs = parse_jobs(text, QUEUES, errors)
+    errors.raise_if_any()
     return jobs
 
 
@@ -64,7 +64,7 @@ def job_texts(draw: st.DrawFn) -> str:
     head = draw(job_names)
     brackets: bool = draw(st.booleans())
     if arguments or brackets:
-        head = one_line_call(head, arguments)
+        head = format_one_line_call(head, arguments)
     queue = draw(st.sampled_from(["", " -> default", "->high-priority", " ->\tlow-priority "]))
     return f"{head}{draw(st.sampled_from([' = ', '=']))}{draw(schedules)}{queue}"
 
@@ -74,8 +74,8 @@ def job_texts(draw: st.DrawFn) -> str:
 def test_jobs_that_are_printed_read_as_the_same_jobs(written: list[str], separator: str) -> None:
     try:
         jobs = parse(separator.join(written))
-    except Refused as refused:
-        assert all("there twice" in line for line in refused.lines)
+    except InvalidAnswersError as error:
+        assert all("has a duplicate name" in line for line in error.lines)
         return
     assert len(jobs) == len(written)
     assert parse("; ".join(job.text for job in jobs)) == jobs
@@ -86,7 +86,7 @@ def test_jobs_that_are_printed_read_as_the_same_jobs(written: list[str], separat
 @given(st.lists(values, max_size=4), st.dictionaries(keywords, values, max_size=4))
 @example([0, 1.0, "", True, None, [], {}, 2, "number"], {"number": 3, "text_1": ""})
 def test_arguments_arrive_as_they_were_written(positional: list[Any], named: dict[str, Any]) -> None:
-    written = one_line_call("job", [*(("", value) for value in positional), *named.items()])
+    written = format_one_line_call("job", [*(("", value) for value in positional), *named.items()])
     (job,) = parse(f"{written} = @daily")
     assert repr([item.value for item in job.arguments if not item.keyword]) == repr(positional)
     assert repr({item.name: item.value for item in job.arguments if item.keyword}) == repr(named)
@@ -124,9 +124,9 @@ mangled = st.builds(
 def test_any_text_is_jobs_or_is_refused(text: str) -> None:
     try:
         jobs = parse(text)
-    except Refused as refused:
-        assert all(line.startswith("beat_jobs: '") and line.endswith(EXAMPLE) for line in refused.lines)
-        assert all(line.isprintable() for line in refused.lines)
+    except InvalidAnswersError as error:
+        assert all(line.startswith("beat_jobs: '") and line.endswith(EXAMPLE) for line in error.lines)
+        assert all(line.isprintable() for line in error.lines)
         return
     assert parse("; ".join(job.text for job in jobs)) == jobs
 
@@ -136,7 +136,7 @@ def test_no_part_of_a_text_is_lost_when_it_is_split_into_jobs(text: str) -> None
     def letters(written: str) -> list[str]:
         return [character for character in written if character not in "; \n"]
 
-    assert letters("".join(piece.text for piece in pieces(text))) == letters(text)
+    assert letters("".join(piece.text for piece in split_jobs(text))) == letters(text)
 
 
 def test_separators_within_arguments_do_not_separate() -> None:
@@ -161,9 +161,9 @@ def test_empty_jobs_are_passed_over_and_no_job_is_an_answer() -> None:
     "text", ['a("x = @daily', "a([) = @daily; b = @daily", "a('x) = @daily\nb('y') = @daily", "a(1)"]
 )
 def test_a_bracket_that_is_not_closed_ends_with_the_text(text: str) -> None:
-    why = "has no '=' after its arguments, or in them a bracket or a quote that is not closed"
+    why = "has an unclosed bracket or quote in its arguments, or no '=' after them"
     (line,) = mistakes_in(beat_jobs=text)
-    assert line == f"beat_jobs: {shown(text)} {why}. {EXAMPLE}"
+    assert line == f"beat_jobs: {quote_piece(text)} {why}. {EXAMPLE}"
 
 
 def parameters(text: str) -> list[str]:
@@ -194,7 +194,7 @@ def test_parameters_are_named_after_what_they_take(text: str, names: list[str]) 
 @given(st.lists(scalars, max_size=6), st.sets(keywords, max_size=4))
 def test_the_signature_takes_the_call(positional: list[Any], named: set[str]) -> None:
     arguments = [*(("", value) for value in positional), *((name, 1) for name in sorted(named))]
-    (job,) = plan_of(beat_jobs=f"{one_line_call('job', arguments)} = @daily").jobs
+    (job,) = plan_of(beat_jobs=f"{format_one_line_call('job', arguments)} = @daily").jobs
     scope: dict[str, Any] = {"Any": Any}
     exec(f"{job.signature}\n    pass\n", scope)  # noqa: S102
     exec(job.call, {job.module: SimpleNamespace(job=scope["job"])})  # noqa: S102
@@ -203,38 +203,38 @@ def test_the_signature_takes_the_call(positional: list[Any], named: set[str]) ->
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("cleanup = 0 3 * *", "has 4 cron fields, and cron has 5: minute, hour, day of the month, month, weekday"),
-        ("cleanup = 0 3 * * * *", "has 6 cron fields, and cron has 5: minute, hour, day of the month, month, weekday"),
-        ("a = 60 3 * * *", "has '60' for the minute, which takes 0-59, *, */2 and lists"),
-        ("a = 0 3 * foo *", "has 'foo' for the month, which takes 1-12, jan-dec, *, */2 and lists"),
-        ("a = 0 3 \x00 * *", r"has '\x00' for the day of the month, which takes 1-31, *, */2 and lists"),
+        ("cleanup = 0 3 * *", "has 4 cron fields instead of 5 (minute, hour, day of month, month, day of week)"),
+        ("cleanup = 0 3 * * * *", "has 6 cron fields instead of 5 (minute, hour, day of month, month, day of week)"),
+        ("a = 60 3 * * *", "has the invalid minute '60' (allowed: 0-59, *, */2 and lists)"),
+        ("a = 0 3 * foo *", "has the invalid month 'foo' (allowed: 1-12, jan-dec, *, */2 and lists)"),
+        ("a = 0 3 \x00 * *", r"has the invalid day of month '\x00' (allowed: 1-31, *, */2 and lists)"),
         ("a = 0 0 1 * mon", BOTH_DAYS),
-        ("a = 0 0 31 2 *", "never runs: no month of these has that day"),
-        ("a = every 0m", "has an interval that is not between 1 second and 365 days"),
-        ("a = every 10", "has no whole number and unit (s, m, h or d) after 'every'"),
-        ("a = @never", "has no known name after '@': it is one of @hourly, @daily, @weekly, @monthly"),
+        ("a = 0 0 31 2 *", "never runs: the day does not occur in these months"),
+        ("a = every 0m", "has an interval out of range (1 second to 365 days)"),
+        ("a = every 10", "has an invalid interval after 'every'; write a whole number and s, m, h or d"),
+        ("a = @never", "has an unknown schedule after '@' (choose from @hourly, @daily, @weekly, @monthly)"),
         ("a = ", "has no schedule after '='"),
         ("a = -> default", "has no schedule after '='"),
-        ("a", "has no '=' and schedule after its name"),
-        ("a -> default", "has a space"),
+        ("a", "has no schedule; write name = schedule"),
+        ("a -> default", "has a space in its name"),
         (" = @daily", "has no name"),
         (
             "a = @daily -> nowhere",
-            "names a queue after '->' that is not among the queues ('default', 'high_priority', 'low_priority')",
+            "has an unknown queue after '->' (choose from 'default', 'high_priority', 'low_priority')",
         ),
         (
             "a = @daily -> ",
-            "names a queue after '->' that is not among the queues ('default', 'high_priority', 'low_priority')",
+            "has an unknown queue after '->' (choose from 'default', 'high_priority', 'low_priority')",
         ),
-        ("import = @daily", "is a Python keyword, and the name becomes a Python name"),
-        ("ping = @daily", "has the name of something else in the task's module"),
-        ("shared-task = @daily", "has the name of something else in the task's module"),
-        ("list = @daily", "has the name of a Python builtin"),
-        ("Report = @daily", "has a bad name: it must begin with a letter a-z, and have only a-z, 0-9, - and _"),
-        ("a" * 55 + " = @daily", "has a name of 55 characters, and 54 are the most"),
+        ("import = @daily", "has an invalid name: it is a Python keyword"),
+        ("ping = @daily", "has a reserved name: task modules use it"),
+        ("shared-task = @daily", "has a reserved name: task modules use it"),
+        ("list = @daily", "has a reserved name: it is a Python built-in"),
+        ("Report = @daily", "has an invalid name: use only a-z, 0-9, - and _, and begin with a letter"),
+        ("a" * 55 + " = @daily", "has a name of 55 characters; the maximum is 54"),
         ("a(print()) = @daily", "has arguments that are not Python literals"),
-        ("a(yesterday) = @daily", "has 'yesterday', which is a name and not a literal: a text needs quotes"),
-        ("a(x=y) = @daily", "has 'y', which is a name and not a literal: a text needs quotes"),
+        ("a(yesterday) = @daily", "has the name 'yesterday', which is not a literal; put strings in quotes"),
+        ("a(x=y) = @daily", "has the name 'y', which is not a literal; put strings in quotes"),
         ("a(-True) = @daily", "has arguments that are not Python literals"),
         ("a(-False) = @daily", "has arguments that are not Python literals"),
         ("a(~1) = @daily", "has arguments that are not Python literals"),
@@ -243,28 +243,34 @@ def test_the_signature_takes_the_call(positional: list[Any], named: set[str]) ->
         ("a(1 + 1) = @daily", "has arguments that are not Python literals"),
         ("a(f'{x}') = @daily", "has arguments that are not Python literals"),
         ("a(*[1]) = @daily", "has arguments that are not Python literals"),
-        ("a(**{'b': 1}) = @daily", "has the argument '**': write each by name"),
-        ("a((1, 2)) = @daily", "has a tuple or a set, which a message cannot carry: write a list"),
-        ("a({1}) = @daily", "has a tuple or a set, which a message cannot carry: write a list"),
-        ("a(b'x') = @daily", "has a value of type bytes, which a message cannot carry"),
-        ("a(1j) = @daily", "has a value of type complex, which a message cannot carry"),
-        ("a(...) = @daily", "has a value of type ellipsis, which a message cannot carry"),
-        ("a({1: 2}) = @daily", "has a dict with a key that is not a text, which a message cannot carry"),
-        ("a({'b': 1, 'b': 2}) = @daily", "has a dict with the same key twice"),
-        ("a(1e999) = @daily", "has a number that a message cannot carry: it is too large"),
-        ("a(9223372036854775808) = @daily", "has a number that a message cannot carry: it is too large"),
-        ("a('\\ud800') = @daily", "has a text with half a character (a lone surrogate)"),
-        ("a('\\d') = @daily", "has arguments that Python cannot read"),
-        ("a(b=1, b=2) = @daily", "has the same argument twice"),
-        ("a(class=1) = @daily", "has arguments that Python cannot read"),
-        ("a(self=1) = @daily", "has the argument 'self': the task needs that name for itself"),
-        ("a(log=1) = @daily", "has the argument 'log': the task needs that name for itself"),
-        ("a(B=1) = @daily", "has the argument 'B': only a-z, 0-9 and _ make a parameter's name"),
-        ("a(é=1) = @daily", "has the argument 'é': only a-z, 0-9 and _ make a parameter's name"),
+        ("a(**{'b': 1}) = @daily", "has arguments unpacked with '**'; write each one as name=value"),
+        ("a((1, 2)) = @daily", "has a tuple or a set, which JSON does not support; use a list"),
+        ("a({1}) = @daily", "has a tuple or a set, which JSON does not support; use a list"),
+        ("a(b'x') = @daily", "has a value of type bytes, which JSON does not support"),
+        ("a(1j) = @daily", "has a value of type complex, which JSON does not support"),
+        ("a(...) = @daily", "has a value of type ellipsis, which JSON does not support"),
+        ("a({1: 2}) = @daily", "has a dict key that is not a string, which JSON does not support"),
+        ("a({'b': 1, 'b': 2}) = @daily", "has a dict with a duplicate key"),
+        ("a(1e999) = @daily", "has a number that is out of range"),
+        ("a(9223372036854775808) = @daily", "has a number that is out of range"),
+        ("a('\\ud800') = @daily", "has a string with a lone surrogate"),
+        ("a('\\d') = @daily", "has invalid Python syntax in its arguments"),
+        ("a(b=1, b=2) = @daily", "has a duplicate keyword argument"),
+        ("a(class=1) = @daily", "has invalid Python syntax in its arguments"),
+        ("a(self=1) = @daily", "has the invalid argument name 'self': it is reserved"),
+        ("a(log=1) = @daily", "has the invalid argument name 'log': it is reserved"),
+        (
+            "a(B=1) = @daily",
+            "has the invalid argument name 'B': use only a-z, 0-9 and _, and do not begin with a digit",
+        ),
+        (
+            "a(é=1) = @daily",
+            "has the invalid argument name 'é': use only a-z, 0-9 and _, and do not begin with a digit",
+        ),
         ("a(1)(2) = @daily", "has arguments that are not Python literals"),
-        ("a(1) b = @daily", "has arguments that Python cannot read"),
-        (f"a({'[' * 21}{']' * 21}) = @daily", "has lists or dicts more than 20 deep"),
-        (f"a('{'x' * 2000}') = @daily", "is longer than 2000 characters"),
+        ("a(1) b = @daily", "has invalid Python syntax in its arguments"),
+        (f"a({'[' * 21}{']' * 21}) = @daily", "has lists or dicts nested more than 20 levels deep"),
+        (f"a('{'x' * 2000}') = @daily", "has 2014 characters; the maximum is 2000"),
     ],
 )
 def test_a_wrong_job_is_told_with_the_piece_and_the_reason(text: str, why: str) -> None:
@@ -276,7 +282,7 @@ def test_a_wrong_job_is_told_with_the_piece_and_the_reason(text: str, why: str) 
 def test_the_same_name_twice_is_a_mistake_also_on_another_queue_and_with_a_dash() -> None:
     for text in ("a-b = @daily; a_b = @hourly", "a = @daily -> default; a(1) = @daily -> low_priority"):
         (line,) = mistakes_in(beat_jobs=text)
-        assert line.endswith(f"' has a name that is there twice ('-' and '_' are one). {EXAMPLE}")
+        assert line.endswith(f"' has a duplicate name ('-' and '_' are equivalent). {EXAMPLE}")
 
 
 def test_a_mistake_in_a_queue_is_told_once_and_not_again_by_the_jobs_that_name_it() -> None:
@@ -292,7 +298,7 @@ def test_all_mistakes_of_a_job_are_told_together() -> None:
 
 def test_5000_jobs_are_the_most() -> None:
     (line,) = mistakes_in(beat_jobs=";".join(f"a{number} = @daily" for number in range(5001)))
-    assert line == f"beat_jobs: 'a5000 = @daily' is one too many: 5000 jobs are the most. {EXAMPLE}"
+    assert line == f"beat_jobs: 'a5000 = @daily' exceeds the maximum of 5000 jobs. {EXAMPLE}"
 
 
 def test_a_dict_that_json_would_change_is_not_taken() -> None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local_extensions import answers as reading
-from local_extensions import catalogue
+from local_extensions import answers, catalogue
 from local_extensions.catalogue import UNSUPPORTED, Unsupported
 from tests.support.answers import DEFAULTS, QUESTIONS, mistakes_in, plan_of
 from tests.support.render import render
@@ -61,7 +60,7 @@ def test_the_labels_of_answers_are_aligned() -> None:
 @pytest.mark.parametrize("question", KNOWN)
 def test_an_answer_that_is_not_offered_is_refused_with_those_that_are(question: str) -> None:
     names = [choice.name for choice in KNOWN[question]]
-    expected = f"{question}: 'x' is not offered, but {', '.join(names)}. Write for example: {names[0]}"
+    expected = f"{question}: 'x' is not a valid choice (choose from {', '.join(names)}). Example: {names[0]}"
     assert mistakes_in(**{question: "x"}) == (expected,)
 
 
@@ -75,23 +74,24 @@ def test_the_plan_has_every_chosen_answer() -> None:
 
 
 def test_answers_that_do_not_work_together_are_refused() -> None:
-    for refused in UNSUPPORTED:
-        assert any(refused.why in line and line.endswith(refused.instead) for line in mistakes_in(**refused.example))
+    for combination in UNSUPPORTED:
+        lines = mistakes_in(**combination.example)
+        assert any(combination.reason in line and line.endswith(combination.alternative) for line in lines)
 
 
 def test_sqs_takes_a_task_as_long_as_it_can_hide_its_message() -> None:
-    (refused,) = (refused for refused in UNSUPPORTED if refused.longest_task)
-    limits = plan_of(broker="sqs", task_time_limit=str(refused.longest_task)).limits
+    (combination,) = (combination for combination in UNSUPPORTED if combination.max_task_time_limit)
+    limits = plan_of(broker="sqs", task_time_limit=str(combination.max_task_time_limit)).limits
     assert limits.task_time_limit + limits.sqs_visibility_timeout == 12 * 3600
-    assert mistakes_in(broker="redis", task_time_limit=str((refused.longest_task or 0) + 1)) == ()
+    assert mistakes_in(broker="redis", task_time_limit=str((combination.max_task_time_limit or 0) + 1)) == ()
 
 
 def test_a_job_that_follows_the_sun_needs_a_scheduler_that_can_keep_it() -> None:
     jobs = "dusk = solar sunset 48.85 2.35; tidy = @daily"
     (line,) = mistakes_in(beat_scheduler="redbeat", beat_jobs=jobs)
     assert line == (
-        "beat_jobs: 'dusk' follows the sun, which beat_scheduler 'redbeat' cannot keep; 'file' can."
-        " Write for example: dusk = 0 6 * * *"
+        "beat_jobs: 'dusk' has a solar schedule, which beat_scheduler 'redbeat' does not support."
+        " Example: dusk = 0 6 * * *"
     )
     assert mistakes_in(beat_scheduler="file", beat_jobs=jobs) == ()
     assert mistakes_in(framework="django", beat_scheduler="database", beat_jobs=jobs) == ()
@@ -100,14 +100,14 @@ def test_a_job_that_follows_the_sun_needs_a_scheduler_that_can_keep_it() -> None
 def test_a_broker_may_take_fewer_queues_than_others() -> None:
     queues = ", ".join(f"q{number}" for number in range(46))
     (line,) = mistakes_in(broker="sqs", queues=queues)
-    assert "has 46 queues, and 45 are the most with broker 'sqs'" in line
+    assert "has 46 queues; the maximum with broker 'sqs' is 45" in line
     assert mistakes_in(broker="rabbitmq", queues=queues) == ()
 
 
 def test_a_combination_is_refused_in_one_line_that_says_what_to_choose_instead(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = MappingProxyType({"result_backend": "none", "broker": "rabbitmq"})
-    refused = Unsupported(answers, "does not go with broker 'rabbitmq'", "redis")
-    monkeypatch.setattr(reading, "UNSUPPORTED", (refused,))
-    expected = "result_backend: 'none' does not go with broker 'rabbitmq'. Write for example: redis"
+    unsupported = MappingProxyType({"result_backend": "none", "broker": "rabbitmq"})
+    combination = Unsupported(unsupported, "is not supported with broker 'rabbitmq'", "redis")
+    monkeypatch.setattr(answers, "UNSUPPORTED", (combination,))
+    expected = "result_backend: 'none' is not supported with broker 'rabbitmq'. Example: redis"
     assert mistakes_in(result_backend="none", broker="rabbitmq") == (expected,)
     assert mistakes_in(result_backend="none", broker="redis") == ()

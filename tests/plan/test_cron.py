@@ -11,7 +11,7 @@ from celery.schedules import ParseException, crontab
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from local_extensions.cron import DAY, FIELDS, MONTHS, WEEKDAY, WEEKDAYS, Cron, CronError, parse_cron, parse_field
+from local_extensions.cron import DAY, FIELDS, MONTHS, WEEKDAY, WEEKDAYS, Cron, ScheduleError, parse_cron, parse_field
 
 if TYPE_CHECKING:
     from local_extensions.cron import Field
@@ -28,7 +28,7 @@ scribbles = st.lists(tokens, min_size=1, max_size=6).map("".join)
 
 
 def numbers(field: Field) -> st.SearchStrategy[str]:
-    plain = st.integers(field.least, field.most).map(str)
+    plain = st.integers(field.minimum, field.maximum).map(str)
     return st.one_of(plain, st.sampled_from(field.names)) if field.names else plain
 
 
@@ -44,7 +44,7 @@ def fields(field: Field) -> st.SearchStrategy[str]:
     return st.one_of(st.just("*"), st.lists(parts(field), min_size=1, max_size=3).map(",".join))
 
 
-def celery_reads(field: Field, text: str) -> set[int] | None:
+def parse_with_celery(field: Field, text: str) -> set[int] | None:
     """The numbers that Celery expands a field to, or None if it refuses the field."""
     try:
         values = getattr(crontab(**{field.argument: text}), field.argument)
@@ -53,11 +53,11 @@ def celery_reads(field: Field, text: str) -> set[int] | None:
     return set(values)
 
 
-def we_read(field: Field, text: str) -> set[int] | None:
+def parse_with_template(field: Field, text: str) -> set[int] | None:
     """The same for us."""
     try:
         return set(parse_field(field, text)[1])
-    except CronError:
+    except ScheduleError:
         return None
 
 
@@ -73,7 +73,7 @@ def we_read(field: Field, text: str) -> set[int] | None:
 @example(FIELDS[0], "*/" + "9" * 5000)
 @example(FIELDS[DAY], "0")
 def test_celery_and_we_take_the_same_fields_and_read_the_same_numbers(field: Field, text: str) -> None:
-    assert we_read(field, text) == celery_reads(field, text)
+    assert parse_with_template(field, text) == parse_with_celery(field, text)
 
 
 @settings(max_examples=200)
@@ -81,8 +81,8 @@ def test_celery_and_we_take_the_same_fields_and_read_the_same_numbers(field: Fie
 def test_a_right_field_is_taken_by_both(data: st.DataObject) -> None:
     field = data.draw(st.sampled_from(FIELDS))
     text = data.draw(fields(field))
-    assert celery_reads(field, text) is not None
-    assert we_read(field, text) == celery_reads(field, text)
+    assert parse_with_celery(field, text) is not None
+    assert parse_with_template(field, text) == parse_with_celery(field, text)
 
 
 @settings(max_examples=200)
@@ -90,10 +90,10 @@ def test_a_right_field_is_taken_by_both(data: st.DataObject) -> None:
 def test_a_field_s_normal_text_is_read_as_the_field_was_and_is_its_own_normal_text(field: Field, text: str) -> None:
     try:
         normal, values = parse_field(field, text)
-    except CronError:
+    except ScheduleError:
         return
     assert parse_field(field, normal) == (normal, values)
-    assert celery_reads(field, normal) == set(values)
+    assert parse_with_celery(field, normal) == set(values)
     assert normal.isascii()
     assert normal.isprintable()
 
@@ -109,11 +109,11 @@ def test_a_cron_is_refused_if_celery_refuses_it_or_if_it_restricts_both_day_fiel
         celery: Any = crontab(**dict(zip(ARGUMENTS, texts, strict=True)))
     except ValueError as error:
         assert "never occurs" in str(error)
-        with pytest.raises(CronError):
+        with pytest.raises(ScheduleError):
             parse_cron(list(texts))
         return
     if len(celery.day_of_month) < 31 and len(celery.day_of_week) < 7:
-        with pytest.raises(CronError, match="Celery runs it on days that are both, where cron means either"):
+        with pytest.raises(ScheduleError, match="Celery requires both to match, cron only one"):
             parse_cron(list(texts))
         return
     assert [set(values) for values in parse_cron(list(texts)).values] == [getattr(celery, name) for name in ARGUMENTS]
@@ -145,7 +145,7 @@ def crons(draw: st.DrawFn) -> Cron:
     texts[draw(st.sampled_from([DAY, WEEKDAY]))] = "*"
     try:
         return parse_cron(texts)
-    except CronError:
+    except ScheduleError:
         return parse_cron(["0", "0", "29", "2", "*"])
 
 
@@ -194,5 +194,5 @@ def test_a_field_s_normal_text_says_what_celery_understands(field: Field, text: 
 
 @pytest.mark.parametrize("count", [1, 4, 6, 7])
 def test_a_cron_has_five_fields(count: int) -> None:
-    with pytest.raises(CronError, match=f"has {count} cron fields, and cron has 5"):
+    with pytest.raises(ScheduleError, match=f"has {count} cron fields instead of 5"):
         parse_cron(["*"] * count)

@@ -10,7 +10,7 @@ import pytest
 
 from local_extensions.catalogue import FRAMEWORKS, RESULT_BACKENDS
 from local_extensions.filters import django_settings
-from local_extensions.names import LONGEST_SLUG
+from local_extensions.names import MAX_SLUG_LENGTH
 from tests.support.answers import plan_of
 from tests.support.render import SLUG, paths, render
 from tests.support.variants import combinations, supported
@@ -81,7 +81,7 @@ def test_the_frameworks_make_the_same_settings() -> None:
 
 
 @every_framework
-@pytest.mark.parametrize("slug", ["s", "s" * LONGEST_SLUG], ids=len)
+@pytest.mark.parametrize("slug", ["s", "s" * MAX_SLUG_LENGTH], ids=len)
 def test_no_line_of_the_settings_is_too_long(framework: Framework, slug: str) -> None:
     for answers in answers_for(framework):
         text = celery_settings(framework, **answers, project_slug=slug, task_time_limit="43140")

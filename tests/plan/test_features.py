@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from local_extensions.answers import BOOLEAN_QUESTIONS
-from local_extensions.features import feature_table
+from local_extensions.features import make_feature_table
 from tests.support.answers import DEFAULTS, plan_of
 
 ANSWERS = {
@@ -91,7 +91,7 @@ def test_a_boolean_question_is_a_feature_of_its_name(question: str) -> None:
     assert set(FLAGS) == set(BOOLEAN_QUESTIONS)
     for answer in (True, False):
         flags = {**FLAGS, question: answer}
-        table = feature_table(ANSWERS, flags, beat=True, several_redis_databases=False)
+        table = make_feature_table(ANSWERS, flags, beat=True, several_redis_databases=False)
         assert {name: table[name] for name in flags} == flags
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from local_extensions import filters
-from local_extensions.answers import NOT_IN_A_LINE
+from local_extensions.answers import FORBIDDEN_CHARACTERS
 from local_extensions.extension import FILTERS
 from tests.plan.test_python_code import assert_formatted
 
@@ -64,7 +64,7 @@ lines = st.one_of(
     st.text(alphabet="\"'\\#%$`*_[]<>|&~-+=1. a{}:!", min_size=1, max_size=20),
 ).map(str.strip)
 # What the questions take: everything else is refused before a filter sees it.
-answers = lines.filter(lambda line: bool(line) and not NOT_IN_A_LINE.search(line))
+answers = lines.filter(lambda line: bool(line) and not FORBIDDEN_CHARACTERS.search(line))
 
 
 @given(st.one_of(lines, st.text(st.characters(exclude_categories=["Cs"]))))

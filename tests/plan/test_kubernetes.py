@@ -10,7 +10,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from local_extensions.names import LONGEST_NAME, queue_problem
+from local_extensions.names import MAX_NAME_LENGTH, find_queue_name_problem
 from tests.support.answers import plan_of
 from tests.support.render import render, render_queue_files
 
@@ -20,11 +20,11 @@ NAME = re.compile(r"worker-[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
 @given(
-    st.from_regex(rf"[a-z]([a-z0-9_-]{{0,{LONGEST_NAME - 2}}}[a-z0-9])?", fullmatch=True).filter(
-        lambda name: not queue_problem(name)
+    st.from_regex(rf"[a-z]([a-z0-9_-]{{0,{MAX_NAME_LENGTH - 2}}}[a-z0-9])?", fullmatch=True).filter(
+        lambda name: not find_queue_name_problem(name)
     )
 )
-@example("q" * LONGEST_NAME)
+@example("q" * MAX_NAME_LENGTH)
 @example(f"{'q' * 33}_{'q' * 10}")
 def test_a_queue_has_a_name_that_kubernetes_and_keda_take(queue: str) -> None:
     path = f"{KUBERNETES}/workers/{{queue}}/kustomization.yaml"

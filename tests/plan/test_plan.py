@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jinja2 import DictLoader
 from packaging.requirements import Requirement
 
-from local_extensions.errors import Refused
+from local_extensions.errors import InvalidAnswersError
 from local_extensions.plan import make_plan
 from tests.plan.test_beat import job_texts, mangled
 from tests.support.answers import DEFAULTS, QUESTIONS, mistakes_in, plan_of
@@ -57,18 +57,18 @@ def test_whatever_the_answers_are_there_is_a_plan_or_a_refusal_with_a_line_for_e
 ) -> None:
     try:
         make_plan({**DEFAULTS, **answers})
-    except Refused as refused:
-        assert refused.lines
-        for line in refused.lines:
+    except InvalidAnswersError as error:
+        assert error.lines
+        for line in error.lines:
             question, _, rest = line.partition(": ")
             assert question in DEFAULTS
             assert rest.startswith("'")
-            assert ". Write for example: " in rest
+            assert ". Example: " in rest
             assert line.isprintable()
 
 
 def test_no_answers_at_all_are_refused_and_the_questions_are_named() -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(InvalidAnswersError) as refusal:
         make_plan({})
     named = {line.partition(":")[0] for line in refusal.value.lines}
     assert named == set(DEFAULTS) - {"beat_jobs"}
@@ -272,8 +272,8 @@ def test_the_check_raises_what_cookiecutter_shows_as_its_message_alone() -> None
     with pytest.raises(FailedHookException) as failure:
         template.render(cookiecutter={**DEFAULTS, "project_slug": "class", "timezone": "x"})
     assert str(failure.value).splitlines() == [
-        "project_slug: 'class' is a Python keyword. Write for example: class_app",
-        "timezone: 'x' is not the name of an IANA time zone. Write for example: Europe/Paris",
+        "project_slug: 'class' is a Python keyword. Example: class_app",
+        "timezone: 'x' is not an IANA time zone name. Example: Europe/Paris",
     ]
     assert failure.value.__suppress_context__
 

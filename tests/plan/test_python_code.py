@@ -15,16 +15,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from local_extensions.names import LONGEST_SLUG
+from local_extensions.names import MAX_SLUG_LENGTH
 from local_extensions.python_code import (
     LINE_LENGTH,
-    call,
-    flat,
+    format_call,
+    format_flat,
+    format_signature,
+    format_string,
+    measure_width,
     one_line_if_short,
     python,
-    signature,
-    string,
-    width,
 )
 from tests.plan.test_beat import job_texts, nasty, values
 from tests.support.answers import mistakes_in, plan_of
@@ -55,14 +55,14 @@ def assert_formatted(*codes: str) -> None:
 @example('say "x"')
 @example("\ud800")
 def test_a_string_is_read_back_as_it_was_and_stands_on_one_printable_line(text: str) -> None:
-    assert ast.literal_eval(string(text)) == text
-    assert string(text).isprintable()
+    assert ast.literal_eval(format_string(text)) == text
+    assert format_string(text).isprintable()
 
 
 @given(long_values, st.integers(0, 5).map(lambda steps: 4 * steps))
 def test_a_literal_is_read_back_as_it_was_however_it_is_spread(value: Any, indent: int) -> None:
     assert repr(ast.literal_eval(python(value, indent, indent))) == repr(value)
-    assert repr(ast.literal_eval(flat(value))) == repr(value)
+    assert repr(ast.literal_eval(format_flat(value))) == repr(value)
 
 
 def test_ruff_format_would_change_nothing() -> None:
@@ -78,8 +78,8 @@ def test_ruff_format_would_change_nothing() -> None:
         entry = python([value, *more], indent=8, used=17)
         assignments.append(f"x = {python(value, used=4)}\n")
         assignments.append(f'x = {{\n    "key": {{\n        "args": {entry},\n    }},\n}}\n')
-        functions.append(f"\n\ndef test() -> None:\n    {call('module.function', pairs, indent=4, used=4)}\n")
-        functions.append(f"\n\n{signature('function', parameters)}\n    pass\n")
+        functions.append(f"\n\ndef test() -> None:\n    {format_call('module.function', pairs, indent=4, used=4)}\n")
+        functions.append(f"\n\n{format_signature('function', parameters)}\n    pass\n")
 
     write()
     assert_formatted("".join(assignments + functions))
@@ -97,7 +97,7 @@ def test_stubs_their_tests_and_schedule_entries_are_as_ruff_format_leaves_them()
     codes: list[str] = []
 
     @settings(max_examples=100, database=None)
-    @given(st.lists(job_texts(), max_size=3), st.integers(1, LONGEST_SLUG), st.booleans())
+    @given(st.lists(job_texts(), max_size=3), st.integers(1, MAX_SLUG_LENGTH), st.booleans())
     def write(texts: list[str], slug_length: int, results: bool) -> None:
         answers = {
             "project_slug": "s" * slug_length,
@@ -122,8 +122,8 @@ def test_around_the_end_of_a_line_code_is_broken_where_ruff_format_breaks_it() -
         parameters = ["number_1: int", "*", "dry_run: dict[str, Any]"]
         literals = ([[text]], [{"k": [text]}], {"k": {"k": text, "l": 1}}, (1, text))
         assignments.extend(f"x = {python(value, used=4)}\n" for value in literals)
-        functions.append(f"def test() -> None:\n    {call('f', pairs, indent=4, used=4)}\n")
-        functions.append(f"{signature('f' * (length - 20), parameters)}\n    pass\n")
+        functions.append(f"def test() -> None:\n    {format_call('f', pairs, indent=4, used=4)}\n")
+        functions.append(f"{format_signature('f' * (length - 20), parameters)}\n    pass\n")
         # Pieces of two and of three columns make every length.
         minutes = ",".join(["1"] * (length % 3) + ["10"] * (length // 3)) or "*"
         first = f"a('{text}', k='{text}') = {minutes} 1,2,3,4,5 * * *"
@@ -147,7 +147,7 @@ def test_statements_that_name_the_package_are_as_ruff_format_leaves_them_whateve
     codes: set[str] = set()
     assert len(ONE_LINE_IF_SHORT) > 8
     for framework, broker, length in product(
-        ["none", "fastapi", "django"], ["redis", "sqs"], range(1, LONGEST_SLUG + 1)
+        ["none", "fastapi", "django"], ["redis", "sqs"], range(1, MAX_SLUG_LENGTH + 1)
     ):
         answers: dict[str, object] = {"framework": framework, "broker": broker, "project_slug": "s" * length}
         features = plan_of(**answers).features
@@ -210,7 +210,7 @@ def test_a_line_that_just_fits_stays_one_line_and_one_column_more_does_not() -> 
 
 
 def test_what_may_be_wide_counts_as_wide() -> None:
-    assert width("aé日") == 5
+    assert measure_width("aé日") == 5
 
 
 def test_a_deep_value_is_written_in_linear_time() -> None:

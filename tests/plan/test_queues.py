@@ -9,16 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_extensions.catalogue import POOLS
-from local_extensions.errors import Mistakes, Refused
-from local_extensions.names import LONGEST_NAME, identifier, queue_problem
+from local_extensions.errors import AnswerErrors, InvalidAnswersError
+from local_extensions.names import MAX_NAME_LENGTH, find_queue_name_problem, to_identifier
 from local_extensions.queues import QueueAnswer, last_queue, parse_queues
 from tests.support.answers import mistakes_in, plan_of
 
-EXAMPLE = "Write for example: emails:8, reports:2"
+EXAMPLE = "Example: emails:8, reports:2"
 
-names = st.from_regex(r"[a-z]([a-z0-9_-]{0,20}[a-z0-9])?", fullmatch=True).filter(lambda name: not queue_problem(name))
+names = st.from_regex(r"[a-z]([a-z0-9_-]{0,20}[a-z0-9])?", fullmatch=True).filter(
+    lambda name: not find_queue_name_problem(name)
+)
 queues = st.builds(
-    lambda name, concurrency, pool: QueueAnswer(name, identifier(name), concurrency, pool),
+    lambda name, concurrency, pool: QueueAnswer(name, to_identifier(name), concurrency, pool),
     names,
     st.one_of(st.integers(1, 1000).map(str), st.just("auto")),
     st.sampled_from([pool.name for pool in POOLS]),
@@ -26,9 +28,9 @@ queues = st.builds(
 
 
 def parse(text: str) -> list[QueueAnswer]:
-    mistakes = Mistakes()
-    parsed = parse_queues(text, mistakes)
-    mistakes.refuse()
+    errors = AnswerErrors()
+    parsed = parse_queues(text, errors)
+    errors.raise_if_any()
     return list(parsed.values())
 
 
@@ -42,8 +44,8 @@ def test_queues_that_are_printed_read_as_the_same_queues(wanted: list[QueueAnswe
 def test_any_text_is_queues_or_is_refused(text: str) -> None:
     try:
         parsed = parse(text)
-    except Refused as refused:
-        assert all(line.startswith("queues: '") and line.endswith(EXAMPLE) for line in refused.lines)
+    except InvalidAnswersError as error:
+        assert all(line.startswith("queues: '") and line.endswith(EXAMPLE) for line in error.lines)
         return
     assert parse(", ".join(queue.text for queue in parsed)) == parsed
     assert all(queue.module.isidentifier() and not keyword.iskeyword(queue.module) for queue in parsed)
@@ -54,7 +56,7 @@ def test_any_text_is_queues_or_is_refused(text: str) -> None:
 def test_names_that_differ_only_in_dashes_and_underscores_are_one_name(name: str) -> None:
     other = name.replace("-", "+").replace("_", "-").replace("+", "_")
     (line,) = mistakes_in(queues=f"{name}, {other}")
-    assert "is there twice" in line
+    assert "is defined twice" in line
 
 
 @pytest.mark.parametrize(
@@ -85,34 +87,34 @@ def test_the_first_queue_is_the_default_and_blanks_and_line_breaks_around_commas
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("", "queues: '' is empty, and a project needs a queue."),
-        ("a,,b", "queues: 'a,,b' has an empty piece between, before or after commas."),
-        ("a,", "queues: 'a,' has an empty piece between, before or after commas."),
-        ("e mails", "queues: 'e mails' has a space."),
-        ("e\tmails", r"queues: 'e\tmails' has a bad name: it must have only a-z, 0-9, - and _."),
+        ("", "queues: '' is empty; define at least one queue."),
+        ("a,,b", "queues: 'a,,b' has an empty item; remove the extra comma."),
+        ("a,", "queues: 'a,' has an empty item; remove the extra comma."),
+        ("e mails", "queues: 'e mails' has a space in its name."),
+        ("e\tmails", r"queues: 'e\tmails' has an invalid name: use only a-z, 0-9, - and _."),
         (
             "Emails",
-            "queues: 'Emails' has a bad name: it must begin with a letter a-z, and have only a-z, 0-9, - and _.",
+            "queues: 'Emails' has an invalid name: use only a-z, 0-9, - and _, and begin with a letter.",
         ),
-        ("amq.x", "queues: 'amq.x' has a bad name: it must have only a-z, 0-9, - and _."),
-        ("é", "queues: 'é' has a bad name: it must begin with a letter a-z, and have only a-z, 0-9, - and _."),
+        ("amq.x", "queues: 'amq.x' has an invalid name: use only a-z, 0-9, - and _."),
+        ("é", "queues: 'é' has an invalid name: use only a-z, 0-9, - and _, and begin with a letter."),
         (":8", "queues: ':8' has no name."),
-        ("a-", "queues: 'a-' has a bad name: it must end with a letter or a digit."),
-        ("celery", "queues: 'celery' begins with 'celery', as Celery's own queues do."),
-        ("celeryd-x", "queues: 'celeryd-x' begins with 'celery', as Celery's own queues do."),
-        ("dead-letters", "queues: 'dead-letters' is reserved: it is where dead letters go."),
-        ("import", "queues: 'import' is a Python keyword, and the name becomes a Python name."),
-        ("a:0", "queues: 'a:0' has no concurrency from 1 to 1000, or auto, after ':'."),
-        ("a:-1", "queues: 'a:-1' has no concurrency from 1 to 1000, or auto, after ':'."),
-        ("a:1.5", "queues: 'a:1.5' has no concurrency from 1 to 1000, or auto, after ':'."),
-        ("a:1000000000", "queues: 'a:1000000000' has no concurrency from 1 to 1000, or auto, after ':'."),
-        ("a:", "queues: 'a:' has no concurrency from 1 to 1000, or auto, after ':'."),
-        ("a:٣", "queues: 'a:٣' has no concurrency from 1 to 1000, or auto, after ':'."),
-        ("a@fork", "queues: 'a@fork' has no known pool after '@': it is one of prefork, threads, gevent."),
-        ("a@", "queues: 'a@' has no known pool after '@': it is one of prefork, threads, gevent."),
-        ("a@threads:8", "queues: 'a@threads:8' has no known pool after '@': it is one of prefork, threads, gevent."),
-        ("a, b, a", "queues: 'a' is there twice."),
-        ("a-b, a_b", "queues: 'a_b' is there twice: '-' and '_' are one, so it is 'a-b' again."),
+        ("a-", "queues: 'a-' has an invalid name: it must end with a letter or a digit."),
+        ("celery", "queues: 'celery' has a reserved name: Celery uses names that begin with 'celery'."),
+        ("celeryd-x", "queues: 'celeryd-x' has a reserved name: Celery uses names that begin with 'celery'."),
+        ("dead-letters", "queues: 'dead-letters' has a reserved name: it is the dead-letter queue."),
+        ("import", "queues: 'import' has an invalid name: it is a Python keyword."),
+        ("a:0", "queues: 'a:0' has an invalid concurrency after ':' (1 to 1000, or auto)."),
+        ("a:-1", "queues: 'a:-1' has an invalid concurrency after ':' (1 to 1000, or auto)."),
+        ("a:1.5", "queues: 'a:1.5' has an invalid concurrency after ':' (1 to 1000, or auto)."),
+        ("a:1000000000", "queues: 'a:1000000000' has an invalid concurrency after ':' (1 to 1000, or auto)."),
+        ("a:", "queues: 'a:' has an invalid concurrency after ':' (1 to 1000, or auto)."),
+        ("a:٣", "queues: 'a:٣' has an invalid concurrency after ':' (1 to 1000, or auto)."),
+        ("a@fork", "queues: 'a@fork' has an unknown pool after '@' (choose from prefork, threads, gevent)."),
+        ("a@", "queues: 'a@' has an unknown pool after '@' (choose from prefork, threads, gevent)."),
+        ("a@threads:8", "queues: 'a@threads:8' has an unknown pool after '@' (choose from prefork, threads, gevent)."),
+        ("a, b, a", "queues: 'a' is defined twice."),
+        ("a-b, a_b", "queues: 'a_b' is defined twice: '-' and '_' are equivalent, and 'a-b' is already defined."),
     ],
 )
 def test_a_wrong_queue_is_one_line_with_the_piece_and_the_reason(text: str, line: str) -> None:
@@ -121,18 +123,18 @@ def test_a_wrong_queue_is_one_line_with_the_piece_and_the_reason(text: str, line
 
 def test_a_long_piece_is_shortened_in_its_line() -> None:
     (line,) = mistakes_in(queues="q" * 300)
-    assert line.startswith(f"queues: '{'q' * 59}…' has a name of 300 characters, and 54 are the most")
+    assert line.startswith(f"queues: '{'q' * 59}…' has a name of 300 characters; the maximum is 54")
 
 
 def test_a_name_may_have_54_characters() -> None:
-    assert plan_of(queues="q" * LONGEST_NAME).queues
-    assert mistakes_in(queues="q" * (LONGEST_NAME + 1))
+    assert plan_of(queues="q" * MAX_NAME_LENGTH).queues
+    assert mistakes_in(queues="q" * (MAX_NAME_LENGTH + 1))
 
 
 def test_500_queues_are_the_most() -> None:
     assert len(plan_of(queues=",".join(f"q{number}" for number in range(500))).queues) == 500
     (line,) = mistakes_in(queues=",".join(f"q{number}" for number in range(501)))
-    assert "has 501 queues, and 500 are the most" in line
+    assert "has 501 queues; the maximum is 500" in line
 
 
 def test_every_mistake_is_told() -> None:

@@ -11,7 +11,7 @@ from celery.schedules import BaseSchedule, crontab, solar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local_extensions.cron import CronError
+from local_extensions.cron import ScheduleError
 from local_extensions.schedules import NICKNAMES, SOLAR_EVENTS, parse_schedule
 
 CELERY = {"crontab": crontab, "solar": solar, "timedelta": timedelta}
@@ -43,7 +43,7 @@ texts = st.one_of(
 def test_a_schedule_that_is_printed_reads_as_the_same_schedule(text: str) -> None:
     try:
         schedule = parse_schedule(text)
-    except CronError:
+    except ScheduleError:
         return
     assert parse_schedule(schedule.text) == schedule
     assert schedule.gap >= 1
@@ -57,7 +57,7 @@ def test_no_text_does_worse_than_to_be_refused(text: str) -> None:
     for head in ("", "every ", "solar ", "solar sunset ", "@"):
         try:
             schedule = parse_schedule(head + text)
-        except CronError:
+        except ScheduleError:
             continue
         assert parse_schedule(schedule.text) == schedule
 
@@ -102,7 +102,7 @@ def test_the_code_is_what_a_person_would_write(text: str, code: str) -> None:
         ("5 4 * 2 1", "on cron 5 4 * 2 1"),
         ("*/10 8-18 * * *", "on cron */10 8-18 * * *"),
         ("0 8 * * 1,2,3,4,6", "on cron 0 8 * * 1,2,3,4,6"),
-        (f"{','.join(map(str, range(0, 60, 2)))} * * * *", "on a cron of its own"),
+        (f"{','.join(map(str, range(0, 60, 2)))} * * * *", "on a custom cron schedule"),
         ("every 1s", "every second"),
         ("every 60m", "every hour"),
         ("every 90m", "every 90 minutes"),
@@ -151,33 +151,33 @@ def test_the_events_of_the_sun_are_celery_s() -> None:
     ("text", "why"),
     [
         ("", "has no schedule after '='"),
-        ("every", "has no whole number and unit (s, m, h or d) after 'every'"),
-        ("every 10", "has no whole number and unit (s, m, h or d) after 'every'"),
-        ("every 1.5h", "has no whole number and unit (s, m, h or d) after 'every'"),
-        ("every -1h", "has no whole number and unit (s, m, h or d) after 'every'"),
-        ("every 1 0m", "has no whole number and unit (s, m, h or d) after 'every'"),
-        ("every 0s", "has an interval that is not between 1 second and 365 days"),
-        ("every 366d", "has an interval that is not between 1 second and 365 days"),
-        ("@never", "has no known name after '@': it is one of @hourly, @daily, @weekly, @monthly"),
-        ("@daily 5", "has no known name after '@': it is one of @hourly, @daily, @weekly, @monthly"),
-        ("solar sunset 48.85", "has no event, latitude and longitude after 'solar'"),
-        ("solar high_noon 1 1", f"has no known event of the sun: it is one of {', '.join(SOLAR_EVENTS)}"),
-        ("solar sunset 90.1 0", "has no latitude from -90 to 90 and longitude from -180 to 180 after the event"),
-        ("solar sunset 0 181", "has no latitude from -90 to 90 and longitude from -180 to 180 after the event"),
-        ("solar sunset nan 0", "has no latitude from -90 to 90 and longitude from -180 to 180 after the event"),
+        ("every", "has an invalid interval after 'every'; write a whole number and s, m, h or d"),
+        ("every 10", "has an invalid interval after 'every'; write a whole number and s, m, h or d"),
+        ("every 1.5h", "has an invalid interval after 'every'; write a whole number and s, m, h or d"),
+        ("every -1h", "has an invalid interval after 'every'; write a whole number and s, m, h or d"),
+        ("every 1 0m", "has an invalid interval after 'every'; write a whole number and s, m, h or d"),
+        ("every 0s", "has an interval out of range (1 second to 365 days)"),
+        ("every 366d", "has an interval out of range (1 second to 365 days)"),
+        ("@never", "has an unknown schedule after '@' (choose from @hourly, @daily, @weekly, @monthly)"),
+        ("@daily 5", "has an unknown schedule after '@' (choose from @hourly, @daily, @weekly, @monthly)"),
+        ("solar sunset 48.85", "has an incomplete solar schedule; write event, latitude and longitude after 'solar'"),
+        ("solar high_noon 1 1", f"has an unknown solar event (choose from {', '.join(SOLAR_EVENTS)})"),
+        ("solar sunset 90.1 0", "has an invalid latitude (-90 to 90) or longitude (-180 to 180)"),
+        ("solar sunset 0 181", "has an invalid latitude (-90 to 90) or longitude (-180 to 180)"),
+        ("solar sunset nan 0", "has an invalid latitude (-90 to 90) or longitude (-180 to 180)"),
         (
             "0 25 * * *",
-            "has '25' for the hour, which takes 0-23, *, */2 and lists",
+            "has the invalid hour '25' (allowed: 0-23, *, */2 and lists)",
         ),
-        ("0 0 * * 7", "has '7' for the weekday, which takes 0-6, sun-sat, *, */2 and lists"),
-        ("0 0 31 feb *", "never runs: no month of these has that day"),
+        ("0 0 * * 7", "has the invalid day of week '7' (allowed: 0-6, sun-sat, *, */2 and lists)"),
+        ("0 0 31 feb *", "never runs: the day does not occur in these months"),
         (
             "* * * *",
-            "has 4 cron fields, and cron has 5: minute, hour, day of the month, month, weekday",
+            "has 4 cron fields instead of 5 (minute, hour, day of month, month, day of week)",
         ),
     ],
 )
 def test_what_is_no_schedule_is_refused_with_its_reason(text: str, why: str) -> None:
-    with pytest.raises(CronError) as refusal:
+    with pytest.raises(ScheduleError) as refusal:
         parse_schedule(text)
     assert str(refusal.value) == why

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from local_extensions import answers as reading
+from local_extensions import answers
 from local_extensions.errors import EXAMPLES
-from local_extensions.names import LONGEST_SLUG, slug, slug_problem
+from local_extensions.names import MAX_SLUG_LENGTH, find_slug_problem, slugify
 from tests.support.answers import mistakes_in, plan_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ TEXTS = ("project_name", "description", "author_name")
 @example("x" * 200)
 @example("e" * 39 + "_mail")
 def test_every_name_gives_a_slug_that_is_taken(name: str) -> None:
-    assert slug_problem(slug(name)) is None
+    assert find_slug_problem(slugify(name)) is None
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_every_name_gives_a_slug_that_is_taken(name: str) -> None:
     ],
 )
 def test_the_slug_is_the_name_in_a_package_s_letters(name: str, word: str) -> None:
-    assert slug(name) == word
+    assert slugify(name) == word
 
 
 @settings(max_examples=300)
@@ -60,13 +60,13 @@ def test_a_slug_that_is_taken_is_an_importable_name(word: str) -> None:
 
 def test_a_slug_hides_no_module_of_the_standard_library() -> None:
     for word in ("email", "logging", "queue", "this", "cgi", "imp", "distutils"):
-        assert slug_problem(word) == "is a module of Python's standard library"
+        assert find_slug_problem(word) == "is a standard library module"
 
 
 def test_a_slug_hides_no_dependency() -> None:
     # The packages of this environment are some of those that the projects install.
     for word in ("celery", "kombu", "redis", "pydantic", "structlog", "sentry_sdk", "django", "fastapi", "click"):
-        assert slug_problem(word) == "is a package that the project depends on"
+        assert find_slug_problem(word) == "is a dependency of the project"
     assert importlib.util.find_spec("celery")
 
 
@@ -76,55 +76,55 @@ def test_a_slug_hides_no_dependency() -> None:
         ("", "is empty", "project"),
         ("class", "is a Python keyword", "class_app"),
         ("match", "is a Python keyword", "match_app"),
-        ("email", "is a module of Python's standard library", "email_app"),
-        ("celery", "is a package that the project depends on", "celery_app"),
-        ("redis", "is a package that the project depends on", "redis_app"),
-        ("tests", "is a folder of the project", "tests_app"),
-        ("deploy", "is a folder of the project", "deploy_app"),
+        ("email", "is a standard library module", "email_app"),
+        ("celery", "is a dependency of the project", "celery_app"),
+        ("redis", "is a dependency of the project", "redis_app"),
+        ("tests", "is a directory of the project", "tests_app"),
+        ("deploy", "is a directory of the project", "deploy_app"),
         (
             "1st",
-            "is not a Python package name: it must begin with a letter a-z, and have only a-z, 0-9 and _",
+            "is not a valid package name: use only a-z, 0-9 and _, and begin with a letter",
             "project_1st",
         ),
         (
             " shop",
-            "is not a Python package name: it must begin with a letter a-z, and have only a-z, 0-9 and _",
+            "is not a valid package name: use only a-z, 0-9 and _, and begin with a letter",
             "shop",
         ),
-        ("shop ", "is not a Python package name: it must have only a-z, 0-9 and _", "shop"),
-        ("my-app", "is not a Python package name: it must have only a-z, 0-9 and _", "my_app"),
-        ("my.app", "is not a Python package name: it must have only a-z, 0-9 and _", "my_app"),
-        ("a/b", "is not a Python package name: it must have only a-z, 0-9 and _", "a_b"),
+        ("shop ", "is not a valid package name: use only a-z, 0-9 and _", "shop"),
+        ("my-app", "is not a valid package name: use only a-z, 0-9 and _", "my_app"),
+        ("my.app", "is not a valid package name: use only a-z, 0-9 and _", "my_app"),
+        ("a/b", "is not a valid package name: use only a-z, 0-9 and _", "a_b"),
         (
             "..",
-            "is not a Python package name: it must begin with a letter a-z, and have only a-z, 0-9 and _",
+            "is not a valid package name: use only a-z, 0-9 and _, and begin with a letter",
             "project",
         ),
         (
             "/etc",
-            "is not a Python package name: it must begin with a letter a-z, and have only a-z, 0-9 and _",
+            "is not a valid package name: use only a-z, 0-9 and _, and begin with a letter",
             "etc",
         ),
         (
             "MyApp",
-            "is not a Python package name: it must begin with a letter a-z, and have only a-z, 0-9 and _",
+            "is not a valid package name: use only a-z, 0-9 and _, and begin with a letter",
             "myapp",
         ),
-        ("x" * 33, "has 33 characters, and 32 are the most", "x" * 32),
+        ("x" * 33, "has 33 characters; the maximum is 32", "x" * 32),
     ],
 )
 def test_a_wrong_slug_is_refused_with_one_that_is_right(word: str, why: str, suggestion: str) -> None:
-    assert mistakes_in(project_slug=word) == (f"project_slug: '{word}' {why}. Write for example: {suggestion}",)
+    assert mistakes_in(project_slug=word) == (f"project_slug: '{word}' {why}. Example: {suggestion}",)
 
 
 def test_a_slug_may_have_32_characters() -> None:
-    assert plan_of(project_slug="x" * LONGEST_SLUG).slug
+    assert plan_of(project_slug="x" * MAX_SLUG_LENGTH).slug
 
 
 @pytest.mark.parametrize("question", [*TEXTS, "author_email"])
 @pytest.mark.parametrize("answer", ["", "   ", "\n"])
 def test_an_empty_text_is_refused(question: str, answer: str) -> None:
-    expected = f"{question}: '' is empty. Write for example: {EXAMPLES[question]}"
+    expected = f"{question}: '' is empty. Example: {EXAMPLES[question]}"
     assert mistakes_in(**{question: answer}) == (expected,)
 
 
@@ -145,18 +145,18 @@ def test_an_empty_text_is_refused(question: str, answer: str) -> None:
     ],
 )
 def test_what_breaks_or_turns_a_line_is_refused_and_shown_as_an_escape(question: str, answer: str, piece: str) -> None:
-    why = "has a line break, a control character or one that turns text around"
-    expected = f"{question}: '{piece}' {why}. Write for example: {EXAMPLES[question]}"
+    why = "contains a line break, a control character or a text direction override"
+    expected = f"{question}: '{piece}' {why}. Example: {EXAMPLES[question]}"
     assert mistakes_in(**{question: answer}) == (expected,)
 
 
 @pytest.mark.parametrize("question", [*TEXTS, "author_email"])
 def test_a_text_has_a_greatest_length(question: str) -> None:
-    longest = reading.LONGEST_TEXTS[question]
+    longest = answers.MAX_TEXT_LENGTHS[question]
     email = "@example.com" if question == "author_email" else ""
     assert mistakes_in(**{question: "x" * (longest - len(email)) + email}) == ()
     (line,) = mistakes_in(**{question: "x" * 2000})
-    assert line.startswith(f"{question}: '{'x' * 59}…' has 2000 characters, and {longest} are the most. Write")
+    assert line.startswith(f"{question}: '{'x' * 59}…' has 2000 characters; the maximum is {longest}. Example")
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Cf", "Zl", "Zp"]), min_size=1, max_size=80))
@@ -191,7 +191,7 @@ def test_an_e_mail_address_is_taken(email: str) -> None:
     ],
 )
 def test_what_is_no_e_mail_address_is_refused(email: str) -> None:
-    expected = f"author_email: '{email}' is not an e-mail address. Write for example: team@example.com"
+    expected = f"author_email: '{email}' is not a valid email address. Example: team@example.com"
     assert mistakes_in(author_email=email) == (expected,)
 
 
@@ -206,16 +206,16 @@ def test_a_time_limit_is_a_number_of_seconds(answer: object) -> None:
 def test_another_time_limit_is_refused(answer: object) -> None:
     (line,) = mistakes_in(task_time_limit=answer)
     assert line.startswith("task_time_limit: '")
-    assert line.endswith("' is not a whole number of seconds from 1 to 43200 (12 hours). Write for example: 300")
+    assert line.endswith("' is not a whole number of seconds from 1 to 43200 (12 hours). Example: 300")
 
 
 @pytest.fixture
 def no_timezones(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A container without a database of time zones."""
     monkeypatch.setattr(zoneinfo, "available_timezones", set)
-    reading.known_timezones.cache_clear()
+    answers.get_timezone_names.cache_clear()
     yield
-    reading.known_timezones.cache_clear()
+    answers.get_timezone_names.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -228,19 +228,19 @@ def test_a_timezone_has_an_iana_name(zone: str) -> None:
 @pytest.mark.parametrize(
     ("zone", "line"),
     [
-        ("", "timezone: '' is empty. Write for example: Europe/Paris"),
+        ("", "timezone: '' is empty. Example: Europe/Paris"),
         (
             "Mars/Olympus",
-            "timezone: 'Mars/Olympus' is not the name of an IANA time zone. Write for example: Europe/Paris",
+            "timezone: 'Mars/Olympus' is not an IANA time zone name. Example: Europe/Paris",
         ),
-        ("utc", "timezone: 'utc' is not the name of an IANA time zone. Write for example: UTC"),
-        ("new york", "timezone: 'new york' is not the name of an IANA time zone. Write for example: Europe/Paris"),
+        ("utc", "timezone: 'utc' is not an IANA time zone name. Example: UTC"),
+        ("new york", "timezone: 'new york' is not an IANA time zone name. Example: Europe/Paris"),
         (
             "europe/berlin",
-            "timezone: 'europe/berlin' is not the name of an IANA time zone. Write for example: Europe/Berlin",
+            "timezone: 'europe/berlin' is not an IANA time zone name. Example: Europe/Berlin",
         ),
-        ("localtime", "timezone: 'localtime' is not the name of an IANA time zone. Write for example: Europe/Paris"),
-        ("../UTC", "timezone: '../UTC' is not the name of an IANA time zone. Write for example: Europe/Paris"),
+        ("localtime", "timezone: 'localtime' is not an IANA time zone name. Example: Europe/Paris"),
+        ("../UTC", "timezone: '../UTC' is not an IANA time zone name. Example: Europe/Paris"),
     ],
 )
 def test_another_timezone_is_refused(zone: str, line: str) -> None:
@@ -248,7 +248,7 @@ def test_another_timezone_is_refused(zone: str, line: str) -> None:
 
 
 def test_every_iana_name_could_be_one_without_the_database_too() -> None:
-    assert not [zone for zone in zoneinfo.available_timezones() if not reading.TIMEZONE.fullmatch(zone)]
+    assert not [zone for zone in zoneinfo.available_timezones() if not answers.TIMEZONE_PATTERN.fullmatch(zone)]
 
 
 @pytest.mark.usefixtures("no_timezones")
@@ -265,4 +265,4 @@ def test_examples_is_yes_or_no_however_it_is_written(answer: object) -> None:
 
 
 def test_examples_is_nothing_else() -> None:
-    assert mistakes_in(examples="maybe") == ("examples: 'maybe' is neither yes nor no. Write for example: true",)
+    assert mistakes_in(examples="maybe") == ("examples: 'maybe' is not a boolean (yes or no). Example: true",)
