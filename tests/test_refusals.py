@@ -391,8 +391,8 @@ def test_what_is_typed_at_the_questions_is_text_too(tmp_path: Path) -> None:
         check=True,
         timeout=60,
     )
-    assert "[1/19] Project's name, as people read it (Background Jobs):" in ran.stdout
-    assert "2 - rabbitmq    - RabbitMQ, with quorum queues" in ran.stdout
+    assert "[1/19] Project name (Background Jobs):" in ran.stdout
+    assert "2 - rabbitmq    - RabbitMQ with quorum queues" in ran.stdout
     metadata = tomllib.loads((tmp_path / "output" / "shop" / "pyproject.toml").read_text(encoding="utf-8"))
     assert metadata["project"]["description"] == HOSTILE["jinja"]
 
