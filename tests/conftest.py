@@ -1,4 +1,4 @@
-"""Fixtures of all tiers, and the table at the end."""
+"""Fixtures for all tiers, and the summary table."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ TIERS = (
     "speed",
     "real",
 )
-# What takes long begins first. Live tests mostly wait, and projects' own mostly compute. Times are measured last, when
-# little else runs.
+# Slow tests start first. Live tests mostly wait, the test suites of projects mostly compute. Benchmarks run last, when
+# the machine is idle.
 ORDER = (
     ("demo",),
     ("corpus",),
@@ -64,13 +64,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    # The tests use the Pythons that are there.
+    # Tests use the installed Python versions only.
     os.environ["UV_PYTHON_DOWNLOADS"] = "never"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with its tier, which is its module's or its folder's name, and let what takes long begin first."""
+    """Mark each test with its tier, the name of its module or folder, and sort the tests."""
     for item in items:
         name = item.path.relative_to(Path(__file__).parent).parts[0]
         tier = name.removeprefix("test_").removesuffix(".py").removeprefix("bake_").removesuffix("_settings")
@@ -78,17 +78,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(tier)
     if not KUBECTL:
         items[:] = [item for item in items if not item.get_closest_marker("kubectl")]
-    in_good_order(items)
+    sort_items(items)
 
 
-def in_good_order(items: list[pytest.Item]) -> None:
-    """Sort tests by `ORDER`; kinds on one line of it alternate, each spread over the others."""
+def sort_items(items: list[pytest.Item]) -> None:
+    """Sort tests by `ORDER`. The kinds on one line alternate."""
     lines = {kind: number for number, line in enumerate(ORDER) for kind in line}
     met: dict[str, dict[str, int]] = {kind: {} for kind in lines}
     found: dict[pytest.Item, tuple[str, str]] = {}
     for item in items:
         group = item.get_closest_marker("xdist_group")
-        # What pytest-xdist gives to one process as a whole.
+        # pytest-xdist runs a group in one process.
         scope = group.args[0] if group else item.nodeid
         kind = next(kind for kind in met if kind == scope or item.get_closest_marker(kind))
         met[kind].setdefault(scope, len(met[kind]))
@@ -103,20 +103,20 @@ def in_good_order(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all pytest-xdist workers of this run share."""
+    """Return a directory that all pytest-xdist workers of this run share."""
     base = tmp_path_factory.getbasetemp()
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session")
 def bake(cookies_session: Any, shared: Path) -> Bakery:
-    """`bake(broker="rabbitmq")` is the project for these answers. It is shared: only read it, or copy it."""
+    """Return a function that bakes a project: `bake(broker="rabbitmq")`. Copy a project to change it: it is shared."""
     return Bakery(cookies_session, shared)
 
 
 @pytest.fixture(scope="session")
 def installed(shared: Path) -> Callable[..., Environment]:
-    """`installed(project)` makes the environment of a copied project, with `python=` for another interpreter."""
+    """Return a function that installs a copied project: `installed(project)`. `python=` selects the interpreter."""
 
     def make(project: BakedProject, python: str = sys.executable) -> Environment:
         return install(project, shared, python)
@@ -125,7 +125,7 @@ def installed(shared: Path) -> Callable[..., Environment]:
 
 
 def need(what: object, name: str) -> None:
-    """Skip a test whose broker is missing; on CI, fail it."""
+    """Skip the test if a program is missing. On CI, fail."""
     if what is None and os.environ.get("CI") == "true":
         pytest.fail(f"{name} is not installed")
     if what is None:
@@ -134,7 +134,7 @@ def need(what: object, name: str) -> None:
 
 @pytest.fixture(scope="session")
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
-    """A private Redis that runs as long as the tests."""
+    """Run a private Redis server for the session."""
     need(redis_server(), "redis-server")
     with private_redis(tmp_path_factory.mktemp("redis") / "data") as server:
         yield server
@@ -142,7 +142,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 
 @pytest.fixture(scope="session")
 def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
-    """A private RabbitMQ that runs as long as the tests."""
+    """Run a private RabbitMQ server for the session."""
     need(rabbitmq_folder(), "rabbitmq-server")
     with private_rabbitmq(tmp_path_factory.mktemp("rabbitmq") / "node") as server:
         yield server
@@ -150,14 +150,14 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
 
 @pytest.fixture(scope="session")
 def sqs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sqs]:
-    """A private SQS that runs as long as the tests."""
+    """Run a private SQS server for the session."""
     with private_sqs(tmp_path_factory.mktemp("sqs") / "moto") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A private PostgreSQL that runs as long as the tests."""
+    """Run a private PostgreSQL server for the session."""
     need(postgres_folder(), "postgresql")
     with private_postgres() as server:
         yield server
@@ -165,17 +165,17 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def servers(request: pytest.FixtureRequest) -> Servers:
-    """`servers.variables(project)` names what a variant needs."""
+    """Return the servers. `servers.variables(project)` returns the environment variables of a variant."""
     return Servers(request.getfixturevalue)
 
 
 def count(request: pytest.FixtureRequest, what: str) -> None:
-    """Add one to a row of the table at the end."""
+    """Increment a counter in the summary table."""
     request.node.user_properties.append(("count", what))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Count the projects that were baked."""
+    """Count the baked projects."""
     if hasattr(session.config, "workerinput"):
         return
     factory: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]
@@ -186,7 +186,7 @@ BAKED = pytest.StashKey[int]()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print what was tested, in numbers."""
+    """Print the summary table."""
     passed: Counter[str] = Counter()
     failed: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
@@ -205,11 +205,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             for tier in TIERS:
                 seconds[tier] += getattr(report, "duration", 0) if tier in getattr(report, "keywords", ()) else 0
     write = terminalreporter.write_line
-    terminalreporter.section("what was tested")
+    terminalreporter.section("summary")
     write(f"{'tier':<12}{'passed':>8}{'failed':>8}{'skipped':>8}{'seconds':>9}")
     for tier in TIERS:
         if tier == "real" and not passed[tier] + failed[tier]:
-            continue  # it has a command of its own
+            continue  # it has a separate command
         write(f"{tier:<12}{passed[tier]:>8}{failed[tier]:>8}{skipped[tier]:>8}{seconds[tier]:>9.0f}")
     write("")
     for name, files, lines in sorted(sizes, key=lambda size: size[2]):

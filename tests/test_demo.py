@@ -1,4 +1,4 @@
-"""The README's first command: a project from nothing whose worker and beat run tasks."""
+"""`make demo`: the worker and beat of a new project run tasks."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ QUEUES = [piece.split(":")[0].strip() for piece in ANSWERS["queues"].split(",")]
 JOBS = [piece.split("=")[0].split("(")[0].strip() for piece in ANSWERS["beat_jobs"].split("; ")]
 
 
-def varied() -> list[Variant]:
-    """So few variants that every framework, broker, result backend and scheduler occurs."""
+def covering_variants() -> list[Variant]:
+    """Return few variants that cover each framework, broker, result backend and scheduler."""
     return covering([variant(answers) for answers in filter(supported, combinations(list(DEPENDENCIES)))], DEPENDENCIES)
 
 
@@ -41,7 +41,7 @@ def make_demo(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_templates_demo_runs_a_task_on_every_queue_and_names_them() -> None:
+def test_the_demo_of_the_template_runs_a_task_on_each_queue() -> None:
     ran = make_demo(ROOT)
 
     assert ran.returncode == 0, ran.stdout
@@ -49,10 +49,8 @@ def test_the_templates_demo_runs_a_task_on_every_queue_and_names_them() -> None:
     assert not missing, f"the table does not name {missing}:\n{ran.stdout}"
 
 
-@pytest.mark.parametrize("chosen", varied(), ids=str)
-def test_a_projects_demo_runs_on_the_embedded_broker_whatever_was_answered(
-    chosen: Variant, bake: Bakery, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("chosen", covering_variants(), ids=str)
+def test_the_demo_of_a_project_runs_with_the_embedded_broker(chosen: Variant, bake: Bakery, tmp_path: Path) -> None:
     few = {"queues": "default:1, mail:2@threads", "beat_jobs": "tidy = @daily -> mail"}
     project = bake(**chosen.answers, **few).copy_to(tmp_path)
 
@@ -62,7 +60,7 @@ def test_a_projects_demo_runs_on_the_embedded_broker_whatever_was_answered(
     assert "3 of 3 tasks succeeded on the workers of" in ran.stdout
 
 
-def test_a_projects_demo_runs_on_a_queue_that_was_added_by_hand(bake: Bakery, tmp_path: Path) -> None:
+def test_the_demo_of_a_project_includes_a_queue_that_was_added_by_hand(bake: Bakery, tmp_path: Path) -> None:
     project = bake(queues="default:1", beat_jobs="tidy = @daily").copy_to(tmp_path)
     queues = project.package / "queues.py"
     added = queues.read_text(encoding="utf-8").replace(' = "default"\n', ' = "default"\n    MAIL = "mail"\n')
@@ -75,7 +73,7 @@ def test_a_projects_demo_runs_on_a_queue_that_was_added_by_hand(bake: Bakery, tm
     assert "3 of 3 tasks succeeded on the workers of 2 queues" in ran.stdout
 
 
-def test_a_projects_demo_fails_when_a_task_fails(bake: Bakery, tmp_path: Path) -> None:
+def test_the_demo_of_a_project_fails_if_a_task_fails(bake: Bakery, tmp_path: Path) -> None:
     project = bake(**ANSWERS).copy_to(tmp_path)
     tasks = project.package / "tasks" / "reports.py"
     written = tasks.read_text(encoding="utf-8")

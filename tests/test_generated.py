@@ -1,4 +1,4 @@
-"""A variant's own tests and checks, in its own installed environment."""
+"""The test suites of variants, in their installed environments."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def run_tests(project: BakedProject, environment: Environment, *, check: bool = True) -> CompletedProcess[str]:
-    """Run a copied project's own tests, whose temporary folders are not among those of this run."""
-    # Its path is short, since a socket's has to be.
+    """Run the test suite of a copied project with a separate temporary directory."""
+    # The path is short, because the length of a socket path is limited.
     with TemporaryDirectory(prefix="suite-") as folder:
-        # To rewrite every assert, so that it can explain itself, takes a tenth of the time.
+        # Assertion rewriting would take a tenth of the run time.
         command = ["pytest", "-q", "--assert=plain", "--showlocals", f"--basetemp={folder}/tests"]
         return project.run(*command, environment=environment, timeout=300, check=check)
 
@@ -53,13 +53,13 @@ def test_a_variant_passes_its_own_tests(
     ran = run_tests(project, installed(project))
 
     assert " passed" in ran.stdout
-    # What its own suite skips is not tested.
+    # A skipped test would be a gap.
     assert " skipped" not in ran.stdout
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("version", sorted(interpreters()))
-def test_the_default_project_passes_its_tests_on_every_python_it_supports(
+def test_the_default_project_passes_its_tests_on_each_supported_python(
     version: str, bake: Bakery, installed: Callable[..., Environment], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     count(request, "suite")
@@ -69,7 +69,7 @@ def test_the_default_project_passes_its_tests_on_every_python_it_supports(
 
 
 def remove_examples(project: BakedProject) -> None:
-    """Do what `examples/__init__.py` says, and make sure that it says all that is done here."""
+    """Follow the instructions in `examples/__init__.py`, and check that they are complete."""
     told = (project.package / "examples" / "__init__.py").read_text(encoding="utf-8")
     settings = next(file for file in ("celeryconfig.py", "settings/celery.py") if (project.package / file).exists())
     for folder in (project.package / "examples", project.path / "tests" / "examples"):
@@ -88,7 +88,7 @@ def remove_examples(project: BakedProject) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", ["none", "fastapi", "django"])
-def test_a_project_passes_its_tests_when_its_examples_are_removed(
+def test_a_project_passes_its_tests_without_its_examples(
     framework: str, bake: Bakery, installed: Callable[..., Environment], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     count(request, "suite")
@@ -115,7 +115,7 @@ def test_each_place_that_is_forgotten_for_a_queue_is_named(
     project.run(*tests, environment=environment)
 
     for path in added_lines(before, after):
-        # Without a periodic task, a test of it, or clients that submit it, the project works.
+        # The project works without the periodic task, its test and its HTTP endpoint.
         if path.endswith(("schedule.py", f"test_{ADDED_QUEUE}.py", "submissions.py")):
             continue
         file, written = project.path / path, (project.path / path).read_bytes()

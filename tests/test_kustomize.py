@@ -1,4 +1,4 @@
-"""The manifests of Kubernetes, as `kubectl kustomize` renders them."""
+"""The Kubernetes manifests that `kubectl kustomize` renders."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ pytestmark = [pytest.mark.static, pytest.mark.kubectl]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test with `variant` as many as have every answer that matters here."""
+    """Parametrize `variant` with the variants that cover the manifests."""
     if "variant" in metafunc.fixturenames:
-        metafunc.parametrize("variant", kustomized(), ids=str)
+        metafunc.parametrize("variant", kustomize_variants(), ids=str)
 
 
-def kustomized() -> list[Variant]:
-    """Return variants in which every answer to the questions that change the manifests occurs."""
+def kustomize_variants() -> list[Variant]:
+    """Return variants that cover each answer to the questions that change the manifests."""
     return covering(
         [variant for variant in all_variants() if variant.answers["kubernetes"]], [*DEPENDENCIES, "monitoring"]
     )
@@ -40,17 +40,17 @@ def rendered(project: BakedProject, overlay: str) -> list[dict[str, Any]]:
 
 
 def of_kind(objects: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
-    """Return the objects of a kind by their names."""
+    """Return the objects of a kind by name."""
     return {each["metadata"]["name"]: each for each in objects if each["kind"] == kind}
 
 
-def test_an_invalid_object_is_found() -> None:
+def test_an_invalid_object_is_detected() -> None:
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "x"}}
     assert not problem_of(json.dumps(account))
     assert problem_of(json.dumps({**account, "automount": False}))
 
 
-def test_an_invalid_object_of_keda_is_found() -> None:
+def test_an_invalid_object_of_keda_is_detected() -> None:
     scaled = {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledObject",
@@ -64,7 +64,7 @@ def test_an_invalid_object_of_keda_is_found() -> None:
     )
 
 
-def test_an_invalid_object_of_the_prometheus_operator_is_found() -> None:
+def test_an_invalid_object_of_the_prometheus_operator_is_detected() -> None:
     monitor = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PodMonitor",
@@ -96,13 +96,13 @@ def test_an_overlay_is_valid(variant: Variant, overlay: str, bake: Bakery) -> No
     pods = [each["spec"]["template"]["spec"] for each in objects if each["kind"] in {"Deployment", "Job"}]
     containers = [one for pod in pods for one in (*pod["containers"], *pod.get("initContainers", []))]
     assert {one["image"] for one in containers} == {f"registry.example.com/{project.slug.replace('_', '-')}:0.1.0"}
-    # A changed variable makes another ConfigMap, and so another pod.
+    # A changed variable changes the name of the ConfigMap, which restarts the pods.
     (config,) = of_kind(objects, "ConfigMap")
     assert config.startswith("settings-")
     assert all(one["envFrom"][0]["configMapRef"]["name"] == config for one in containers)
 
 
-def test_each_queue_adds_a_worker_with_its_sizes(bake: Bakery) -> None:
+def test_each_queue_adds_a_worker_with_its_resources(bake: Bakery) -> None:
     queues = "high_priority:8, web-hooks:auto, crawl:50@gevent"
     objects = rendered(bake(kubernetes=True, broker="rabbitmq", queues=queues), "production")
     workers = {name: each["spec"] for name, each in of_kind(objects, "Deployment").items() if "worker" in name}
@@ -122,7 +122,7 @@ def test_each_queue_adds_a_worker_with_its_sizes(bake: Bakery) -> None:
             {"cpu": "1", "memory": "512Mi"},
         ),
     }
-    # Each worker's objects select its own pods only.
+    # The objects of a worker select only its pods.
     for name, spec in workers.items():
         labels = {"app.kubernetes.io/name": "background-jobs", "app.kubernetes.io/component": name}
         assert spec["selector"]["matchLabels"] == spec["template"]["metadata"]["labels"] == labels
@@ -165,7 +165,7 @@ def test_make_prometheus_rule_copies_changed_rules(bake: Bakery, tmp_path: Path)
     assert "7m" in json.dumps(rule)
 
 
-def test_no_pod_of_django_starts_before_the_migrations(bake: Bakery) -> None:
+def test_django_pods_start_after_the_migrations(bake: Bakery) -> None:
     project = bake(kubernetes=True, framework="django", beat_scheduler="database")
     deployments = of_kind(rendered(project, "production"), "Deployment")
     assert len(deployments) == 6
@@ -175,7 +175,7 @@ def test_no_pod_of_django_starts_before_the_migrations(bake: Bakery) -> None:
 
 
 @pytest.mark.parametrize(("scheduler", "replicas"), [("file", 1), ("database", 1), ("redbeat", 2)])
-def test_only_redbeat_runs_several_instances_of_beat(scheduler: str, replicas: int, bake: Bakery) -> None:
+def test_only_redbeat_runs_several_beat_instances(scheduler: str, replicas: int, bake: Bakery) -> None:
     project = bake(kubernetes=True, framework="django", beat_scheduler=scheduler)
     beat = of_kind(rendered(project, "production"), "Deployment")["beat"]["spec"]
     assert beat["replicas"] == replicas

@@ -1,4 +1,4 @@
-"""The way from the template's files to the project's: the hook, Cookiecutter's options, archives, several checkouts."""
+"""Generation: the hook, Cookiecutter's options, archives and several checkouts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SCRIPTS = {"deploy/systemd/install.sh", "manage.py"}
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder without anybody's Cookiecutter settings and replays."""
+    """Set an empty home directory without Cookiecutter settings and replays."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
@@ -37,7 +37,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of the template's tracked and new files, as a clone has them."""
+    """Return a copy of the template's tracked and new files."""
     return copy_template(tmp_path / "checkout")
 
 
@@ -59,7 +59,7 @@ def copy_template(folder: Path) -> Path:
 def cookiecutter(
     template: Path, output: Path, *arguments: str, check: bool = True, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command that people type."""
+    """Run the `cookiecutter` command."""
     output.mkdir(exist_ok=True)
     return subprocess.run(
         [sys.executable, "-m", "cookiecutter", str(template), f"--output-dir={output}", *arguments],
@@ -83,13 +83,13 @@ def scripts(project: Path) -> set[str]:
     return {path.relative_to(project).as_posix() for path in files if path.stat().st_mode & stat.S_IXUSR}
 
 
-def listed(ran: subprocess.CompletedProcess[str]) -> set[str]:
-    """The files that the summary lists as left over."""
+def parse_listed_files(ran: subprocess.CompletedProcess[str]) -> set[str]:
+    """Return the obsolete files that the summary lists."""
     _, _, files = ran.stderr.partition("These files do not belong to the current answers.")
     return {line.strip() for line in files.splitlines()[1:]}
 
 
-def test_nothing_of_the_template_stays_in_a_project(tmp_path: Path) -> None:
+def test_a_project_contains_no_template_files(tmp_path: Path) -> None:
     cookiecutter(ROOT, tmp_path / "out", "--no-input", "project_slug=shop", "framework=django", "kubernetes=true")
 
     names = contents(tmp_path / "out" / "shop")
@@ -97,16 +97,16 @@ def test_nothing_of_the_template_stays_in_a_project(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "shop" / "_features").exists()
 
 
-def test_the_summary_names_the_project_and_the_next_commands_on_stderr(tmp_path: Path) -> None:
+def test_the_summary_on_stderr_contains_the_project_and_the_next_commands(tmp_path: Path) -> None:
     ran = cookiecutter(ROOT, tmp_path / "out", "--no-input", "project_slug=shop", "queues=a:1", "beat_jobs=")
 
     assert ran.stdout == ""
     assert ran.stderr.startswith("Created shop: 1 queue and no beat jobs on Redis.\n")
     assert f"cd {tmp_path / 'out' / 'shop'}\n" in ran.stderr
-    assert listed(ran) == set()
+    assert parse_listed_files(ran) == set()
 
 
-def test_the_same_answers_over_a_project_restore_it_and_nothing_is_left_over(tmp_path: Path) -> None:
+def test_the_same_answers_restore_a_project(tmp_path: Path) -> None:
     arguments = ["--no-input", "project_slug=shop", "framework=django", "kubernetes=true"]
     cookiecutter(ROOT, tmp_path / "out", *arguments)
     project = tmp_path / "out" / "shop"
@@ -117,10 +117,10 @@ def test_the_same_answers_over_a_project_restore_it_and_nothing_is_left_over(tmp
     ran = cookiecutter(ROOT, tmp_path / "out", *arguments, "-f")
 
     assert contents(project) == before
-    assert listed(ran) == set()
+    assert parse_listed_files(ran) == set()
 
 
-def test_skip_if_file_exists_keeps_files_of_the_tree_of_features_and_of_queues(tmp_path: Path) -> None:
+def test_skip_if_file_exists_keeps_all_kinds_of_files(tmp_path: Path) -> None:
     arguments = ["--no-input", "project_slug=shop", "framework=django"]
     cookiecutter(ROOT, tmp_path / "out", *arguments)
     project = tmp_path / "out" / "shop"
@@ -138,7 +138,7 @@ def test_skip_if_file_exists_keeps_files_of_the_tree_of_features_and_of_queues(t
     assert not (project / "_features").exists()
 
 
-def test_other_answers_over_a_project_list_the_files_that_the_old_answers_left(tmp_path: Path) -> None:
+def test_other_answers_list_the_files_of_the_previous_answers(tmp_path: Path) -> None:
     old = ["framework=django", "queues=web-hooks:2, mails:1", "beat_jobs=tidy = @daily", "kubernetes=true"]
     cookiecutter(ROOT, tmp_path / "out", "--no-input", "project_slug=shop", *old)
     project = tmp_path / "out" / "shop"
@@ -150,7 +150,7 @@ def test_other_answers_over_a_project_list_the_files_that_the_old_answers_left(t
 
     cookiecutter(ROOT, tmp_path / "clean", "--no-input", "project_slug=shop", *new)
     left = before - set(contents(tmp_path / "clean" / "shop")) - {"src/shop/own.py"}
-    assert listed(ran) == left
+    assert parse_listed_files(ran) == left
     assert {
         "manage.py",
         "src/shop/tasks/web_hooks.py",
@@ -158,7 +158,7 @@ def test_other_answers_over_a_project_list_the_files_that_the_old_answers_left(t
     } <= left
 
 
-def test_replay_makes_the_same_project_again(tmp_path: Path) -> None:
+def test_replay_generates_the_same_project(tmp_path: Path) -> None:
     answers = ["project_slug=shop", "broker=rabbitmq", "description=It is {{ 7 * 7 }}.", "queues=a:1, b:2"]
     cookiecutter(ROOT, tmp_path / "out", "--no-input", *answers)
     cookiecutter(ROOT, tmp_path / "again", "--replay")
@@ -166,7 +166,7 @@ def test_replay_makes_the_same_project_again(tmp_path: Path) -> None:
     assert contents(tmp_path / "again" / "shop") == contents(tmp_path / "out" / "shop")
 
 
-def test_scripts_are_executable_from_an_archive_without_modes(tmp_path: Path, checkout: Path) -> None:
+def test_scripts_from_an_archive_without_modes_are_executable(tmp_path: Path, checkout: Path) -> None:
     archive = tmp_path / "template.zip"
     with zipfile.ZipFile(archive, "w") as file:
         for path in [checkout, *sorted(checkout.rglob("*"))]:
@@ -176,7 +176,7 @@ def test_scripts_are_executable_from_an_archive_without_modes(tmp_path: Path, ch
     assert scripts(tmp_path / "out" / "shop") == SCRIPTS
 
 
-def test_only_scripts_are_executable_whatever_the_checkout_says(tmp_path: Path, checkout: Path) -> None:
+def test_only_scripts_are_executable(tmp_path: Path, checkout: Path) -> None:
     project = checkout / "{{cookiecutter.project_slug}}"
     (project / "deploy" / "systemd" / "install.sh").chmod(0o644)
     cookiecutter(checkout, tmp_path / "out", "--no-input", "project_slug=shop", "framework=django")
@@ -184,7 +184,7 @@ def test_only_scripts_are_executable_whatever_the_checkout_says(tmp_path: Path, 
     assert scripts(tmp_path / "out" / "shop") == SCRIPTS
 
 
-def test_a_checkout_with_windows_line_ends_makes_the_same_project(tmp_path: Path, checkout: Path) -> None:
+def test_a_checkout_with_windows_line_endings_generates_the_same_project(tmp_path: Path, checkout: Path) -> None:
     cookiecutter(checkout, tmp_path / "out", "--no-input", "project_slug=shop")
     for path in checkout.rglob("*"):
         if path.is_file() and path.suffix != ".png":
@@ -194,7 +194,7 @@ def test_a_checkout_with_windows_line_ends_makes_the_same_project(tmp_path: Path
     assert contents(tmp_path / "windows" / "shop") == contents(tmp_path / "out" / "shop")
 
 
-def test_a_full_or_foreign_temporary_folder_holds_no_cache(tmp_path: Path) -> None:
+def test_generation_uses_no_cache_in_the_temporary_directory(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     (temporary / f"_jinja2-cache-{os.getuid()}").write_text("a file where Jinja's cache would be", encoding="utf-8")
@@ -223,7 +223,7 @@ def render_in_one_process(*templates_and_outputs: Path) -> subprocess.CompletedP
     )
 
 
-def test_two_checkouts_in_one_process_are_rendered_by_their_own_code(tmp_path: Path, checkout: Path) -> None:
+def test_two_checkouts_in_one_process_use_their_own_code(tmp_path: Path, checkout: Path) -> None:
     other = copy_template(tmp_path / "other")
     edit(
         other / "local_extensions" / "extension.py",
@@ -245,7 +245,7 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def test_code_that_changes_within_a_second_and_keeps_its_size_is_loaded_again(tmp_path: Path, checkout: Path) -> None:
+def test_code_with_the_same_size_and_modification_time_is_reloaded(tmp_path: Path, checkout: Path) -> None:
     module = checkout / "local_extensions" / "requirements.py"
     text = module.read_text(encoding="utf-8")
     assert ">=5.7,<5.8" in text
@@ -266,8 +266,8 @@ for output, celery in (("a", ">=5.7,<5.8"), ("b", ">=5.7,<5.9")):
     assert "<5.9" in (tmp_path / "b" / "shop" / "pyproject.toml").read_text(encoding="utf-8")
 
 
-def test_another_repository_tests_the_template_with_pytest_cookies(tmp_path: Path) -> None:
-    # As docs/updating.md says.
+def test_pytest_cookies_works_in_another_repository(tmp_path: Path) -> None:
+    # See docs/updating.md.
     (tmp_path / "test_bake.py").write_text(
         "def test_bake(cookies):\n"
         "    result = cookies.bake(extra_context={'broker': 'rabbitmq'})\n"
@@ -297,25 +297,25 @@ def test_another_repository_tests_the_template_with_pytest_cookies(tmp_path: Pat
     assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
 
 
-def test_without_hooks_the_features_stay_beside_the_project(tmp_path: Path) -> None:
+def test_without_hooks_the_features_stay_in_their_folder(tmp_path: Path) -> None:
     cookiecutter(ROOT, tmp_path / "out", "--no-input", "project_slug=shop", "--accept-hooks=no")
 
     assert (tmp_path / "out" / "shop" / "_features" / "redis").is_dir()
 
 
-def test_the_hook_needs_neither_tools_nor_network(tmp_path: Path) -> None:
-    # An empty PATH: no git, no uv, no make, no shell.
+def test_the_hook_requires_neither_tools_nor_network(tmp_path: Path) -> None:
+    # An empty PATH: without git, uv, make and a shell.
     cookiecutter(ROOT, tmp_path / "out", "--no-input", "project_slug=shop", PATH="")
 
     assert (tmp_path / "out" / "shop" / "src" / "shop" / "tasks" / "default.py").exists()
 
 
 SIZES = {"default": 7_700, "FastAPI": 10_100, "Django with everything": 11_800}
-"""The lines of a project, rounded up. Whoever raises a limit says in docs/decisions.md what the lines are for."""
+"""The maximum number of lines of a project. To raise a limit, give the reason in docs/decisions.md."""
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_a_project_does_not_grow_unnoticed(name: str, bake: Bakery, request: pytest.FixtureRequest) -> None:
+def test_a_project_has_a_limited_size(name: str, bake: Bakery, request: pytest.FixtureRequest) -> None:
     answers = {"framework": "fastapi"} if name == "FastAPI" else OWNERS_PROJECTS[name]
     files = [path for path in bake(**answers).path.rglob("*") if path.is_file()]
     lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
@@ -327,7 +327,7 @@ def test_a_project_does_not_grow_unnoticed(name: str, bake: Bakery, request: pyt
 @pytest.mark.parametrize(
     ("name", "files", "lines"), [("without monitoring", 7, 55), ("default", 9, 60), ("Django with everything", 12, 80)]
 )
-def test_a_queue_and_a_job_by_hand_are_a_few_lines(
+def test_a_queue_and_a_job_added_by_hand_are_a_few_lines(
     name: str, files: int, lines: int, bake: Bakery, request: pytest.FixtureRequest
 ) -> None:
     added = added_lines(*without_and_with_a_queue(bake, name))

@@ -1,4 +1,4 @@
-"""Wrong answers make nothing but lines that say what is wrong; hostile ones that are not wrong come out as text."""
+"""Invalid answers are rejected with one line per error. Valid answers with hostile text are preserved."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from tests.support.bakery import Bakery
 
-BEGIN = "use only a-z, 0-9 and _, and begin with a letter"
-ONLY = "use only a-z, 0-9 and _"
-FIVE = "instead of 5 (minute, hour, day of month, month, day of week)"
-BOTH = "Celery requires both to match, cron only one; use one field, or two jobs"
-DECLARED = "'default', 'high_priority', 'low_priority'"
-CONTROL = "contains a line break, a control character or a text direction override"
+USE_ONLY_AND_BEGIN = "use only a-z, 0-9 and _, and begin with a letter"
+USE_ONLY = "use only a-z, 0-9 and _"
+CRON_FIELDS = "instead of 5 (minute, hour, day of month, month, day of week)"
+BOTH_DAYS = "Celery requires both to match, cron only one; use one field, or two jobs"
+QUEUE_NAMES = "'default', 'high_priority', 'low_priority'"
+CONTROL_CHARACTER = "contains a line break, a control character or a text direction override"
 TEXTS = ("project_name", "description", "author_name", "author_email")
 QUEUES_EXAMPLE = EXAMPLES["queues"]
 JOBS_EXAMPLE = EXAMPLES["beat_jobs"]
@@ -40,7 +40,7 @@ JOBS_EXAMPLE = EXAMPLES["beat_jobs"]
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder of its own, for Cookiecutter's settings and replays, and nobody's defaults."""
+    """Set an empty home directory without Cookiecutter settings and replays."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
@@ -52,27 +52,31 @@ def files_under(folder: Path) -> list[Path]:
     return list(folder.rglob("*"))
 
 
-def refusal(folder: Path, answers: dict[str, str]) -> list[str]:
-    """The lines by which Cookiecutter refuses these answers; nothing is created."""
+def get_error_lines(folder: Path, answers: dict[str, str]) -> list[str]:
+    """Return the error lines for these answers, and check that no files are created."""
     output = folder / "output"
     output.mkdir()
     with pytest.raises(FailedHookException) as failure:
         cookiecutter(
-            str(ROOT), no_input=True, extra_context=answers, output_dir=str(output), config_file=str(config(folder))
+            str(ROOT),
+            no_input=True,
+            extra_context=answers,
+            output_dir=str(output),
+            config_file=str(write_config(folder)),
         )
     assert files_under(output) == []
     return str(failure.value).splitlines()
 
 
-def config(folder: Path) -> Path:
-    """Settings that keep Cookiecutter within this folder."""
+def write_config(folder: Path) -> Path:
+    """Write Cookiecutter settings with all paths in this directory."""
     file = folder / "cookiecutter.yaml"
     file.write_text(f"cookiecutters_dir: {folder / 'templates'}\nreplay_dir: {folder / 'replay'}\n", encoding="utf-8")
     return file
 
 
-def command(folder: Path, *answers: str) -> subprocess.CompletedProcess[str]:
-    """The command that people type, with these answers as `question=answer`."""
+def run_cookiecutter(folder: Path, *answers: str) -> subprocess.CompletedProcess[str]:
+    """Run the `cookiecutter` command with answers in the form `question=answer`."""
     output = folder / "output"
     output.mkdir(exist_ok=True)
     return subprocess.run(
@@ -89,10 +93,10 @@ def command(folder: Path, *answers: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def mine(tmp_path: Path) -> Path:
-    """A project that was baked before, with a file that was changed and one that was added since."""
+def existing_project(tmp_path: Path) -> Path:
+    """Return an existing project with a changed, an added and a deleted file."""
     folder = tmp_path / "output" / "shop"
-    assert command(tmp_path, "project_slug=shop").returncode == 0
+    assert run_cookiecutter(tmp_path, "project_slug=shop").returncode == 0
     for name in ("README.md", "own.txt"):
         (folder / name).write_text("mine\n", encoding="utf-8")
     (folder / "Makefile").unlink()
@@ -113,21 +117,24 @@ def mine(tmp_path: Path) -> Path:
     ids=["by default", "overwrite", "overwrite, but keep files"],
 )
 @pytest.mark.usefixtures("home")
-def test_a_project_that_is_there_is_overwritten_only_on_demand(
-    tmp_path: Path, mine: Path, options: list[str], succeeds: bool, expected: dict[str, bool | None]
+def test_an_existing_project_is_overwritten_only_on_request(
+    tmp_path: Path, existing_project: Path, options: list[str], succeeds: bool, expected: dict[str, bool | None]
 ) -> None:
-    ran = command(tmp_path, "project_slug=shop", *options)
+    ran = run_cookiecutter(tmp_path, "project_slug=shop", *options)
 
     assert (ran.returncode == 0) == succeeds, ran.stderr
-    texts = {name: (mine / name).read_text(encoding="utf-8") if (mine / name).exists() else None for name in expected}
+    texts = {
+        name: (existing_project / name).read_text(encoding="utf-8") if (existing_project / name).exists() else None
+        for name in expected
+    }
     assert {name: text and text == "mine\n" for name, text in texts.items()} == expected
 
 
 @pytest.mark.usefixtures("home")
-def test_the_command_says_what_was_made_and_how_to_go_on(tmp_path: Path) -> None:
+def test_the_command_prints_a_summary_and_the_next_commands(tmp_path: Path) -> None:
     folder = tmp_path / "a folder 'with' blanks"
     folder.mkdir()
-    first, _, change, *_ = command(folder, "project_slug=shop").stderr.splitlines()
+    first, _, change, *_ = run_cookiecutter(folder, "project_slug=shop").stderr.splitlines()
 
     assert first == "Created shop: 3 queues and 3 beat jobs on Redis."
     words = subprocess.run(
@@ -136,23 +143,23 @@ def test_the_command_says_what_was_made_and_how_to_go_on(tmp_path: Path) -> None
     assert words.stdout.decode() == str(folder / "output" / "shop")
 
 
-# Each wrong answer of a question: the answer, and the line without its example.
-WRONG: dict[str, list[tuple[str, str]]] = {
+# Invalid answers by question, with the error after the name of the question.
+INVALID: dict[str, list[tuple[str, str]]] = {
     "project_slug": [
-        (answer, f"'{answer}' {why}. Example: {example}")
-        for answer, why, example in (
+        (answer, f"'{answer}' {problem}. Example: {example}")
+        for answer, problem, example in (
             ("", "is empty", "project"),
             ("class", "is a Python keyword", "class_app"),
             ("email", "is a standard library module", "email_app"),
             ("celery", "is a dependency of the project", "celery_app"),
             ("redis", "is a dependency of the project", "redis_app"),
             ("tests", "is a directory of the project", "tests_app"),
-            ("1shop", f"is not a valid package name: {BEGIN}", "project_1shop"),
-            ("my-shop", f"is not a valid package name: {ONLY}", "my_shop"),
-            ("my.shop", f"is not a valid package name: {ONLY}", "my_shop"),
-            ("my/shop", f"is not a valid package name: {ONLY}", "my_shop"),
-            ("..", f"is not a valid package name: {BEGIN}", "project"),
-            ("../../shop", f"is not a valid package name: {BEGIN}", "shop"),
+            ("1shop", f"is not a valid package name: {USE_ONLY_AND_BEGIN}", "project_1shop"),
+            ("my-shop", f"is not a valid package name: {USE_ONLY}", "my_shop"),
+            ("my.shop", f"is not a valid package name: {USE_ONLY}", "my_shop"),
+            ("my/shop", f"is not a valid package name: {USE_ONLY}", "my_shop"),
+            ("..", f"is not a valid package name: {USE_ONLY_AND_BEGIN}", "project"),
+            ("../../shop", f"is not a valid package name: {USE_ONLY_AND_BEGIN}", "shop"),
         )
     ]
     + [("x" * 200, f"'{'x' * 59}…' has 200 characters; the maximum is 32. Example: {'x' * 32}")],
@@ -181,27 +188,27 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         )
     ],
     "beat_jobs": [
-        (answer, f"{quote_piece(answer.split('; ')[-1])} {why}. Example: {JOBS_EXAMPLE}")
-        for answer, why in (
-            ("tidy = 0 3 * *", f"has 4 cron fields {FIVE}"),
-            ("tidy = 0 3 * * * *", f"has 6 cron fields {FIVE}"),
+        (answer, f"{quote_piece(answer.split('; ')[-1])} {problem}. Example: {JOBS_EXAMPLE}")
+        for answer, problem in (
+            ("tidy = 0 3 * *", f"has 4 cron fields {CRON_FIELDS}"),
+            ("tidy = 0 3 * * * *", f"has 6 cron fields {CRON_FIELDS}"),
             ("tidy = 0 24 * * *", "has the invalid hour '24' (allowed: 0-23, *, */2 and lists)"),
             ("tidy = 0 3 * * noday", "has the invalid day of week 'noday' (allowed: 0-6, sun-sat, *, */2 and lists)"),
-            ("tidy = @daily -> nowhere", f"has an unknown queue after '->' (choose from {DECLARED})"),
+            ("tidy = @daily -> nowhere", f"has an unknown queue after '->' (choose from {QUEUE_NAMES})"),
             ("tidy = @daily; tidy = @hourly", "has a duplicate name ('-' and '_' are equivalent)"),
             ("import = @daily", "has an invalid name: it is a Python keyword"),
             ("tidy(now()) = @daily", "has arguments that are not Python literals"),
             ("tidy(now) = @daily", "has the name 'now', which is not a literal; put strings in quotes"),
             ("tidy = every 0m", "has an interval out of range (1 second to 365 days)"),
             ("tidy = every 10", "has an invalid interval after 'every'; write a whole number and s, m, h or d"),
-            ("tidy = 0 3 1 * mon", f"restricts both day of month and day of week: {BOTH}"),
+            ("tidy = 0 3 1 * mon", f"restricts both day of month and day of week: {BOTH_DAYS}"),
             ("tidy = 0 3 31 2 *", "never runs: the day does not occur in these months"),
         )
     ],
 } | {
     question: [
         (answer, f"{line}. Example: {EXAMPLES[question]}")
-        for answer, line in (("", "'' is empty"), (" \t ", "'' is empty"), ("a\nb", rf"'a\nb' {CONTROL}"))
+        for answer, line in (("", "'' is empty"), (" \t ", "'' is empty"), ("a\nb", rf"'a\nb' {CONTROL_CHARACTER}"))
     ]
     for question in TEXTS
 }
@@ -209,27 +216,27 @@ WRONG: dict[str, list[tuple[str, str]]] = {
 
 @pytest.mark.parametrize(
     ("question", "answer", "line"),
-    [(question, answer, line) for question, wrong in WRONG.items() for answer, line in wrong],
+    [(question, answer, line) for question, invalid in INVALID.items() for answer, line in invalid],
 )
-def test_a_wrong_answer_is_one_line_and_nothing_is_created(
+def test_an_invalid_answer_is_one_line_and_creates_no_files(
     question: str, answer: str, line: str, tmp_path: Path
 ) -> None:
-    assert refusal(tmp_path, {question: answer}) == [f"{question}: {line}"]
+    assert get_error_lines(tmp_path, {question: answer}) == [f"{question}: {line}"]
 
 
 @pytest.mark.parametrize("question", TEXTS[:3])
-def test_a_text_of_2000_characters_is_refused(question: str, tmp_path: Path) -> None:
-    (line,) = refusal(tmp_path, {question: "x" * 2000})
+def test_text_of_2000_characters_is_rejected(question: str, tmp_path: Path) -> None:
+    (line,) = get_error_lines(tmp_path, {question: "x" * 2000})
     assert re.fullmatch(rf"{question}: 'x{{59}}…' has 2000 characters; the maximum is \d+\. Example: .*", line)
 
 
-def test_every_question_that_is_not_a_choice_has_wrong_answers_here() -> None:
-    assert set(WRONG) == set(questions()) - set(choices())
+def test_each_text_question_has_invalid_answers() -> None:
+    assert set(INVALID) == set(questions()) - set(choices())
 
 
 @pytest.mark.usefixtures("home")
-def test_the_command_tells_all_mistakes_of_all_questions_at_once(tmp_path: Path) -> None:
-    wrong = {
+def test_the_command_reports_all_errors_at_once(tmp_path: Path) -> None:
+    invalid = {
         "project_name": "a\u202eb",
         "project_slug": "my-shop",
         "author_email": "nobody",
@@ -238,7 +245,7 @@ def test_the_command_tells_all_mistakes_of_all_questions_at_once(tmp_path: Path)
         "timezone": "Mars/Olympus",
         "task_time_limit": "-1",
     }
-    ran = command(tmp_path, *(f"{question}={answer}" for question, answer in wrong.items()))
+    ran = run_cookiecutter(tmp_path, *(f"{question}={answer}" for question, answer in invalid.items()))
     assert (ran.returncode, ran.stderr) == (1, "")
     assert [line.partition(" ")[0] for line in ran.stdout.splitlines()] == [
         *("project_name:", "author_email:", "project_slug:", "queues:", "queues:", "queues:", "queues:"),
@@ -252,19 +259,21 @@ def test_the_command_tells_all_mistakes_of_all_questions_at_once(tmp_path: Path)
 @pytest.mark.parametrize(
     ("question", "answer", "line"),
     [
-        ("queues", *WRONG["queues"][1]),
-        ("beat_jobs", *WRONG["beat_jobs"][0]),
-        ("project_slug", *WRONG["project_slug"][1]),
+        ("queues", *INVALID["queues"][1]),
+        ("beat_jobs", *INVALID["beat_jobs"][0]),
+        ("project_slug", *INVALID["project_slug"][1]),
     ],
 )
-def test_the_command_ends_with_1_and_the_line_alone(question: str, answer: str, line: str, tmp_path: Path) -> None:
-    ran = command(tmp_path, f"{question}={answer}")
+def test_the_command_exits_with_1_and_prints_only_the_error(
+    question: str, answer: str, line: str, tmp_path: Path
+) -> None:
+    ran = run_cookiecutter(tmp_path, f"{question}={answer}")
     assert (ran.returncode, ran.stdout, ran.stderr) == (1, f"{question}: {line}\n", "")
     assert files_under(tmp_path / "output") == []
 
 
-def replay(folder: Path, **answers: object) -> subprocess.CompletedProcess[str]:
-    """Generate from a file of answers, as somebody does who wrote or changed one by hand."""
+def run_replay(folder: Path, **answers: object) -> subprocess.CompletedProcess[str]:
+    """Run `cookiecutter` with a replay file."""
     context = {**DEFAULTS, **answers, "__check": "", "_extensions": ["local_extensions.PlanExtension"]}
     (folder / "answers.json").write_text(json.dumps({"cookiecutter": context}), encoding="utf-8")
     output = folder / "output"
@@ -281,11 +290,11 @@ def replay(folder: Path, **answers: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.usefixtures("home")
-def test_answers_from_a_replay_file_are_checked_too(tmp_path: Path) -> None:
-    ran = replay(tmp_path, project_slug="../shop", broker="none-such")
+def test_answers_in_a_replay_file_are_validated(tmp_path: Path) -> None:
+    ran = run_replay(tmp_path, project_slug="../shop", broker="none-such")
     assert (ran.returncode, ran.stderr) == (1, "")
     assert ran.stdout.splitlines() == [
-        f"project_slug: '../shop' is not a valid package name: {BEGIN}. Example: shop",
+        f"project_slug: '../shop' is not a valid package name: {USE_ONLY_AND_BEGIN}. Example: shop",
         "broker: 'none-such' is not a valid choice (choose from redis, rabbitmq, sqs). Example: redis",
     ]
     assert files_under(tmp_path / "output") == []
@@ -293,8 +302,8 @@ def test_answers_from_a_replay_file_are_checked_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("home")
-def test_a_replay_file_with_right_answers_makes_the_project(tmp_path: Path) -> None:
-    ran = replay(tmp_path, project_slug="shop", description="{{ 1 }}")
+def test_a_replay_file_with_valid_answers_generates_the_project(tmp_path: Path) -> None:
+    ran = run_replay(tmp_path, project_slug="shop", description="{{ 1 }}")
     assert (ran.returncode, ran.stdout) == (0, "")
     project = tmp_path / "output" / "shop"
     assert (
@@ -302,10 +311,10 @@ def test_a_replay_file_with_right_answers_makes_the_project(tmp_path: Path) -> N
     )
 
 
-# Cookiecutter reads the answers to choose from before it loads anything of ours, and raises a ValueError.
+# Cookiecutter validates choices before it loads the extension, and raises a ValueError.
 @pytest.mark.parametrize("answer", ["", "none-such", "Redis"])
 @pytest.mark.parametrize("question", [name for name, offered in choices().items() if not isinstance(offered[0], bool)])
-def test_an_answer_that_is_not_offered_is_refused_by_cookiecutter(question: str, answer: str, tmp_path: Path) -> None:
+def test_an_unknown_choice_is_rejected_by_cookiecutter(question: str, answer: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=question) as failure:
         cookiecutter(str(ROOT), no_input=True, extra_context={question: answer}, output_dir=str(tmp_path))
     assert str(failure.value) == (
@@ -325,10 +334,10 @@ def test_an_answer_that_is_not_offered_is_refused_by_cookiecutter(question: str,
         ("examples=maybe", "maybe provided for variable examples could not be converted to a boolean."),
     ],
 )
-def test_the_last_line_of_cookiecutter_s_refusal_names_question_and_choices(
+def test_the_last_line_of_cookiecutters_error_contains_question_and_choices(
     answer: str, line: str, tmp_path: Path
 ) -> None:
-    ran = command(tmp_path, answer)
+    ran = run_cookiecutter(tmp_path, answer)
     assert ran.returncode == 1
     assert ran.stderr.splitlines()[-1] == f"ValueError: {line}"
     assert files_under(tmp_path / "output") == []
@@ -357,15 +366,15 @@ HOSTILE = {
 }
 
 
-def rendered(markdown: str, tag: str) -> str:
-    """The text of the first element of this kind that Markdown makes, without markup."""
+def render_element(markdown: str, tag: str) -> str:
+    """Return the text of the first element with this tag in rendered Markdown."""
     found = re.search(rf"<{tag}>(.*?)</{tag}>", MarkdownIt().enable("table").render(markdown), flags=re.DOTALL)
     assert found
     return html.unescape(found[1])
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_text_comes_out_as_that_text_and_every_file_parses(text: str, bake: Bakery) -> None:
+def test_hostile_text_is_preserved_and_each_file_parses(text: str, bake: Bakery) -> None:
     project = bake(project_name=text, description=text, author_name=text, project_slug="shop", license="Proprietary")
 
     assert_every_file_parses(project.path)
@@ -373,13 +382,16 @@ def test_a_hostile_text_comes_out_as_that_text_and_every_file_parses(text: str, 
     metadata = tomllib.loads(project.read("pyproject.toml"))["project"]
     assert metadata["description"] == text
     assert metadata["authors"] == [{"name": text, "email": "team@example.com"}]
-    assert (rendered(project.read("README.md"), "h1"), rendered(project.read("README.md"), "p")) == (text, text)
+    assert (render_element(project.read("README.md"), "h1"), render_element(project.read("README.md"), "p")) == (
+        text,
+        text,
+    )
     assert ast.get_docstring(ast.parse(project.read("src/shop/__init__.py")), clean=False) == f"{text}."
     assert f"Copyright (c) {text}" in project.read("LICENSE")
 
 
 @pytest.mark.usefixtures("home")
-def test_what_is_typed_at_the_questions_is_text_too(tmp_path: Path) -> None:
+def test_input_at_the_prompts_is_not_rendered_as_a_template(tmp_path: Path) -> None:
     typed = {"project_slug": "shop", "description": HOSTILE["jinja"], "broker": "2"}
     answers = "".join(f"{typed.get(question, '')}\n" for question in questions())
     ran = subprocess.run(
@@ -397,7 +409,7 @@ def test_what_is_typed_at_the_questions_is_text_too(tmp_path: Path) -> None:
     assert metadata["project"]["description"] == HOSTILE["jinja"]
 
 
-def test_only_the_files_that_show_a_text_differ_when_it_is_hostile(bake: Bakery) -> None:
+def test_hostile_text_changes_only_the_files_that_contain_it(bake: Bakery) -> None:
     plain = bake(project_slug="shop", license="Proprietary")
     hostile = bake(
         project_name=HOSTILE["jinja"],
@@ -414,7 +426,7 @@ def test_only_the_files_that_show_a_text_differ_when_it_is_hostile(bake: Bakery)
     assert different == {"LICENSE", "README.md", "pyproject.toml", "src/shop/__init__.py", dashboard}
 
 
-def test_arguments_of_jobs_with_every_kind_of_character_come_out_as_they_were(bake: Bakery) -> None:
+def test_hostile_arguments_of_jobs_are_preserved(bake: Bakery) -> None:
     values = [*HOSTILE.values(), "\x00\x1b\n\r\t\u2028\u202e"]
     project = bake(project_slug="shop", beat_jobs=f"tidy({values!r}, to={values[0]!r}) = @daily")
 
@@ -426,12 +438,14 @@ def test_arguments_of_jobs_with_every_kind_of_character_come_out_as_they_were(ba
     }
     assert ast.literal_eval(entries["args"]) == [values]
     assert ast.literal_eval(entries["kwargs"]) == {"to": values[0]}
-    written = ast.parse(rendered(project.read("README.md").partition("## Periodic jobs")[2], "code"), mode="eval").body
+    written = ast.parse(
+        render_element(project.read("README.md").partition("## Periodic jobs")[2], "code"), mode="eval"
+    ).body
     assert isinstance(written, ast.Call)
     assert ast.literal_eval(written.args[0]) == values
 
 
-def test_blanks_and_line_breaks_around_a_text_are_not_part_of_it(bake: Bakery) -> None:
+def test_surrounding_whitespace_is_removed_from_text(bake: Bakery) -> None:
     project = bake(project_name="  Shop \n", description="\tSells. ", project_slug="shop")
 
     assert_every_file_parses(project.path)
@@ -441,7 +455,7 @@ def test_blanks_and_line_breaks_around_a_text_are_not_part_of_it(bake: Bakery) -
 
 
 @pytest.mark.parametrize("answers", [{"beat_jobs": ""}, {"beat_jobs": " ; \n"}, {"queues": "a-1:auto@gevent"}])
-def test_an_unusual_answer_that_is_right_is_baked(answers: dict[str, str], bake: Bakery) -> None:
+def test_an_unusual_valid_answer_is_accepted(answers: dict[str, str], bake: Bakery) -> None:
     assert_every_file_parses(bake(**answers).path)
 
 
@@ -467,10 +481,10 @@ def test_an_unusual_answer_that_is_right_is_baked(answers: dict[str, str], bake:
         ("unknown.kind", ""),
     ],
 )
-def test_a_file_that_does_not_parse_would_be_noticed(name: str, content: str) -> None:
+def test_a_file_that_does_not_parse_is_detected(name: str, content: str) -> None:
     assert problem_of(name, content.encode())
 
 
-def test_a_file_that_is_not_utf_8_would_be_noticed() -> None:
+def test_a_file_that_is_not_utf_8_is_detected() -> None:
     assert problem_of("LICENSE", b"\xff")
     assert problem_of("LICENSE", b"\0")

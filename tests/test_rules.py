@@ -1,4 +1,4 @@
-"""The rules of the template's source: every file of it is used, and it says its own text."""
+"""The rules for the template's source files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def files_below(folder: Path) -> set[str]:
 
 @functools.cache
 def feature_tables() -> list[Mapping[str, bool]]:
-    """Return the features of every variant that the tests bake, each distinct table once."""
+    """Return the distinct feature tables of all variants in the tests."""
     tables = {tuple(plan_of(**{**DEFAULTS, **each.answers}).features.items()) for each in all_variants()}
     return [dict(table) for table in sorted(tables)]
 
@@ -48,7 +48,7 @@ def test_the_template_has_sources() -> None:
 
 
 @pytest.mark.parametrize("folder", sorted(FEATURES.iterdir()), ids=lambda folder: folder.name)
-def test_a_feature_folder_is_named_after_a_feature_and_holds_files_at_their_final_paths(folder: Path) -> None:
+def test_a_feature_folder_is_named_after_a_feature(folder: Path) -> None:
     assert folder.name in feature_tables()[0]
     assert files_below(folder)
     assert not list(folder.rglob("_features"))
@@ -59,7 +59,7 @@ def test_a_feature_is_enabled_in_some_variants_and_disabled_in_others(feature: s
     assert {table[feature] for table in feature_tables()} == {True, False}
 
 
-def test_every_feature_is_used() -> None:
+def test_each_feature_is_used() -> None:
     folders = {path.name for path in FEATURES.iterdir()}
     named = set(re.findall(r"features\.(\w+)", "".join(path.read_text(encoding="utf-8") for path in SOURCES)))
 
@@ -89,35 +89,35 @@ def included_by(path: Path) -> set[str]:
     return {template.value for template in templates if isinstance(template, nodes.Const)}
 
 
-def test_every_partial_is_included_and_every_included_partial_exists() -> None:
+def test_each_partial_is_included_and_exists() -> None:
     included = set().union(*map(included_by, SOURCES))
-    # A file of the project may include another one, of which it is a copy in another format.
+    # A project file may include another project file, to repeat it in a different format.
     copied = {path for path in included if path.startswith("_features/")}
     assert copied <= files_below(PROJECT)
     assert included - copied == files_below(PARTIALS)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_a_new_answer_cannot_match_the_else_of_an_older_one(path: Path) -> None:
+def test_no_if_block_has_both_elif_and_else(path: Path) -> None:
     for block in syntax_tree(path).find_all(nodes.If):
         assert not (block.elif_ and block.else_), f"line {block.lineno}: write an elif for each answer, and no else"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "local_extensions").glob("*.py")), ids=name)
-def test_python_holds_no_text_of_generated_files(path: Path) -> None:
+def test_python_contains_no_text_of_generated_files(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
-    # Also the text below a constant that describes it.
+    # Include strings that document constants.
     docstrings |= {text_of(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     texts = {text_of(node) for node in ast.walk(tree)} - docstrings
-    # Several lines, indentation, and what Markdown, YAML, a Makefile and a comment begin with.
+    # Several lines, indentation, and the beginnings of Markdown, YAML, Makefile and comment lines.
     fragments = re.compile(r"\n.|^ {2,}\S|^\t|^#+ |^\|.*\||^- \w|^[\w-]+: \S|\{slug\}")
 
     assert not [text for text in texts if text and fragments.search(text)]
 
 
-# Where a file tells brokers or servers apart, a new one that has no branch would silently lack its lines.
+# A new broker or server without a branch would have no lines, without an error.
 ANSWERS_WITH_BRANCHES = [
     {f"features.{broker.name}" for broker in catalogue.BROKERS},
     {f"server.name == {server.name}" for server in (catalogue.REDIS, catalogue.RABBITMQ, catalogue.POSTGRES)},
@@ -144,7 +144,7 @@ def conditions_of(block: nodes.If) -> list[set[str]]:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_a_chain_that_tells_answers_apart_names_all_of_them(path: Path) -> None:
+def test_an_if_block_on_brokers_or_servers_is_complete(path: Path) -> None:
     for block in syntax_tree(path).find_all(nodes.If):
         branches = conditions_of(block)
         for answers in ANSWERS_WITH_BRANCHES:
@@ -157,7 +157,7 @@ def text_of(node: ast.AST) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
-def test_every_question_has_a_prompt() -> None:
+def test_each_question_has_a_prompt() -> None:
     context = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 
     assert list(context["__prompts__"]) == list(questions())
@@ -180,7 +180,7 @@ def test_a_document_exists(document: str) -> None:
     assert (ROOT / document).read_text(encoding="utf-8").strip()
 
 
-def test_the_readme_names_every_question_and_answer() -> None:
+def test_the_readme_contains_each_question_and_choice() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     answers = [answer for offered in choices().values() for answer in offered if isinstance(answer, str)]
 
@@ -188,13 +188,13 @@ def test_the_readme_names_every_question_and_answer() -> None:
     assert not missing
 
 
-def test_the_lock_file_names_only_the_public_registry() -> None:
+def test_the_lock_file_contains_only_the_public_registry() -> None:
     lock = (ROOT / "uv.lock").read_text(encoding="utf-8")
 
     assert set(re.findall(r"https?://([^/\"]+)", lock)) == {"pypi.org", "files.pythonhosted.org"}
 
 
-def test_the_lock_file_of_the_picture_names_no_registry() -> None:
+def test_the_lock_file_of_the_picture_contains_no_registry() -> None:
     lock = json.loads((ROOT / "docs" / "dashboard" / "package-lock.json").read_text(encoding="utf-8"))
 
     assert not [name for name, package in lock["packages"].items() if "resolved" in package]
@@ -216,12 +216,12 @@ def test_the_lock_file_of_the_picture_names_no_registry() -> None:
     ],
     ids=lambda command: command.split()[0],
 )
-def test_the_templates_own_files_are_clean(command: str) -> None:
+def test_linters_accept_the_files_of_the_template(command: str) -> None:
     lint(*command.split())
 
 
 @pytest.mark.xdist_group("rules")
-def test_tests_of_a_group_are_kept_together(request: pytest.FixtureRequest) -> None:
-    # By this name pytest-xdist sends them to one process: tests of a group share servers, and what came before.
+def test_tests_of_a_group_run_in_one_process(request: pytest.FixtureRequest) -> None:
+    # pytest-xdist distributes tests by this suffix. Tests of a group share servers and state.
     if "PYTEST_XDIST_WORKER" in os.environ:
         assert request.node.nodeid.endswith("@rules")

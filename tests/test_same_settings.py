@@ -1,4 +1,4 @@
-"""Celery's effective settings are the same in all frameworks: the same text is their source."""
+"""The effective Celery settings are equal in all frameworks, and have a common source."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 OTHERS = ["broker", "result_backend", "beat_scheduler"]
 ANSWERS = {"project_slug": "shop", "queues": "emails:2, reports:2@threads", "timezone": "Europe/Paris"}
-# Some examples need an HTTP API.
+# Some examples require an HTTP API.
 NO_EXAMPLES = {"examples": False}
 
-# Prints the settings of a worker: every one that Celery knows, and those of RedBeat.
+# This program prints all settings of Celery and RedBeat.
 PROGRAM = """
 import json
 from celery.app.defaults import DEFAULTS
 from shop.celery_app import app
-# In capitals, too: RedBeat reads its settings from Django by these names.
+# RedBeat reads uppercase names from Django settings.
 print(json.dumps({name: repr(app.conf.first(name, name.upper())) for name in (*DEFAULTS, *NAMES)}))
 """
 
 
-def same_answers() -> list[dict[str, Any]]:
-    """Return answers that several frameworks support, so many that every two of them occur together."""
+def answers_for_all_frameworks() -> list[dict[str, Any]]:
+    """Return answers that several frameworks support. Each pair of answers occurs."""
 
     def frameworks(answers: dict[str, Any]) -> int:
         return sum(supported({**answers, "framework": name}) for name in choices()["framework"])
@@ -44,15 +44,15 @@ def same_answers() -> list[dict[str, Any]]:
 
 
 def names_of(project: BakedProject) -> list[str]:
-    """Return the names of the settings in a project, as Celery knows them."""
+    """Return Celery's names of the settings in a project."""
     (framework,) = (each for each in FRAMEWORKS if each.name == project.answers["framework"])
     text = (project.package / framework.celery_settings).read_text(encoding="utf-8")
     names = re.findall(r"^([A-Za-z]\w*) = ", text, flags=re.MULTILINE)
     return [name.removeprefix("CELERY_").lower() for name in names]
 
 
-def effective(project: BakedProject, shared: Path, tmp_path: Path) -> dict[str, str]:
-    """Return the effective settings of a project's application, as `repr` writes them."""
+def read_effective_settings(project: BakedProject, shared: Path, tmp_path: Path) -> dict[str, str]:
+    """Return the `repr` of each effective setting of a project's application."""
     copy = project.copy_to(tmp_path / str(project.answers["framework"]))
     in_database = project.answers["result_backend"] == "database"
     variables = {
@@ -75,13 +75,15 @@ def effective(project: BakedProject, shared: Path, tmp_path: Path) -> dict[str, 
 
 
 def prefixes_of_other_backends(answers: dict[str, Any]) -> tuple[str, ...]:
-    """Return the prefixes of the settings that differ because a framework has a result backend of its own."""
+    """Return the prefixes of the settings that depend on the result backend of a framework."""
     replaced = {framework.database.name for framework in FRAMEWORKS if framework.database}
     return ("result_", "database_") if answers["result_backend"] in replaced else ()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("answers", same_answers(), ids=lambda answers: "-".join(starmap(label, answers.items())))
+@pytest.mark.parametrize(
+    "answers", answers_for_all_frameworks(), ids=lambda answers: "-".join(starmap(label, answers.items()))
+)
 def test_the_settings_are_the_same_in_all_frameworks(
     answers: dict[str, Any], bake: Bakery, shared: Path, tmp_path: Path
 ) -> None:
@@ -92,7 +94,11 @@ def test_the_settings_are_the_same_in_all_frameworks(
     ]
     prefixes = prefixes_of_other_backends(answers)
     found = [
-        {name: value for name, value in effective(project, shared, tmp_path).items() if not name.startswith(prefixes)}
+        {
+            name: value
+            for name, value in read_effective_settings(project, shared, tmp_path).items()
+            if not name.startswith(prefixes)
+        }
         for project in projects
     ]
 
@@ -102,7 +108,7 @@ def test_the_settings_are_the_same_in_all_frameworks(
         assert other == found[0]
 
 
-def test_all_frameworks_make_the_same_settings_from_the_same_text(bake: Bakery) -> None:
+def test_the_frameworks_share_the_source_of_the_settings(bake: Bakery) -> None:
     names = [names_of(bake(framework=str(name), **ANSWERS, **NO_EXAMPLES)) for name in choices()["framework"]]
 
     assert len(names[0]) > 20

@@ -1,4 +1,4 @@
-"""Every variant, read and linted, not run: exact files, no residue, and every tool that knows a kind of file."""
+"""Static checks of each variant: its exact files, no template syntax, and linters for each file type."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tests.support.project import BakedProject
     from tests.support.variants import Variant
 
-# What every project has; {slug} is its package.
+# The files of each project; {slug} is its package.
 FILES = {
     ".dockerignore",
     ".editorconfig",
@@ -97,7 +97,7 @@ FILES = {
     "tests/test_settings.py",
 }
 
-# What each queue adds: {queue} is its name, {module} that of its tasks.
+# The files of each queue: {queue} is its name, {module} its task module.
 FILES_OF_A_QUEUE = {
     "deploy/systemd/{slug}-worker-{queue}@.service",
     "src/{slug}/tasks/{module}.py",
@@ -105,10 +105,10 @@ FILES_OF_A_QUEUE = {
 FILES_OF_A_QUEUE_ON_KUBERNETES = {
     "deploy/kubernetes/workers/{dns_name}/kustomization.yaml",
 }
-# A queue that has tasks: the first, which has `ping`, and those with beat jobs.
+# The files of a queue with tasks: the first queue, which has `ping`, and queues with beat jobs.
 FILES_OF_A_QUEUE_WITH_TASKS = {"tests/tasks/test_{module}.py"}
 
-# Examples that need a Redis, be it the broker or the result backend.
+# Examples that require Redis as broker or result backend.
 EXAMPLES_ON_REDIS = {
     "src/{slug}/examples/idempotency.py",
     "src/{slug}/examples/store.py",
@@ -118,7 +118,7 @@ EXAMPLES_ON_REDIS = {
     "tests/examples/test_unique.py",
 }
 
-# What both frameworks have for tasks by HTTP.
+# The files of both frameworks for tasks by HTTP.
 HTTP_API = {
     "src/{slug}/api_keys.py",
     "src/{slug}/problems.py",
@@ -131,7 +131,7 @@ HTTP_API = {
     "tests/test_submissions.py",
 }
 
-# What an answer adds, or several together.
+# The files of an answer or of a combination of answers.
 FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     (
         {"broker": "redis"},
@@ -401,9 +401,9 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     ({"ci": "github"}, {".github/workflows/ci.yml"}),
     ({"ci": "gitlab"}, {".gitlab-ci.yml"}),
 ]
-# What Django has in its folder of settings.
+# The files in the settings package of Django.
 NOT_IN_DJANGO = {"src/{slug}/celeryconfig.py", "src/{slug}/settings.py"}
-# What beat jobs add, to all or to those with an answer.
+# The files of beat jobs, for all answers or for one answer.
 FILES_OF_REDBEAT = {"src/{slug}/beat.py", "tests/test_beat.py"}
 FILES_OF_BEAT = {
     "deploy/systemd/{slug}-beat.service",
@@ -424,12 +424,12 @@ RESIDUE = {
     "blank lines at the beginning": re.compile(r"\A\n"),
     "no line break at the end, or several": re.compile(r"[^\n]\Z|\n\n\Z"),
 }
-# Outside of Python, where two blank lines separate functions, one is enough.
+# Only Python files may have two consecutive blank lines.
 BLANK_LINES = re.compile(r"\n\n\n")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test with `variant` every variant, with `shaped` those of every shape."""
+    """Parametrize `variant` with all variants, and `shaped` with a variant of each shape."""
     quick = metafunc.config.getoption("quick")
     if "variant" in metafunc.fixturenames:
         metafunc.parametrize("variant", few_variants() if quick else all_variants(), ids=str)
@@ -439,12 +439,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def corpus(bake: Bakery, request: pytest.FixtureRequest) -> Corpus:
-    """The files of all variants."""
+    """Return the files of all variants."""
     variants = few_variants() if request.config.getoption("quick") else all_variants()
     return Corpus(bake(**variant.answers) for variant in variants)
 
 
-def test_few_variants_have_every_answer_and_every_shape() -> None:
+def test_few_variants_cover_each_answer_and_each_shape() -> None:
     few = few_variants()
 
     assert {each.shape for each in few} == {each.shape for each in suite_variants()} == set(SHAPES)
@@ -453,7 +453,7 @@ def test_few_variants_have_every_answer_and_every_shape() -> None:
 
 
 def answer(project: BakedProject, question: str) -> str | bool:
-    """What was answered, or the default; or what follows from answers."""
+    """Return the answer of a project or its default, or a value computed from its answers."""
     if question == "beat":
         return bool(answer(project, "beat_jobs"))
     if question == "results":
@@ -469,12 +469,12 @@ def answer(project: BakedProject, question: str) -> str | bool:
 
 
 def queues_of(project: BakedProject) -> list[str]:
-    """The names of its queues, as asked for."""
+    """Return the names of the queues of a project."""
     return [re.split("[:@]", piece)[0].strip() for piece in str(answer(project, "queues")).split(",")]
 
 
 def expected_files(project: BakedProject) -> set[str]:
-    """The files that this variant must have, and no other."""
+    """Return the exact files of a variant."""
     names = set(FILES)
     for answers, files in FILES_OF_ANSWERS:
         if all(answer(project, question) == chosen for question, chosen in answers.items()):
@@ -509,12 +509,12 @@ def test_a_variant_has_exactly_its_files(variant: Variant, bake: Bakery) -> None
     assert not empty_folders
 
 
-def test_every_file_of_a_variant_parses(variant: Variant, bake: Bakery) -> None:
+def test_each_file_of_a_variant_parses(variant: Variant, bake: Bakery) -> None:
     assert_every_file_parses(bake(**variant.answers).path)
 
 
 @pytest.mark.xdist_group("corpus")
-def test_no_file_shows_a_trace_of_the_template(corpus: Corpus) -> None:
+def test_no_file_contains_template_syntax(corpus: Corpus) -> None:
     found = []
     for path in corpus.distinct("*"):
         text = path.read_text(encoding="utf-8")
@@ -529,8 +529,8 @@ def test_no_file_shows_a_trace_of_the_template(corpus: Corpus) -> None:
 
 @pytest.mark.xdist_group("corpus")
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
-def test_ruff_has_no_complaint_about_any_variant(command: list[str], corpus: Corpus) -> None:
-    # Whole projects, not single files: each is judged by its own pyproject.toml, beside its own modules.
+def test_ruff_accepts_each_variant(command: list[str], corpus: Corpus) -> None:
+    # Check complete projects: each has its own pyproject.toml and modules.
     lint("ruff", *command, "--no-cache", *(project.path for project in corpus.projects))
 
 
@@ -553,21 +553,21 @@ def test_ruff_has_no_complaint_about_any_variant(command: list[str], corpus: Cor
     ],
     ids=lambda value: value.split()[0] if " " in value or "." not in value else value.strip("*./"),
 )
-def test_a_linter_has_no_complaint_about_any_variant(command: str, files: str, corpus: Corpus) -> None:
+def test_a_linter_accepts_each_variant(command: str, files: str, corpus: Corpus) -> None:
     lint(*command.split(), *corpus.distinct(files))
 
 
 @pytest.mark.kubectl
 @pytest.mark.xdist_group("corpus")
-def test_the_schemas_know_every_field_of_the_manifests_of_any_variant(corpus: Corpus) -> None:
+def test_the_schemas_contain_each_field_of_the_manifests(corpus: Corpus) -> None:
     folders: dict[frozenset[tuple[str, str]], Path] = {}
     for project in corpus.projects:
         files = {name: project.read(name) for name in project.files() if name.startswith("deploy/kubernetes/")}
-        # The examples of secrets are not part of the manifests.
+        # The example secrets are not part of the manifests.
         key = frozenset((name, text) for name, text in files.items() if not name.endswith(".example"))
         if files:
             folders.setdefault(key, project.path / "deploy" / "kubernetes")
-    # Production has every kind of object; tests/test_kustomize.py renders staging, too.
+    # Production has each kind of object. tests/test_kustomize.py also renders staging.
     assert_valid(each for folder in folders.values() for each in kustomize(folder / "overlays" / "production"))
 
 
@@ -578,7 +578,7 @@ def test_without_kubernetes_no_file_mentions_it(bake: Bakery) -> None:
 
 
 @pytest.mark.xdist_group("corpus")
-def test_each_worker_in_compose_has_a_name_and_a_queue_of_its_own(corpus: Corpus) -> None:
+def test_each_worker_in_compose_has_a_unique_name_and_queue(corpus: Corpus) -> None:
     for project in corpus.projects:
         services = yaml.load(project.read("compose.yaml"), yaml.CSafeLoader)["services"]
         workers = [
@@ -589,14 +589,14 @@ def test_each_worker_in_compose_has_a_name_and_a_queue_of_its_own(corpus: Corpus
 
 
 @pytest.mark.xdist_group("corpus")
-def test_what_the_project_says_of_its_python_is_what_was_asked(corpus: Corpus) -> None:
+def test_the_python_version_is_that_of_the_answer(corpus: Corpus) -> None:
     for project in corpus.projects:
         version = str(answer(project, "python_version"))
         assert f"FROM python:{version}-slim" in project.read("Dockerfile")
         assert tomllib.loads(project.read("pyproject.toml"))["project"]["requires-python"] == ">=3.11"
 
 
-def test_the_image_has_a_uv_that_builds_the_project_itself(bake: Bakery) -> None:
+def test_the_image_has_a_uv_version_that_builds_the_project(bake: Bakery) -> None:
     project = bake()
     (backend,) = tomllib.loads(project.read("pyproject.toml"))["build-system"]["requires"]
     named = re.search(r"^ARG UV_VERSION=(\S+)$", project.read("Dockerfile"), re.MULTILINE)
@@ -606,14 +606,14 @@ def test_the_image_has_a_uv_that_builds_the_project_itself(bake: Bakery) -> None
 
 
 def install_units(project: BakedProject, folder: Path) -> list[str]:
-    """Copy the systemd units and their drop-ins to a folder; return the names of the units, with an instance."""
+    """Copy the systemd units and drop-ins to a directory. Return the names of the units with an instance name."""
     folder.mkdir(parents=True, exist_ok=True)
     source = project.path / "deploy" / "systemd"
     for drop_ins in source.glob("*.service.d"):
         shutil.copytree(drop_ins, folder / drop_ins.name)
     units = [*source.glob("*.service"), *source.glob("*.target")]
     for unit in units:
-        # systemd-analyze only accepts a program that exists, and nothing is installed on this machine.
+        # systemd-analyze rejects programs that do not exist. The project is not installed on this machine.
         text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", unit.read_text(encoding="utf-8"), flags=re.MULTILINE)
         (folder / unit.name).write_text(text, encoding="utf-8")
     return [unit.name.replace("@.", "@1.") for unit in units]
@@ -631,18 +631,18 @@ def test_systemd_accepts_the_units(shaped: Variant, bake: Bakery, tmp_path: Path
         check=False,
     )
 
-    # It reports unknown settings and exits with 0 all the same.
+    # It reports unknown settings, but exits with 0.
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("framework", choices()["framework"])
-def test_systemd_rates_the_units_as_little_exposed(framework: str, bake: Bakery, tmp_path: Path) -> None:
+def test_systemd_rates_the_exposure_of_the_units_as_low(framework: str, bake: Bakery, tmp_path: Path) -> None:
     units = install_units(bake(framework=framework), tmp_path)
 
     need(shutil.which("systemd-analyze"), "systemd-analyze")
     services = [str(tmp_path / unit) for unit in units if unit.endswith(".service")]
     assert services
-    # In tenths: of 10.0, 2.0 is the most that a unit may have.
+    # In tenths: the maximum exposure of a unit is 2.0 of 10.0.
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", *services]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, f"{ran.stdout[-2000:]}{ran.stderr}"
@@ -701,9 +701,7 @@ def test_the_installer_refuses_unknown_options(options: str, bake: Bakery) -> No
     [(broker, "default") for broker in choices()["broker"]]
     + [("redis", shape) for shape in SHAPES if shape != "default"],
 )
-def test_promtool_sees_each_alert_fire_and_all_of_them_silent_when_all_is_well(
-    broker: str, shape: str, bake: Bakery
-) -> None:
+def test_promtool_passes_the_rule_tests_and_each_alert_fires(broker: str, shape: str, bake: Bakery) -> None:
     need(shutil.which("promtool"), "promtool")
     folder = bake(broker=broker, **SHAPES[shape]).path / "deploy" / "monitoring"
     rules = yaml.safe_load((folder / "rules.yaml").read_text(encoding="utf-8"))
@@ -719,7 +717,7 @@ def test_promtool_sees_each_alert_fire_and_all_of_them_silent_when_all_is_well(
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
 
-    # Each alert is expected once firing, and none in the test of the thresholds.
+    # Each alert fires in one test. No alert fires in the test of the thresholds.
     silent, firing = yaml.safe_load((folder / "rules_test.yaml").read_text(encoding="utf-8"))["tests"]
     assert [(test["expr"], test["exp_samples"]) for test in silent["promql_expr_test"]] == [("ALERTS", [])]
     (test,) = firing["promql_expr_test"]
@@ -730,38 +728,38 @@ SECONDS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where mypy sees one variant after the other, in the same place: what it knows of one, it knows of the next."""
+def mypy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the directory in which mypy checks all variants, so that they share the cache."""
     return tmp_path_factory.mktemp("mypy")
 
 
-def check_types(project: BakedProject, shared: Path, desk: Path) -> None:
-    """Let mypy read a project.
+def check_types(project: BakedProject, shared: Path, mypy_folder: Path) -> None:
+    """Run mypy on a project.
 
     Raises:
-        AssertionError: it complains.
+        AssertionError: mypy reports an error.
     """
-    shutil.rmtree(desk / "project", ignore_errors=True)
-    copy = project.copy_to(desk / "project")
-    # mypy takes a file of the same size and second for the same file; variants that differ in a name would be mixed up.
+    shutil.rmtree(mypy_folder / "project", ignore_errors=True)
+    copy = project.copy_to(mypy_folder / "project")
+    # mypy's cache compares size and modification time, which may be equal in two variants.
     second = next(SECONDS)
     for path in copy.path.rglob("*.py"):
         os.utime(path, (second, second))
-    command = ["mypy", "--strict", "--cache-dir", str(desk / "cache")]
+    command = ["mypy", "--strict", "--cache-dir", str(mypy_folder / "cache")]
     copy.run(*command, environment=install(copy, shared), timeout=300)
 
 
 @pytest.mark.xdist_group("corpus")
 @pytest.mark.parametrize("framework", choices()["framework"])
-def test_mypy_has_no_complaint_about_any_statement(framework: str, corpus: Corpus, shared: Path, desk: Path) -> None:
+def test_mypy_accepts_all_code(framework: str, corpus: Corpus, shared: Path, mypy_folder: Path) -> None:
     projects = [each for each in corpus.with_all_python if answer(each, "framework") == framework]
     assert projects
-    # Its plugin for Django forgets all that it knows when the models change.
+    # Changed models invalidate the cache of the Django plugin.
     for project in sorted(projects, key=models_of):
-        check_types(project, shared, desk)
+        check_types(project, shared, mypy_folder)
 
 
 def models_of(project: BakedProject) -> list[str]:
-    """What decides which models a project has."""
+    """Return the answers that determine the models of a project."""
     models = [name for name in ("result_backend", "beat_scheduler") if answer(project, name) == "database"]
     return [*models, project.slug]

@@ -1,4 +1,4 @@
-"""Projects that cruft creates from this template, and updates to other answers and to a newer template."""
+"""cruft: create and update projects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NEW_ANSWERS = {
     "queues": "default:4, slow:1, mails:2",
     "beat_jobs": "tidy = @daily -> slow; digest = every 1h -> mails",
 }
-# Where a queue and a periodic task of a project with these answers are named.
+# The files that contain the name of a queue with a periodic task.
 PLACES_OF_A_QUEUE = {
     "README.md",
     "compose.yaml",
@@ -42,7 +42,7 @@ OWN_TASK = '\n\n@shared_task\ndef own() -> None:\n    """Written by the project\
 
 @dataclass(frozen=True)
 class Cruft:
-    """The command `cruft`, installed for one Python, with a repository of the template."""
+    """An installation of cruft for one Python version, and a repository of the template."""
 
     program: Path
     template: Path
@@ -53,7 +53,7 @@ class Cruft:
         """Run a cruft command.
 
         Raises:
-            AssertionError: The exit status is another one; the message holds the output.
+            AssertionError: The exit status differs. The message contains the output.
         """
         ran = subprocess.run(
             [self.program, *arguments],
@@ -91,14 +91,14 @@ def commit(folder: Path, message: str) -> None:
 
 
 def pythons() -> list[str]:
-    """Return the lowest and the highest version of Python on this machine that projects support."""
+    """Return the lowest and the highest supported Python version on this machine."""
     versions = sorted(interpreters(), key=lambda version: int(version[2:]))
     return list(dict.fromkeys((versions[0], versions[-1])))
 
 
 @pytest.fixture(scope="module", params=pythons())
 def cruft(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Cruft:
-    """Install cruft from uv.lock for a Python, with a repository of the template that has one commit."""
+    """Return an installation of cruft for a Python version, and a repository of the template with one commit."""
     folder = tmp_path_factory.mktemp("cruft")
     subprocess.run(
         [uv(), "sync", "--quiet", "--frozen", "--only-group=updates", f"--python={interpreters()[request.param]}"],
@@ -115,7 +115,7 @@ def cruft(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def project(cruft: Cruft, tmp_path: Path) -> Path:
-    """A project that cruft created, in a repository of its own."""
+    """Return a project that cruft created, in a git repository."""
     answers = json.dumps(ANSWERS)
     cruft.run("create", str(cruft.template), "--no-input", "--extra-context", answers, cwd=tmp_path)
     project = tmp_path / "shop"
@@ -140,7 +140,7 @@ def assert_edits_are_kept(project: Path) -> None:
 
 
 def change_template(template: Path) -> None:
-    """Change a file of the template, and its code: a new filter that this file uses."""
+    """Change the code and a file of the template: add a filter, and use it."""
     extension = template / "local_extensions" / "extension.py"
     text = extension.read_text(encoding="utf-8")
     assert '    "code": filters.code,\n' in text
@@ -152,12 +152,12 @@ def change_template(template: Path) -> None:
     commit(template, "Second")
 
 
-def test_a_new_project_is_up_to_date_and_differs_by_nothing(cruft: Cruft, project: Path) -> None:
+def test_a_new_project_is_up_to_date_without_differences(cruft: Cruft, project: Path) -> None:
     cruft.run("check", cwd=project)
     assert cruft.run("diff", cwd=project).stdout == ""
 
 
-def test_cruft_diff_shows_the_owners_edits_alone(cruft: Cruft, project: Path) -> None:
+def test_cruft_diff_contains_only_the_owners_edits(cruft: Cruft, project: Path) -> None:
     edit_as_owner(project)
     patch = cruft.run("diff", cwd=project).stdout
 
@@ -169,7 +169,7 @@ def test_cruft_diff_shows_the_owners_edits_alone(cruft: Cruft, project: Path) ->
     assert sorted(line[1:] for line in changed) == sorted(owned)
 
 
-def test_an_update_keeps_edits_and_brings_new_answers_and_the_new_template(
+def test_an_update_keeps_edits_and_applies_answers_and_template_changes(
     cruft: Cruft, project: Path, tmp_path: Path
 ) -> None:
     edit_as_owner(project)
@@ -189,7 +189,7 @@ def test_an_update_keeps_edits_and_brings_new_answers_and_the_new_template(
         assert not (project / "src" / "shop" / "examples").exists()
         cruft.run("check", cwd=project)
 
-        # The same files as a project that was created with the new answers from the new template.
+        # The project equals a new project with the new answers and the new template.
         answers = json.dumps({**ANSWERS, **NEW_ANSWERS})
         cruft.run("create", str(cruft.template), "--no-input", "--extra-context", answers, cwd=clean(tmp_path))
         edited = {"README.md", "src/shop/tasks/default.py", ".cruft.json"}
@@ -228,7 +228,7 @@ def test_an_invalid_new_answer_changes_nothing(cruft: Cruft, project: Path) -> N
     assert git(project, "status", "--porcelain") == ""
 
 
-def test_a_clone_with_windows_line_ends_runs(project: Path, tmp_path: Path) -> None:
+def test_a_clone_on_windows_keeps_line_endings(project: Path, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     subprocess.run(
         ["git", "-c", "core.autocrlf=true", "clone", "--quiet", project, clone],

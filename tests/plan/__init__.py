@@ -1,1 +1,1 @@
-"""What the answers mean and what is decided from them, without baking."""
+"""Tests of the parsers and of the plan, without baking."""

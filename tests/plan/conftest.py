@@ -1,4 +1,4 @@
-"""Hypothesis for this tier: no limit of time for an example, since a busy machine is no mistake."""
+"""The Hypothesis profile of this tier. It has no deadline, because the machine may be busy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The language of the question `beat_jobs`: jobs, and their arguments."""
+"""The parser for `beat_jobs`: jobs and their arguments."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def job_texts(draw: st.DrawFn) -> str:
 
 @settings(max_examples=150)
 @given(st.lists(job_texts(), max_size=3), st.sampled_from([";", "\n", " ; ", "\r\n\r\n", ";\n"]))
-def test_jobs_that_are_printed_read_as_the_same_jobs(written: list[str], separator: str) -> None:
+def test_job_text_round_trips(written: list[str], separator: str) -> None:
     try:
         jobs = parse(separator.join(written))
     except InvalidAnswersError as error:
@@ -85,7 +85,7 @@ def test_jobs_that_are_printed_read_as_the_same_jobs(written: list[str], separat
 @settings(max_examples=200)
 @given(st.lists(values, max_size=4), st.dictionaries(keywords, values, max_size=4))
 @example([0, 1.0, "", True, None, [], {}, 2, "number"], {"number": 3, "text_1": ""})
-def test_arguments_arrive_as_they_were_written(positional: list[Any], named: dict[str, Any]) -> None:
+def test_argument_values_are_preserved(positional: list[Any], named: dict[str, Any]) -> None:
     written = format_one_line_call("job", [*(("", value) for value in positional), *named.items()])
     (job,) = parse(f"{written} = @daily")
     assert repr([item.value for item in job.arguments if not item.keyword]) == repr(positional)
@@ -121,7 +121,7 @@ mangled = st.builds(
 @example("a(-True) = @daily")
 @example("a({**{}}) = @daily")
 @example("a(1 is 1) = @daily")
-def test_any_text_is_jobs_or_is_refused(text: str) -> None:
+def test_any_text_is_parsed_or_rejected_as_jobs(text: str) -> None:
     try:
         jobs = parse(text)
     except InvalidAnswersError as error:
@@ -132,14 +132,14 @@ def test_any_text_is_jobs_or_is_refused(text: str) -> None:
 
 
 @given(st.text(alphabet="ab(){}[]\"'\\,=->; \n", max_size=60))
-def test_no_part_of_a_text_is_lost_when_it_is_split_into_jobs(text: str) -> None:
+def test_splitting_jobs_loses_no_text(text: str) -> None:
     def letters(written: str) -> list[str]:
         return [character for character in written if character not in "; \n"]
 
     assert letters("".join(piece.text for piece in split_jobs(text))) == letters(text)
 
 
-def test_separators_within_arguments_do_not_separate() -> None:
+def test_separators_in_arguments_are_ignored() -> None:
     (first, second) = parse(
         """say("a; b -> c = d\\"", ['(', {'k;': ')'}], to='x->y') = @daily -> high_priority; b=@hourly"""
     )
@@ -147,12 +147,12 @@ def test_separators_within_arguments_do_not_separate() -> None:
     assert (first.queue.name, second.queue.name) == ("high-priority", "default")
 
 
-def test_arguments_may_go_over_lines() -> None:
+def test_arguments_may_contain_line_breaks() -> None:
     (job,) = parse("a(\n  1,\n  b=[2,\n 3],\n) = @daily")
     assert [item.value for item in job.arguments] == [1, [2, 3]]
 
 
-def test_empty_jobs_are_passed_over_and_no_job_is_an_answer() -> None:
+def test_empty_jobs_are_skipped_and_jobs_are_optional() -> None:
     assert [job.name for job in parse("a = @daily;\n\n; b = @daily;")] == ["a", "b"]
     assert parse("") == parse(" ;\n; ") == ()
 
@@ -160,10 +160,10 @@ def test_empty_jobs_are_passed_over_and_no_job_is_an_answer() -> None:
 @pytest.mark.parametrize(
     "text", ['a("x = @daily', "a([) = @daily; b = @daily", "a('x) = @daily\nb('y') = @daily", "a(1)"]
 )
-def test_a_bracket_that_is_not_closed_ends_with_the_text(text: str) -> None:
-    why = "has an unclosed bracket or quote in its arguments, or no '=' after them"
+def test_an_unclosed_bracket_or_quote_is_rejected(text: str) -> None:
+    problem = "has an unclosed bracket or quote in its arguments, or no '=' after them"
     (line,) = mistakes_in(beat_jobs=text)
-    assert line == f"beat_jobs: {quote_piece(text)} {why}. {EXAMPLE}"
+    assert line == f"beat_jobs: {quote_piece(text)} {problem}. {EXAMPLE}"
 
 
 def parameters(text: str) -> list[str]:
@@ -187,12 +187,12 @@ def parameters(text: str) -> list[str]:
         ("", []),
     ],
 )
-def test_parameters_are_named_after_what_they_take(text: str, names: list[str]) -> None:
+def test_parameters_are_named_after_the_type_of_their_value(text: str, names: list[str]) -> None:
     assert parameters(text) == names
 
 
 @given(st.lists(scalars, max_size=6), st.sets(keywords, max_size=4))
-def test_the_signature_takes_the_call(positional: list[Any], named: set[str]) -> None:
+def test_the_signature_accepts_the_call(positional: list[Any], named: set[str]) -> None:
     arguments = [*(("", value) for value in positional), *((name, 1) for name in sorted(named))]
     (job,) = plan_of(beat_jobs=f"{format_one_line_call('job', arguments)} = @daily").jobs
     scope: dict[str, Any] = {"Any": Any}
@@ -201,7 +201,7 @@ def test_the_signature_takes_the_call(positional: list[Any], named: set[str]) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "problem"),
     [
         ("cleanup = 0 3 * *", "has 4 cron fields instead of 5 (minute, hour, day of month, month, day of week)"),
         ("cleanup = 0 3 * * * *", "has 6 cron fields instead of 5 (minute, hour, day of month, month, day of week)"),
@@ -273,34 +273,34 @@ def test_the_signature_takes_the_call(positional: list[Any], named: set[str]) ->
         (f"a('{'x' * 2000}') = @daily", "has 2014 characters; the maximum is 2000"),
     ],
 )
-def test_a_wrong_job_is_told_with_the_piece_and_the_reason(text: str, why: str) -> None:
+def test_an_invalid_job_is_rejected_with_the_piece_and_the_reason(text: str, problem: str) -> None:
     lines = mistakes_in(beat_jobs=text)
-    assert [line for line in lines if line.endswith(f"' {why}. {EXAMPLE}")], lines
+    assert [line for line in lines if line.endswith(f"' {problem}. {EXAMPLE}")], lines
     assert all(line.startswith(f"beat_jobs: '{text.strip()[:3]}") for line in lines if "\x00" not in text)
 
 
-def test_the_same_name_twice_is_a_mistake_also_on_another_queue_and_with_a_dash() -> None:
+def test_a_duplicate_job_name_is_rejected_on_any_queue_and_with_a_dash() -> None:
     for text in ("a-b = @daily; a_b = @hourly", "a = @daily -> default; a(1) = @daily -> low_priority"):
         (line,) = mistakes_in(beat_jobs=text)
         assert line.endswith(f"' has a duplicate name ('-' and '_' are equivalent). {EXAMPLE}")
 
 
-def test_a_mistake_in_a_queue_is_told_once_and_not_again_by_the_jobs_that_name_it() -> None:
+def test_an_invalid_queue_is_one_error_even_if_a_job_uses_it() -> None:
     (line,) = mistakes_in(queues="default, emails:0", beat_jobs="a = @daily -> emails")
     assert line.startswith("queues: 'emails:0'")
     (line,) = mistakes_in(queues="", beat_jobs="a = @daily -> emails")
     assert line.startswith("queues: ''")
 
 
-def test_all_mistakes_of_a_job_are_told_together() -> None:
+def test_all_errors_of_a_job_are_reported_together() -> None:
     assert len(mistakes_in(beat_jobs="import(x) = 0 3 * * -> nowhere; b = every 1")) == 5
 
 
-def test_5000_jobs_are_the_most() -> None:
+def test_the_maximum_is_5000_jobs() -> None:
     (line,) = mistakes_in(beat_jobs=";".join(f"a{number} = @daily" for number in range(5001)))
     assert line == f"beat_jobs: 'a5000 = @daily' exceeds the maximum of 5000 jobs. {EXAMPLE}"
 
 
-def test_a_dict_that_json_would_change_is_not_taken() -> None:
+def test_a_dict_is_unchanged_by_json() -> None:
     (job,) = parse("a({'x': [1.5, None, True]}) = @daily")
     assert json.loads(json.dumps(job.arguments[0].value)) == job.arguments[0].value

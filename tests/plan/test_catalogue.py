@@ -1,4 +1,4 @@
-"""The records of the answers to choose from: those that cookiecutter.json offers, in its order, each with a label."""
+"""The records of the choices in cookiecutter.json, and unsupported combinations."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ KNOWN: dict[str, tuple[Choice, ...]] = {
 }
 
 
-def test_every_choice_question_has_a_record_for_each_answer_in_its_order() -> None:
+def test_each_choice_has_a_record_in_the_order_of_the_question() -> None:
     offered = {name: answer for name, answer in QUESTIONS.items() if isinstance(answer, list) and name[0] != "_"}
     assert offered == {question: [choice.name for choice in known] for question, known in KNOWN.items()}
 
 
-def test_the_questions_come_in_the_order_of_the_design_and_the_check_comes_last() -> None:
+def test_the_questions_are_in_order_and_the_check_is_last() -> None:
     assert list(DEFAULTS) == [
         *("project_name", "project_slug", "description", "author_name", "author_email"),
         *("framework", "broker", "result_backend", "queues", "beat_jobs", "beat_scheduler"),
@@ -40,7 +40,7 @@ def test_the_questions_come_in_the_order_of_the_design_and_the_check_comes_last(
     assert list(QUESTIONS)[-1] == "__check"
 
 
-def test_every_question_and_every_answer_has_a_label_that_rich_shows_as_it_is() -> None:
+def test_each_question_and_choice_has_a_label_without_rich_markup() -> None:
     prompts = QUESTIONS["__prompts__"]
     assert list(prompts) == list(DEFAULTS)
     for question, known in KNOWN.items():
@@ -51,14 +51,14 @@ def test_every_question_and_every_answer_has_a_label_that_rich_shows_as_it_is() 
         assert not any("[" in label for label in labels)  # Rich takes what is in square brackets for markup
 
 
-def test_the_labels_of_answers_are_aligned() -> None:
+def test_the_labels_of_choices_are_aligned() -> None:
     for question in ("framework", "broker", "result_backend", "beat_scheduler", "ci", "license"):
         labels = [label for name, label in QUESTIONS["__prompts__"][question].items() if name != "__prompt__"]
         assert {label.index(" - ") for label in labels} == {11}
 
 
 @pytest.mark.parametrize("question", KNOWN)
-def test_an_answer_that_is_not_offered_is_refused_with_those_that_are(question: str) -> None:
+def test_an_unknown_choice_is_rejected_with_the_valid_choices(question: str) -> None:
     names = [choice.name for choice in KNOWN[question]]
     expected = f"{question}: 'x' is not a valid choice (choose from {', '.join(names)}). Example: {names[0]}"
     assert mistakes_in(**{question: "x"}) == (expected,)
@@ -73,20 +73,20 @@ def test_the_plan_has_every_chosen_answer() -> None:
     assert urls == ["CELERY_BROKER_URL=amqp://background_jobs:${RABBITMQ_PASSWORD}@rabbitmq:5672//"]
 
 
-def test_answers_that_do_not_work_together_are_refused() -> None:
+def test_unsupported_combinations_are_rejected() -> None:
     for combination in UNSUPPORTED:
         lines = mistakes_in(**combination.example)
         assert any(combination.reason in line and line.endswith(combination.alternative) for line in lines)
 
 
-def test_sqs_takes_a_task_as_long_as_it_can_hide_its_message() -> None:
+def test_the_time_limit_on_sqs_fits_into_the_visibility_timeout() -> None:
     (combination,) = (combination for combination in UNSUPPORTED if combination.max_task_time_limit)
     limits = plan_of(broker="sqs", task_time_limit=str(combination.max_task_time_limit)).limits
     assert limits.task_time_limit + limits.sqs_visibility_timeout == 12 * 3600
     assert mistakes_in(broker="redis", task_time_limit=str((combination.max_task_time_limit or 0) + 1)) == ()
 
 
-def test_a_job_that_follows_the_sun_needs_a_scheduler_that_can_keep_it() -> None:
+def test_a_solar_schedule_requires_a_scheduler_that_supports_it() -> None:
     jobs = "dusk = solar sunset 48.85 2.35; tidy = @daily"
     (line,) = mistakes_in(beat_scheduler="redbeat", beat_jobs=jobs)
     assert line == (
@@ -97,14 +97,14 @@ def test_a_job_that_follows_the_sun_needs_a_scheduler_that_can_keep_it() -> None
     assert mistakes_in(framework="django", beat_scheduler="database", beat_jobs=jobs) == ()
 
 
-def test_a_broker_may_take_fewer_queues_than_others() -> None:
+def test_a_broker_may_limit_the_number_of_queues() -> None:
     queues = ", ".join(f"q{number}" for number in range(46))
     (line,) = mistakes_in(broker="sqs", queues=queues)
     assert "has 46 queues; the maximum with broker 'sqs' is 45" in line
     assert mistakes_in(broker="rabbitmq", queues=queues) == ()
 
 
-def test_a_combination_is_refused_in_one_line_that_says_what_to_choose_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unsupported_combination_is_one_error_with_an_alternative(monkeypatch: pytest.MonkeyPatch) -> None:
     unsupported = MappingProxyType({"result_backend": "none", "broker": "rabbitmq"})
     combination = Unsupported(unsupported, "is not supported with broker 'rabbitmq'", "redis")
     monkeypatch.setattr(answers, "UNSUPPORTED", (combination,))

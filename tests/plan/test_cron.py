@@ -1,4 +1,4 @@
-"""What we take for a cron, Celery takes, and the other way round; and it means the same to both."""
+"""The parser for cron expressions is equivalent to the parser of Celery."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ARGUMENTS = [field.argument for field in FIELDS]
 
-# Numbers in and out of every range, names right and wrong, and what separates them, in any order.
+# Valid and invalid numbers, names and separators in any order.
 tokens = st.one_of(
     st.integers(0, 70).map(str),
     st.sampled_from([*MONTHS, *WEEKDAYS, "monday", "SUN", "x", "", "00", "1_0", "٣"]),
@@ -40,12 +40,12 @@ def parts(field: Field) -> st.SearchStrategy[str]:
 
 
 def fields(field: Field) -> st.SearchStrategy[str]:
-    """Texts that are right for a field."""
+    """Return a strategy for valid texts of a field."""
     return st.one_of(st.just("*"), st.lists(parts(field), min_size=1, max_size=3).map(",".join))
 
 
 def parse_with_celery(field: Field, text: str) -> set[int] | None:
-    """The numbers that Celery expands a field to, or None if it refuses the field."""
+    """Return the values of a field in Celery, or None if Celery rejects the field."""
     try:
         values = getattr(crontab(**{field.argument: text}), field.argument)
     except (ValueError, ParseException):
@@ -54,7 +54,7 @@ def parse_with_celery(field: Field, text: str) -> set[int] | None:
 
 
 def parse_with_template(field: Field, text: str) -> set[int] | None:
-    """The same for us."""
+    """Return the values of a field in the template, or None if the template rejects it."""
     try:
         return set(parse_field(field, text)[1])
     except ScheduleError:
@@ -72,13 +72,13 @@ def parse_with_template(field: Field, text: str) -> set[int] | None:
 @example(FIELDS[0], "*/0")
 @example(FIELDS[0], "*/" + "9" * 5000)
 @example(FIELDS[DAY], "0")
-def test_celery_and_we_take_the_same_fields_and_read_the_same_numbers(field: Field, text: str) -> None:
+def test_celery_and_the_template_parse_a_field_equally(field: Field, text: str) -> None:
     assert parse_with_template(field, text) == parse_with_celery(field, text)
 
 
 @settings(max_examples=200)
 @given(st.data())
-def test_a_right_field_is_taken_by_both(data: st.DataObject) -> None:
+def test_a_valid_field_is_accepted_by_both(data: st.DataObject) -> None:
     field = data.draw(st.sampled_from(FIELDS))
     text = data.draw(fields(field))
     assert parse_with_celery(field, text) is not None
@@ -87,7 +87,7 @@ def test_a_right_field_is_taken_by_both(data: st.DataObject) -> None:
 
 @settings(max_examples=200)
 @given(st.sampled_from(FIELDS), scribbles)
-def test_a_field_s_normal_text_is_read_as_the_field_was_and_is_its_own_normal_text(field: Field, text: str) -> None:
+def test_the_normal_form_of_a_field_is_equivalent_and_stable(field: Field, text: str) -> None:
     try:
         normal, values = parse_field(field, text)
     except ScheduleError:
@@ -104,7 +104,9 @@ def test_a_field_s_normal_text_is_read_as_the_field_was_and_is_its_own_normal_te
 @example(("0", "0", "30-31", "feb", "*"))
 @example(("0", "0", "29", "2", "*"))
 @example(("*", "*", "*/1", "*", "mon"))
-def test_a_cron_is_refused_if_celery_refuses_it_or_if_it_restricts_both_day_fields(texts: tuple[str, ...]) -> None:
+def test_a_cron_expression_is_rejected_if_celery_rejects_it_or_if_it_restricts_both_day_fields(
+    texts: tuple[str, ...],
+) -> None:
     try:
         celery: Any = crontab(**dict(zip(ARGUMENTS, texts, strict=True)))
     except ValueError as error:
@@ -119,8 +121,8 @@ def test_a_cron_is_refused_if_celery_refuses_it_or_if_it_restricts_both_day_fiel
     assert [set(values) for values in parse_cron(list(texts)).values] == [getattr(celery, name) for name in ARGUMENTS]
 
 
-def days_of(cron: Cron) -> list[datetime]:
-    """The days with runs, over eleven years with three leap years in them."""
+def list_days_with_runs(cron: Cron) -> list[datetime]:
+    """Return the days with runs in eleven years that include three leap years."""
     first = datetime(2023, 1, 1, tzinfo=UTC)
     every = (first + timedelta(days=number) for number in range(11 * 365 + 3))
     return [
@@ -130,10 +132,10 @@ def days_of(cron: Cron) -> list[datetime]:
     ]
 
 
-def brute_force_gap(cron: Cron) -> float:
-    """Seconds of the shortest time between two runs, found by writing all of them down."""
+def compute_gap_from_runs(cron: Cron) -> float:
+    """Return the shortest interval between two runs in seconds, computed from a list of all runs."""
     times = sorted(timedelta(hours=h, minutes=m) for h, m in product(cron.values[1], cron.values[0]))
-    days = days_of(cron)
+    days = list_days_with_runs(cron)
     within = [later - earlier for earlier, later in pairwise(times)]
     across = [later + times[0] - earlier - times[-1] for earlier, later in pairwise(days)]
     return min(within + across).total_seconds()
@@ -159,11 +161,11 @@ def crons(draw: st.DrawFn) -> Cron:
 @example(parse_cron("0 0 * * mon,fri".split()))
 @example(parse_cron("0 0 * 2,7 sun-mon".split()))
 @example(parse_cron("0,59 0,23 * * *".split()))
-def test_the_gap_is_the_shortest_time_between_two_runs(cron: Cron) -> None:
-    assert cron.gap == brute_force_gap(cron)
+def test_the_gap_is_the_shortest_interval_between_two_runs(cron: Cron) -> None:
+    assert cron.gap == compute_gap_from_runs(cron)
 
 
-def test_the_gap_agrees_with_when_celery_says_the_next_run_is() -> None:
+def test_the_gap_equals_the_shortest_interval_in_celery() -> None:
     cron = parse_cron("30 22-2/2 1,15 * *".split())
     schedule: Any = crontab(**dict(zip(ARGUMENTS, cron.texts, strict=True)))
     schedule.tz = UTC
@@ -180,7 +182,7 @@ def test_the_gap_agrees_with_when_celery_says_the_next_run_is() -> None:
     ("field", "text", "normal"),
     [
         (FIELDS[0], "05,*/15", "5,*/15"),
-        (FIELDS[1], "jan", "1"),  # Celery takes it, so we do; what is generated says what it means
+        (FIELDS[1], "jan", "1"),  # Celery accepts it; the normal form shows its meaning
         (FIELDS[3], "January-MAR/2", "jan-mar/2"),
         (FIELDS[3], "mon", "1"),
         (FIELDS[4], "sunday,1", "sun,1"),
@@ -188,11 +190,11 @@ def test_the_gap_agrees_with_when_celery_says_the_next_run_is() -> None:
         (FIELDS[0], "*/999", "*/60"),
     ],
 )
-def test_a_field_s_normal_text_says_what_celery_understands(field: Field, text: str, normal: str) -> None:
+def test_the_normal_form_of_a_field_is_what_celery_parses(field: Field, text: str, normal: str) -> None:
     assert parse_field(field, text)[0] == normal
 
 
 @pytest.mark.parametrize("count", [1, 4, 6, 7])
-def test_a_cron_has_five_fields(count: int) -> None:
+def test_a_cron_expression_has_five_fields(count: int) -> None:
     with pytest.raises(ScheduleError, match=f"has {count} cron fields instead of 5"):
         parse_cron(["*"] * count)

@@ -1,4 +1,4 @@
-"""What Django adds: its apps, its variables, its name for each of Celery's settings."""
+"""Django: its apps, its environment variables and its names of Celery settings."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ every_framework = pytest.mark.parametrize("framework", FRAMEWORKS, ids=lambda fr
 
 
 def celery_settings(framework: Framework, **answers: object) -> str:
-    """Return the module of Celery's settings, which are also those of a beat with a job."""
+    """Return the module of Celery's settings in a project with a beat job."""
     feature = "django" if framework.name == "django" else "celeryconfig"
     path = f"_features/{feature}/src/<slug>/{framework.celery_settings}"
     return render(path, **{"framework": framework.name, "beat_jobs": JOBS, **answers})
 
 
 def answers_for(framework: Framework) -> Iterator[dict[str, Answer]]:
-    """Yield every combination of answers that changes Celery's settings, as far as it is supported."""
+    """Yield each supported combination of answers that changes Celery's settings."""
     for answers in combinations(["broker", "result_backend", "beat_scheduler", "examples", "monitoring"]):
         if supported({"framework": framework.name, **answers}):
             yield answers
 
 
-def test_a_setting_at_the_start_of_a_line_gets_its_prefix_and_nothing_else_changes() -> None:
+def test_only_settings_at_the_start_of_a_line_get_the_prefix() -> None:
     text = "# a = 1\nbroker_url = env.broker_url  # x = y\nroutes = {\n    'a': 1,\n}\nfrom a import b\nb == c\nx=1\n"
     assert django_settings(text) == (
         "# a = 1\nCELERY_BROKER_URL = env.broker_url  # x = y\nCELERY_ROUTES = {\n    'a': 1,\n}\nfrom a import b\n"
@@ -49,7 +49,7 @@ def test_a_setting_at_the_start_of_a_line_gets_its_prefix_and_nothing_else_chang
 
 
 def setting_names(code: str) -> list[str]:
-    """Return the names that a module assigns. Each of its statements assigns one or imports, after the docstring."""
+    """Return the names that a module assigns. It contains only assignments and imports after the docstring."""
     docstring, *statements = ast.parse(code).body
     assert isinstance(docstring, ast.Expr)
     assignments = [each for each in statements if not isinstance(each, ast.ImportFrom)]
@@ -59,8 +59,8 @@ def setting_names(code: str) -> list[str]:
 
 
 @every_framework
-def test_every_setting_has_the_prefix_of_the_framework(framework: Framework) -> None:
-    # Otherwise Django would not pass it on: `namespace="CELERY"` takes what begins so. RedBeat reads its own names.
+def test_each_setting_has_the_prefix_of_the_framework(framework: Framework) -> None:
+    # Django passes only settings with this prefix to Celery (`namespace="CELERY"`). RedBeat reads settings without it.
     patterns = {"": r"[a-z][a-z0-9_]*", "CELERY_": r"(CELERY|REDBEAT)_[A-Z0-9_]+"}
     pattern = re.compile(patterns[framework.setting_prefix])
     for answers in answers_for(framework):
@@ -69,7 +69,7 @@ def test_every_setting_has_the_prefix_of_the_framework(framework: Framework) -> 
         assert not [name for name in names if not pattern.fullmatch(name)]
 
 
-def test_the_frameworks_make_the_same_settings() -> None:
+def test_the_settings_of_the_frameworks_are_equal() -> None:
     django, *others = sorted(FRAMEWORKS, key=lambda framework: framework.name)
     for other in others:
         for answers in answers_for(other):
@@ -89,7 +89,7 @@ def test_no_line_of_the_settings_is_too_long(framework: Framework, slug: str) ->
 
 
 @every_framework
-def test_the_modules_of_a_framework_are_files_of_its_projects(framework: Framework) -> None:
+def test_the_modules_of_a_framework_exist_in_its_projects(framework: Framework) -> None:
     features = plan_of(framework=framework.name).enabled_features
     for module in (framework.celery_settings, framework.environment):
         sources = [path for path in paths() if path.endswith(f"/src/{SLUG}/{module}")]
@@ -105,7 +105,7 @@ def installed_apps(**answers: object) -> list[str]:
     return found
 
 
-def test_the_apps_are_django_s_those_of_the_answers_and_ours() -> None:
+def test_installed_apps_depend_on_the_answers() -> None:
     contrib = ("admin", "auth", "contenttypes", "sessions", "messages", "staticfiles")
 
     def apps(**answers: str) -> list[str]:
@@ -121,7 +121,7 @@ def test_the_apps_are_django_s_those_of_the_answers_and_ours() -> None:
     assert apps(beat_scheduler="redbeat", beat_jobs=JOBS) == own
 
 
-def test_a_scheduler_s_packages_come_with_the_first_job() -> None:
+def test_the_packages_of_a_scheduler_require_a_job() -> None:
     def beats(**answers: str) -> list[str]:
         plan = plan_of(framework="django", beat_scheduler="database", **answers)
         return [name for name in plan.dependencies if "beat" in name or "solar" in name]
@@ -130,7 +130,7 @@ def test_a_scheduler_s_packages_come_with_the_first_job() -> None:
     assert beats(beat_jobs=JOBS) == ["celery[redis,solar]>=5.7,<5.8", "django-celery-beat>=2.9"]
 
 
-def test_results_in_the_database_are_django_s_own() -> None:
+def test_django_stores_results_with_django_celery_results() -> None:
     answers: dict[str, object] = {"framework": "django", "result_backend": "database"}
     plan = plan_of(**answers)
     assert plan.features["results"]
@@ -142,13 +142,13 @@ def test_results_in_the_database_are_django_s_own() -> None:
     assert '\nCELERY_RESULT_BACKEND = "background_jobs.results.DatabaseBackend"' in settings
 
 
-def test_what_a_framework_has_in_place_of_a_result_backend_has_its_name() -> None:
+def test_the_replacement_of_a_result_backend_keeps_its_name() -> None:
     replaced = {framework.name: framework.database.name for framework in FRAMEWORKS if framework.database}
     assert replaced == {"django": "database"}
     assert set(replaced.values()) <= {backend.name for backend in RESULT_BACKENDS}
 
 
-def test_only_development_and_tests_know_a_local_secret_key() -> None:
+def test_only_development_and_test_settings_have_a_local_secret_key() -> None:
     path = f"{SETTINGS}/__init__.py"
     (key,) = re.findall(r'"SECRET_KEY": "(.+)",', render(path, framework="django"))
     assert len(key) >= 50

@@ -1,4 +1,4 @@
-"""The table of features: which answers enable which."""
+"""The features and the answers that enable them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def enabled(**answers: object) -> set[str]:
     return set(plan_of(**answers).enabled_features)
 
 
-def test_the_proposed_answers_enable_these_features() -> None:
+def test_the_default_answers_enable_these_features() -> None:
     assert enabled(**DEFAULTS) == {
         *("examples", "monitoring"),
         *("worker_only", "celeryconfig"),
@@ -87,7 +87,7 @@ def test_fastapi_with_rabbitmq_enables_these_features() -> None:
 
 
 @pytest.mark.parametrize("question", BOOLEAN_QUESTIONS)
-def test_a_boolean_question_is_a_feature_of_its_name(question: str) -> None:
+def test_a_boolean_question_is_a_feature_with_its_name(question: str) -> None:
     assert set(FLAGS) == set(BOOLEAN_QUESTIONS)
     for answer in (True, False):
         flags = {**FLAGS, question: answer}
@@ -106,12 +106,12 @@ def test_a_boolean_question_is_a_feature_of_its_name(question: str) -> None:
         ({"broker": "rabbitmq", "beat_scheduler": "redbeat", "beat_jobs": "a = @daily"}, True),
     ],
 )
-def test_broker_results_and_redbeat_each_use_a_database_of_redis(answers: dict[str, str], several: bool) -> None:
+def test_broker_results_and_redbeat_each_use_a_redis_database(answers: dict[str, str], several: bool) -> None:
     assert plan_of(**answers).features["several_redis_databases"] is several
 
 
 @pytest.mark.parametrize("scheduler", ["file", "redbeat", "database"])
-def test_without_jobs_no_feature_of_beat_is_enabled(scheduler: str) -> None:
+def test_without_jobs_all_beat_features_are_disabled(scheduler: str) -> None:
     beat = {"beat", "file_schedule", "redbeat", "database_schedule", "beat_remote_control", "beat_metrics"}
     beat |= {"http_schedule", "kubernetes_beat"}
     answers = {"framework": "django", "beat_scheduler": scheduler, "kubernetes": True}

@@ -1,4 +1,4 @@
-"""What a filter writes, the real reader of that format reads back as it was."""
+"""Each filter round-trips: a parser of the format returns the original value."""
 
 from __future__ import annotations
 
@@ -63,53 +63,53 @@ lines = st.one_of(
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=60),
     st.text(alphabet="\"'\\#%$`*_[]<>|&~-+=1. a{}:!", min_size=1, max_size=20),
 ).map(str.strip)
-# What the questions take: everything else is refused before a filter sees it.
+# Valid answers. Other text is rejected before filters run.
 answers = lines.filter(lambda line: bool(line) and not FORBIDDEN_CHARACTERS.search(line))
 
 
 @given(st.one_of(lines, st.text(st.characters(exclude_categories=["Cs"]))))
-def test_toml_reads_it_back(line: str) -> None:
+def test_toml_round_trips(line: str) -> None:
     assert tomllib.loads(f"key = {filters.toml(line)}\n") == {"key": line}
     assert tomllib.loads(f"key = {filters.toml([line, line])}\n") == {"key": [line, line]}
 
 
 @given(st.one_of(lines, st.text(st.characters(exclude_categories=["Cs"]))))
-def test_yaml_reads_it_back(line: str) -> None:
+def test_yaml_round_trips(line: str) -> None:
     assert yaml.safe_load(f"key: {filters.yaml(line)}\n") == {"key": line}
     assert yaml.safe_load(f"[{filters.yaml(line)}, 1]") == [line, 1]
 
 
 @given(answers)
 @example('\\"')
-def test_a_docstring_holds_it(line: str) -> None:
+def test_docstring_round_trips(line: str) -> None:
     for after in ("", "."):
         module = ast.parse(f'"""{filters.docstring(line)}{after}"""\n')
         assert ast.get_docstring(module, clean=False) == line + after
 
 
-def test_ruff_format_leaves_docstrings_alone() -> None:
+def test_docstrings_are_formatted() -> None:
     functions = [
         f'\n\ndef f() -> None:\n    """{filters.docstring(line)}{end}"""\n' for line in HOSTILE for end in ("", ".")
     ]
     assert_formatted('"""Functions."""\n' + "".join(functions))
 
 
-def unit_value(unit: str) -> str:
-    """The Description of a unit, read as systemd.syntax(7) says."""
+def parse_description(unit: str) -> str:
+    """Return the Description of a unit, parsed as systemd.syntax(7) defines."""
     joined = re.sub(r"((?:^|[^\\])(?:\\\\)*)\\\n", r"\1 ", unit)
     (value,) = [line.partition("=")[2] for line in joined.splitlines() if line.startswith("Description=")]
     return value.strip().replace("%%", "%")
 
 
 @given(answers)
-def test_a_unit_s_description_is_it(line: str) -> None:
+def test_systemd_description_round_trips(line: str) -> None:
     unit = f"[Unit]\nDescription={filters.systemd(line)}\nAfter=network.target\n"
-    assert unit_value(unit) == line
+    assert parse_description(unit) == line
     assert "%" not in filters.systemd(line).replace("%%", "")
 
 
-def shown(markdown: str, tag: str) -> str:
-    """The text of the only element of this kind that Markdown makes."""
+def render_element(markdown: str, tag: str) -> str:
+    """Return the text of the only element with this tag in rendered Markdown."""
     rendered = MarkdownIt().enable("table").render(markdown)
     (inside,) = re.findall(rf"<{tag}>(.*?)</{tag}>", rendered, flags=re.DOTALL)
     assert "<" not in inside, rendered
@@ -117,16 +117,16 @@ def shown(markdown: str, tag: str) -> str:
 
 
 @given(answers)
-def test_markdown_shows_it_in_a_paragraph_a_heading_and_a_table(line: str) -> None:
-    assert shown(f"{filters.markdown(line)}\n", "p") == line
-    assert shown(f"# {filters.markdown(line)}\n", "h1") == line
-    assert shown(f"| {filters.markdown(line)} |\n|---|\n", "th") == line
-    assert shown(f"Copyright {filters.markdown(line)}.\n", "p") == f"Copyright {line}."
+def test_markdown_text_round_trips_in_a_paragraph_a_heading_and_a_table(line: str) -> None:
+    assert render_element(f"{filters.markdown(line)}\n", "p") == line
+    assert render_element(f"# {filters.markdown(line)}\n", "h1") == line
+    assert render_element(f"| {filters.markdown(line)} |\n|---|\n", "th") == line
+    assert render_element(f"Copyright {filters.markdown(line)}.\n", "p") == f"Copyright {line}."
 
 
 @given(answers)
-def test_markdown_shows_code_as_it_is_also_in_a_table(line: str) -> None:
-    assert shown(f"{filters.code(line)}\n".replace("\\|", "|"), "code") == line
+def test_markdown_code_spans_round_trip_also_in_a_table(line: str) -> None:
+    assert render_element(f"{filters.code(line)}\n".replace("\\|", "|"), "code") == line
     rendered = MarkdownIt().enable("table").render(f"| {filters.code(line)} |\n|---|\n")
     cell = re.search(r"<th><code>(.*)</code></th>", rendered, flags=re.DOTALL)
     assert cell
@@ -145,18 +145,18 @@ def test_markdown_shows_code_as_it_is_also_in_a_table(line: str) -> None:
         "x_y",
     ],
 )
-def test_markdown_leaves_plain_text_plain(line: str) -> None:
+def test_markdown_does_not_escape_plain_text(line: str) -> None:
     assert filters.markdown(line) == line
 
 
-def test_django_spells_celerys_settings_in_capitals_with_a_prefix() -> None:
+def test_django_settings_are_uppercase_with_a_prefix() -> None:
     code = 'task_acks_late = True  # a = b\nbroker_transport_options = {\n    "timeout": 1,\n}\nBEAT = 1\n'
     assert filters.django_settings(code) == (
         'CELERY_TASK_ACKS_LATE = True  # a = b\nCELERY_BROKER_TRANSPORT_OPTIONS = {\n    "timeout": 1,\n}\nBEAT = 1\n'
     )
 
 
-def test_json_is_read_back_as_it_was_and_leaves_letters_as_they_are() -> None:
+def test_json_round_trips_without_ascii_escapes() -> None:
     value = {"a": ["é", 'x="y"', {"b": 1.5}]}
     assert json.loads(filters.json(value)) == value
     assert "é" in filters.json(value)

@@ -1,4 +1,4 @@
-"""Names, sizes and settings in the manifests of Kubernetes."""
+"""Names, resources and settings in the Kubernetes manifests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAME = re.compile(r"worker-[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 )
 @example("q" * MAX_NAME_LENGTH)
 @example(f"{'q' * 33}_{'q' * 10}")
-def test_a_queue_has_a_name_that_kubernetes_and_keda_take(queue: str) -> None:
+def test_the_dns_name_of_a_queue_is_valid_for_kubernetes_and_keda(queue: str) -> None:
     path = f"{KUBERNETES}/workers/{{queue}}/kustomization.yaml"
     ((dns_name, worker),) = render_queue_files(path, queues=queue).items()
     name = f"worker{yaml.safe_load(worker)['nameSuffix']}"
@@ -35,7 +35,7 @@ def test_a_queue_has_a_name_that_kubernetes_and_keda_take(queue: str) -> None:
     assert len(f"keda-hpa-{name}") <= 63
 
 
-def test_long_names_that_begin_alike_stay_two() -> None:
+def test_long_names_with_the_same_prefix_stay_distinct() -> None:
     first, second = plan_of(queues=f"{'q' * 50}:1, {'q' * 51}:1").queues
     assert first.dns_name != second.dns_name
 
@@ -49,7 +49,7 @@ def test_long_names_that_begin_alike_stay_two() -> None:
         ("a:100@gevent", 1, 512, 512, 1000),
     ],
 )
-def test_a_worker_gets_what_its_concurrency_needs(
+def test_resources_depend_on_the_concurrency(
     queue: str, cpus: int, memory: int, host_memory: int, backlog: int
 ) -> None:
     (worker,) = plan_of(queues=queue).queues
@@ -57,14 +57,14 @@ def test_a_worker_gets_what_its_concurrency_needs(
 
 
 def variables(path: str, **answers: object) -> dict[str, str]:
-    """Return the variables that a file sets; every line sets one or is a comment."""
+    """Return the variables that a file sets. Each line sets a variable or is a comment."""
     lines = render(f"{KUBERNETES}/{path}", **answers).splitlines()
     pairs = [line.split("=", maxsplit=1) for line in lines if not line.startswith("#")]
     assert len({name for name, _ in pairs}) == len(pairs)
     return dict(pairs)
 
 
-def test_no_secret_is_in_the_config_and_none_has_a_value() -> None:
+def test_the_config_contains_no_secret_and_secrets_have_no_value() -> None:
     answers: dict[str, object] = {"framework": "django", "broker": "rabbitmq", "kubernetes": True}
     config, secrets = variables("base/config.env", **answers), variables("secrets.env.example", **answers)
     assert config == {
@@ -99,9 +99,7 @@ def test_no_secret_is_in_the_config_and_none_has_a_value() -> None:
 @pytest.mark.parametrize(
     ("broker", "results"), [("redis", "redis"), ("rabbitmq", "database"), ("sqs", "none"), ("sqs", "database")]
 )
-def test_config_and_secrets_have_each_variable_of_the_environment_once(
-    framework: str, broker: str, results: str
-) -> None:
+def test_each_environment_variable_is_once_in_config_or_secrets(framework: str, broker: str, results: str) -> None:
     answers: dict[str, object] = {"framework": framework, "broker": broker, "result_backend": results}
     answers |= {"beat_jobs": "a = @daily", "beat_scheduler": "redbeat"}
     folder = "django" if framework == "django" else "celeryconfig"
@@ -122,14 +120,14 @@ def overlay(name: str, **answers: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("framework", ["none", "fastapi", "django"])
-def test_production_runs_two_instances_of_the_http_service(framework: str) -> None:
+def test_production_runs_two_replicas_of_the_http_service(framework: str) -> None:
     served = {"none": None, "fastapi": [{"name": "api", "count": 2}], "django": [{"name": "web", "count": 2}]}
     assert overlay("production", framework=framework).get("replicas") == served[framework]
     assert "replicas" not in overlay("staging", framework=framework)
 
 
 @pytest.mark.parametrize("monitoring", [True, False])
-def test_production_needs_keda_and_the_prometheus_operator_and_staging_neither(monitoring: bool) -> None:
+def test_only_production_requires_keda_and_the_prometheus_operator(monitoring: bool) -> None:
     production, staging = (overlay(name, monitoring=monitoring) for name in ("production", "staging"))
     assert production.get("components") == (["../../monitoring"] if monitoring else None)
     assert staging["components"] == ["../../without-keda"]

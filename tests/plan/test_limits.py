@@ -1,4 +1,4 @@
-"""The limits that follow from the time limit of a task."""
+"""The limits that are computed from the time limit of a task."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ NAMES = (
         (43200, (38880, 43500, 600, 620, 3600, 43200)),
     ],
 )
-def test_every_limit_follows_from_the_time_limit(seconds: int, expected: tuple[float, ...]) -> None:
+def test_each_limit_is_computed_from_the_time_limit(seconds: int, expected: tuple[float, ...]) -> None:
     limits = plan_of(task_time_limit=str(seconds)).limits
     assert limits == Limits(seconds)
     assert {name: getattr(limits, name) for name in NAMES} == dict(zip(NAMES, expected, strict=True))
 
 
-def test_whole_seconds_are_written_without_a_point() -> None:
+def test_whole_seconds_are_integers() -> None:
     for seconds in (10, 300, 43200):
         limits = Limits(seconds)
         assert {type(getattr(limits, name)) for name in NAMES} == {int}
 
 
 @given(st.integers(1, 43200))
-def test_the_limits_are_in_their_order(seconds: int) -> None:
+def test_the_limits_are_ordered(seconds: int) -> None:
     limits = Limits(seconds)
     assert 0 < limits.soft_time_limit < limits.task_time_limit < limits.consumer_timeout
     assert limits.warm_shutdown + 10 < limits.stop_grace

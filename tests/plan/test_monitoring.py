@@ -32,7 +32,7 @@ def test_alerts_and_dashboard_do_not_change_with_queues_tasks_or_limits(path: st
         assert render(path, broker="redis", beat_jobs="tidy = @hourly") == one
 
 
-def test_every_project_has_the_alerts_that_it_can_raise() -> None:
+def test_each_project_has_the_alerts_of_its_features() -> None:
     of_beat = {"CeleryBeatDown", "CeleryBeatTaskOverdue", "CeleryPeriodicTaskFailed"}
     every = {
         "CeleryQueueBacklog",
@@ -49,7 +49,7 @@ def test_every_project_has_the_alerts_that_it_can_raise() -> None:
     assert alerts(beat_jobs="tidy = @daily") == every | of_dead_letters | of_beat
 
 
-def test_sqs_leaves_dead_letters_to_cloudwatch_and_has_no_flower() -> None:
+def test_sqs_has_no_dead_letter_alert_and_no_flower() -> None:
     assert "CeleryDeadLetters" not in alerts(broker="sqs")
     alarms = render("_features/sqs_metrics/deploy/aws/alarms.yaml", broker="sqs", queues="emails:1")
     assert "ApproximateNumberOfMessagesVisible" in alarms
@@ -57,7 +57,7 @@ def test_sqs_leaves_dead_letters_to_cloudwatch_and_has_no_flower() -> None:
     assert not plan_of(broker="sqs").features["flower"]
 
 
-def test_flower_enables_no_events_in_greenlets_on_rabbitmq() -> None:
+def test_flower_does_not_enable_events_for_gevent_on_rabbitmq() -> None:
     assert plan_of(broker="rabbitmq", queues="a").flower_events
     assert plan_of(broker="redis", queues="a@gevent").flower_events
     assert not plan_of(broker="rabbitmq", queues="a, b@gevent").flower_events
@@ -96,7 +96,7 @@ def test_the_dashboard_has_the_standard_panels_without_overlaps(broker: str, job
         assert alert in {name.lower() for name in alerts(broker=broker, beat_jobs=jobs)}, panel["title"]
 
 
-def test_every_variable_of_a_query_is_a_variable_of_the_dashboard() -> None:
+def test_each_variable_in_a_query_is_defined() -> None:
     found = dashboard(beat_jobs="a = @daily")
     variables = {variable["name"] for variable in found["templating"]["list"]}
     used = set(re.findall(r"\$\{?(\w+)", json.dumps(found))) - {"__all", "__rate_interval"}
@@ -108,7 +108,7 @@ def test_the_dashboard_has_the_name_of_the_project() -> None:
     assert (found["title"], found["uid"]) == ('The "best" \\ shop', "s" * 32)
 
 
-def test_success_is_green_and_no_outcome_looks_like_another() -> None:
+def test_success_is_green_and_outcomes_have_distinct_colors() -> None:
     (throughput,) = (panel for panel in dashboard()["panels"] if panel["title"] == "Throughput")
     rules = throughput["fieldConfig"]["overrides"]
     colors = {rule["matcher"]["options"]: rule["properties"][0]["value"]["fixedColor"] for rule in rules}
@@ -117,7 +117,7 @@ def test_success_is_green_and_no_outcome_looks_like_another() -> None:
 
 
 def project_files(**answers: object) -> dict[str, str]:
-    """Return the text of every file that these answers enable, by its path in the template."""
+    """Return the text of each enabled file by its path in the template."""
     features = plan_of(**answers).features
     enabled = (path for path in paths() if path.split("/")[0] != "_features" or features[path.split("/")[1]])
     return {path: render(path, **answers) for path in enabled}
@@ -135,7 +135,7 @@ def test_without_monitoring_no_file_mentions_it(framework: str, broker: str) -> 
     assert [path for path, text in project_files(**answers).items() if mention.search(text)]
 
 
-def test_no_password_is_in_the_example_of_the_environment() -> None:
+def test_the_example_environment_contains_no_password() -> None:
     def passwords(**answers: object) -> list[str]:
         sample = render(".env.example", **answers)
         return re.findall(r"^(\w+_PASSWORD)=$", sample, re.MULTILINE)

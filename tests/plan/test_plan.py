@@ -1,4 +1,4 @@
-"""What is decided from the answers taken together."""
+"""The plan: values that depend on several answers."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def many(jobs: int, queues: int) -> dict[str, str]:
-    """Answers with this many jobs of different schedules, spread over this many queues."""
+def make_answers(jobs: int, queues: int) -> dict[str, str]:
+    """Return answers with a number of jobs and queues. Schedules differ, and each queue has jobs."""
     return {
         "queues": ", ".join(f"queue-{number}:2" for number in range(queues)),
         "beat_jobs": "; ".join(
@@ -39,7 +39,7 @@ def many(jobs: int, queues: int) -> dict[str, str]:
     }
 
 
-def seconds_for(answers: Mapping[str, str]) -> float:
+def measure_seconds(answers: Mapping[str, str]) -> float:
     started = time.process_time()
     plan_of(**answers)
     return time.process_time() - started
@@ -52,7 +52,7 @@ anything = st.one_of(
 
 @settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from(list(DEFAULTS)), st.one_of(anything, mangled, job_texts())))
-def test_whatever_the_answers_are_there_is_a_plan_or_a_refusal_with_a_line_for_each_mistake(
+def test_any_answers_give_a_plan_or_one_line_per_error(
     answers: dict[str, object],
 ) -> None:
     try:
@@ -67,21 +67,21 @@ def test_whatever_the_answers_are_there_is_a_plan_or_a_refusal_with_a_line_for_e
             assert line.isprintable()
 
 
-def test_no_answers_at_all_are_refused_and_the_questions_are_named() -> None:
+def test_missing_answers_are_rejected_by_question() -> None:
     with pytest.raises(InvalidAnswersError) as refusal:
         make_plan({})
     named = {line.partition(":")[0] for line in refusal.value.lines}
     assert named == set(DEFAULTS) - {"beat_jobs"}
 
 
-def test_the_mistakes_of_all_questions_are_told_together_and_each_once() -> None:
+def test_the_errors_of_all_questions_are_reported_together_once() -> None:
     lines = mistakes_in(project_slug="class", queues="a b, a b", beat_jobs="x = 1", timezone="", task_time_limit="0")
     assert [line.partition(":")[0] for line in lines] == [
         *("project_slug", "queues", "queues", "beat_jobs", "timezone", "task_time_limit"),
     ]
 
 
-def test_jobs_are_on_their_queues_and_the_first_queue_has_the_ping() -> None:
+def test_jobs_are_assigned_to_queues_and_the_first_queue_has_ping() -> None:
     plan = plan_of(
         project_slug="shop",
         queues="high-priority, low",
@@ -104,7 +104,7 @@ def test_jobs_are_on_their_queues_and_the_first_queue_has_the_ping() -> None:
 
 
 def schedule_entries(**answers: object) -> dict[str, list[tuple[str, str]]]:
-    """Return the entries of schedule.py by their keys, each as pairs of a key and the code of its value."""
+    """Return the entries of schedule.py by key, each as pairs of a key and the code of its value."""
     code = render("_features/beat/src/<slug>/schedule.py", **answers)
     (schedule,) = (node.value for node in ast.parse(code).body if isinstance(node, ast.AnnAssign))
     assert isinstance(schedule, ast.Dict)
@@ -121,7 +121,7 @@ def schedule_entries(**answers: object) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def test_a_job_has_an_entry_with_its_task_schedule_arguments_queue_and_expiry() -> None:
+def test_a_schedule_entry_has_task_schedule_arguments_queue_and_expiry() -> None:
     entries = schedule_entries(
         project_slug="shop",
         queues="high-priority, low",
@@ -137,7 +137,7 @@ def test_a_job_has_an_entry_with_its_task_schedule_arguments_queue_and_expiry() 
     ]
 
 
-def test_a_job_without_arguments_has_none_in_its_entry() -> None:
+def test_a_schedule_entry_omits_missing_arguments() -> None:
     (job,) = plan_of(beat_jobs="a = every 10s").jobs
     (entry,) = schedule_entries(beat_jobs="a = every 10s").values()
     assert [name for name, _ in entry] == ["task", "schedule", "options"]
@@ -159,13 +159,13 @@ def test_a_job_without_arguments_has_none_in_its_entry() -> None:
         ),
     ],
 )
-def test_the_schedule_imports_what_its_kinds_need(schedules: list[str], imports: str) -> None:
+def test_the_schedule_imports_its_schedule_types(schedules: list[str], imports: str) -> None:
     jobs = "; ".join(f"job-{number} = {schedule}" for number, schedule in enumerate(schedules))
     code = render("_features/beat/src/<slug>/schedule.py", beat_jobs=jobs)
     assert code.split("\n\n", maxsplit=1)[1].startswith(f"{imports}\nBEAT_SCHEDULE")
 
 
-def test_a_queue_without_tasks_imports_nothing_and_one_with_jobs_imports_what_they_need() -> None:
+def test_a_task_module_imports_only_used_names() -> None:
     path = "src/<slug>/tasks/{queue}.py"
     shared_task = "@shared_task(ignore_result=False)\n"
 
@@ -185,7 +185,7 @@ def test_a_queue_without_tasks_imports_nothing_and_one_with_jobs_imports_what_th
     )
 
 
-def test_a_job_has_a_task_with_its_signature_that_logs_its_arguments() -> None:
+def test_a_job_has_a_task_that_logs_its_arguments() -> None:
     modules = render_queue_files("src/<slug>/tasks/{queue}.py", beat_jobs="a = @daily; b(1, to='x') = every 5m")
     assert modules["default"].endswith(
         "\n\n@shared_task\ndef a() -> None:\n"
@@ -200,7 +200,7 @@ def test_a_job_has_a_task_with_its_signature_that_logs_its_arguments() -> None:
 @pytest.mark.parametrize(
     ("results", "decorator"), [("redis", "@shared_task(ignore_result=False)"), ("none", "@shared_task")]
 )
-def test_only_the_first_queue_has_a_ping_that_returns_its_text(results: str, decorator: str) -> None:
+def test_only_the_first_queue_has_ping(results: str, decorator: str) -> None:
     modules = render_queue_files("src/<slug>/tasks/{queue}.py", queues="a, b", result_backend=results)
     assert "ping" not in modules["b"]
     _, code = modules["a"].split("\n\n\n")
@@ -210,7 +210,7 @@ def test_only_the_first_queue_has_a_ping_that_returns_its_text(results: str, dec
     assert (scope["ping"](), scope["ping"]("hello")) == ("pong", "hello")
 
 
-def test_every_task_has_a_test_that_calls_it_with_the_arguments_of_its_job() -> None:
+def test_each_task_has_a_test_with_the_arguments_of_its_job() -> None:
     tests = render_queue_files(
         "tests/tasks/test_{queue}.py",
         project_slug="shop",
@@ -236,7 +236,7 @@ def test_every_task_has_a_test_that_calls_it_with_the_arguments_of_its_job() -> 
         ({"beat_jobs": "a = solar sunset 1 1"}, "celery[redis,solar]<5.8,>=5.7", {"hiredis"}),
     ],
 )
-def test_the_dependencies_are_those_of_the_answers(answers: dict[str, str], celery: str, others: set[str]) -> None:
+def test_dependencies_depend_on_the_answers(answers: dict[str, str], celery: str, others: set[str]) -> None:
     plan = plan_of(**answers)
     requirements = {Requirement(text).name: Requirement(text) for text in plan.dependencies}
     assert str(requirements.pop("celery")) == celery
@@ -248,26 +248,26 @@ def test_the_dependencies_are_those_of_the_answers(answers: dict[str, str], cele
 
 @pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
 @pytest.mark.parametrize("results", ["redis", "none"])
-def test_the_demonstration_s_valkey_has_a_client_whatever_the_broker(broker: str, results: str) -> None:
+def test_the_redis_client_for_the_demo_is_always_installed(broker: str, results: str) -> None:
     plan = plan_of(broker=broker, result_backend=results)
     extras = [Requirement(text).extras for text in (*plan.dependencies, *plan.dev_dependencies) if text[:6] == "celery"]
     assert sum("redis" in extra for extra in extras) == 1
 
 
 def environment(**files: str) -> Environment:
-    """Jinja as Cookiecutter sets it up: without a loader for the questions, with one for the project's files."""
+    """Return an environment as Cookiecutter creates it: with a loader only for the project's files."""
     environment: Environment = create_env_with_context({"cookiecutter": QUESTIONS})
     environment.loader = DictLoader(files) if files else None
     return environment
 
 
-def test_a_template_gets_the_plan_made_once_and_the_check_is_empty() -> None:
+def test_the_plan_is_cached_and_the_check_renders_to_nothing() -> None:
     template = environment(file="{{ check() }}{{ plan().slug }} {{ plan() is sameas plan() }}").get_template("file")
     context = {"cookiecutter": {**DEFAULTS, "_extensions": [], "__check": ""}}
     assert template.render(context) == "background_jobs True"
 
 
-def test_the_check_raises_what_cookiecutter_shows_as_its_message_alone() -> None:
+def test_the_check_raises_an_exception_that_cookiecutter_prints_without_traceback() -> None:
     template = environment().from_string("{{ check() }}")
     with pytest.raises(FailedHookException) as failure:
         template.render(cookiecutter={**DEFAULTS, "project_slug": "class", "timezone": "x"})
@@ -297,13 +297,13 @@ def test_the_check_raises_what_cookiecutter_shows_as_its_message_alone() -> None
         ),
     )
 )
-def test_an_answer_is_text_and_never_run(answer: str) -> None:
-    # Jinja makes one kind of line break of all; an answer with any is refused later.
+def test_an_answer_is_never_rendered_as_a_template(answer: str) -> None:
+    # Jinja normalizes line breaks. An answer with a line break is rejected later.
     expected = answer if "{{" in answer or "{%" in answer or "{#" in answer else re.sub(r"\r\n?", "\n", answer)
     assert environment().from_string(answer).render(cookiecutter=DEFAULTS) == expected
 
 
-def test_our_own_defaults_and_the_paths_of_files_are_still_run() -> None:
+def test_computed_defaults_and_paths_are_rendered_as_templates() -> None:
     for name in ("project_slug", "beat_jobs", "__check"):
         rendered = environment().from_string(QUESTIONS[name]).render(cookiecutter=DEFAULTS)
         assert rendered == DEFAULTS.get(name, "")
@@ -313,11 +313,11 @@ def test_our_own_defaults_and_the_paths_of_files_are_still_run() -> None:
     assert environment(file="").from_string(path).render(cookiecutter=DEFAULTS) == "src/background_jobs/app.py"
 
 
-def test_a_thousand_jobs_on_two_hundred_queues_are_planned_quickly_and_ten_times_more_take_ten_times_longer() -> None:
-    seconds_for(many(10, 2))
-    small = min(seconds_for(many(500, 200)) for _ in range(2))
-    large = seconds_for(many(5000, 200))
-    assert min(seconds_for(many(1000, 200)) for _ in range(3)) < 0.3
+def test_the_time_for_a_plan_grows_linearly_with_its_jobs() -> None:
+    measure_seconds(make_answers(10, 2))
+    small = min(measure_seconds(make_answers(500, 200)) for _ in range(2))
+    large = measure_seconds(make_answers(5000, 200))
+    assert min(measure_seconds(make_answers(1000, 200)) for _ in range(3)) < 0.3
     assert large < 25 * small
 
 
@@ -338,27 +338,27 @@ def test_a_thousand_jobs_on_two_hundred_queues_are_planned_quickly_and_ten_times
         "a" * 60_000 + "!",
     ],
 )
-def test_no_text_takes_long(text: str) -> None:
+def test_parsing_time_is_limited_for_any_text(text: str) -> None:
     started = time.process_time()
     assert mistakes_in(beat_jobs=text, queues=text, author_email=text, timezone=text) != ()
     assert time.process_time() - started < 1
 
 
 def diagram(**answers: object) -> list[str]:
-    """Return the lines of the diagram in README.md, from the broker on."""
+    """Return the lines of the diagram in README.md."""
     readme = render("README.md", **answers)
     (lines,) = re.findall(r"^```mermaid\nflowchart LR\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
     return [line.strip() for line in lines.splitlines()]
 
 
 @pytest.mark.parametrize(("framework", "door"), [("none", None), ("fastapi", "api[API]"), ("django", "web[Django]")])
-def test_the_diagram_has_the_framework_that_serves_http(framework: str, door: str | None) -> None:
+def test_the_diagram_contains_the_http_framework(framework: str, door: str | None) -> None:
     lines = [line for line in diagram(framework=framework) if line.startswith("clients")]
 
     assert lines == ([f"clients([HTTP clients]) --> {door} --> broker"] if door else [])
 
 
-def test_the_diagram_has_queues_beat_and_results() -> None:
+def test_the_diagram_contains_queues_beat_and_results() -> None:
     assert diagram(broker="rabbitmq", queues="high-priority:2, low@threads", beat_jobs="a = @daily") == [
         "callers([your code]) --> broker[(RabbitMQ)]",
         'broker -->|high-priority| high_priority_worker["worker high-priority<br>prefork, 2"]',

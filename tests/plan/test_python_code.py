@@ -1,4 +1,4 @@
-"""Generated Python code: it is as `ruff format` leaves it, and means what the answers mean."""
+"""Generated Python code: `ruff format` does not change it, and it evaluates to the values of the answers."""
 
 from __future__ import annotations
 
@@ -54,19 +54,19 @@ def assert_formatted(*codes: str) -> None:
 @example("it's")
 @example('say "x"')
 @example("\ud800")
-def test_a_string_is_read_back_as_it_was_and_stands_on_one_printable_line(text: str) -> None:
+def test_a_string_literal_round_trips_on_one_printable_line(text: str) -> None:
     assert ast.literal_eval(format_string(text)) == text
     assert format_string(text).isprintable()
 
 
 @given(long_values, st.integers(0, 5).map(lambda steps: 4 * steps))
-def test_a_literal_is_read_back_as_it_was_however_it_is_spread(value: Any, indent: int) -> None:
+def test_a_literal_round_trips_with_any_indentation(value: Any, indent: int) -> None:
     assert repr(ast.literal_eval(python(value, indent, indent))) == repr(value)
     assert repr(ast.literal_eval(format_flat(value))) == repr(value)
 
 
-def test_ruff_format_would_change_nothing() -> None:
-    # One run of ruff over all examples: a run for each would take minutes.
+def test_literals_calls_and_signatures_are_formatted() -> None:
+    # One ruff process for all examples. A process per example would take minutes.
     assignments: list[str] = []
     functions: list[str] = []
 
@@ -86,14 +86,14 @@ def test_ruff_format_would_change_nothing() -> None:
 
 
 def module_codes(**answers: object) -> list[str]:
-    """Return the code of the modules of tasks, of their tests, and of the schedule if there is one."""
+    """Return the code of the task modules, of their tests and of the schedule, if any."""
     tasks = render_queue_files("src/<slug>/tasks/{queue}.py", **answers)
     tests = render_queue_files("tests/tasks/test_{queue}.py", **answers)
     schedule = [render("_features/beat/src/<slug>/schedule.py", **answers)] if plan_of(**answers).jobs else []
     return [*tasks.values(), *tests.values(), *schedule]
 
 
-def test_stubs_their_tests_and_schedule_entries_are_as_ruff_format_leaves_them() -> None:
+def test_starter_tasks_their_tests_and_schedule_entries_are_formatted() -> None:
     codes: list[str] = []
 
     @settings(max_examples=100, database=None)
@@ -112,7 +112,7 @@ def test_stubs_their_tests_and_schedule_entries_are_as_ruff_format_leaves_them()
     assert_formatted(*codes)
 
 
-def test_around_the_end_of_a_line_code_is_broken_where_ruff_format_breaks_it() -> None:
+def test_code_near_the_line_length_is_formatted() -> None:
     assignments: list[str] = []
     functions: list[str] = []
     modules: list[str] = []
@@ -124,7 +124,7 @@ def test_around_the_end_of_a_line_code_is_broken_where_ruff_format_breaks_it() -
         assignments.extend(f"x = {python(value, used=4)}\n" for value in literals)
         functions.append(f"def test() -> None:\n    {format_call('f', pairs, indent=4, used=4)}\n")
         functions.append(f"{format_signature('f' * (length - 20), parameters)}\n    pass\n")
-        # Pieces of two and of three columns make every length.
+        # Combine items of two and of three columns to get each length.
         minutes = ",".join(["1"] * (length % 3) + ["10"] * (length // 3)) or "*"
         first = f"a('{text}', k='{text}') = {minutes} 1,2,3,4,5 * * *"
         second = f"{'b' * min(length - 30, 54)}(k1=1, k2={{}}) = @daily"
@@ -137,13 +137,13 @@ ONE_LINE_IF_SHORT = [
     path
     for path in paths()
     if path.endswith(".py")
-    # The partials of celeryconfig/ use it, too.
+    # The partials of celeryconfig/ also use the filter.
     and re.search(r"one_line_if_short|celeryconfig/", (PROJECT / path).read_text(encoding="utf-8"))
 ]
-"""The modules of a project with statements that are on one line if that is short enough."""
+"""The modules of a project that use the filter `one_line_if_short`."""
 
 
-def test_statements_that_name_the_package_are_as_ruff_format_leaves_them_whatever_its_length() -> None:
+def test_statements_with_the_package_name_are_formatted_for_each_length() -> None:
     codes: set[str] = set()
     assert len(ONE_LINE_IF_SHORT) > 8
     for framework, broker, length in product(
@@ -169,11 +169,11 @@ def test_statements_that_name_the_package_are_as_ruff_format_leaves_them_whateve
         ("x = 1\n", "x = 1\n"),
     ],
 )
-def test_a_short_statement_is_put_on_one_line(code: str, line: str) -> None:
+def test_a_short_statement_is_joined_to_one_line(code: str, line: str) -> None:
     assert one_line_if_short(code) == line
 
 
-def test_a_statement_is_put_on_one_line_of_at_most_120_columns_with_those_that_are_reserved() -> None:
+def test_a_joined_line_has_at_most_120_columns_including_reserved_ones() -> None:
     code = f'x = [\n    "{"y" * 109}",\n    1,\n]\n'
     line = f'x = ["{"y" * 109}", 1]\n'
     assert len(line) == LINE_LENGTH + 1  # with the line break
@@ -185,13 +185,13 @@ def test_a_statement_is_put_on_one_line_of_at_most_120_columns_with_those_that_a
 @pytest.mark.parametrize(
     ("opening", "closing"), [("value = [", "]"), ("    function(", "    )"), ("from package import (", ")")]
 )
-def test_ruff_format_puts_the_same_statements_on_one_line(opening: str, closing: str) -> None:
+def test_ruff_format_joins_the_same_statements(opening: str, closing: str) -> None:
     indent = " " * (len(opening) - len(opening.lstrip()))
     lines = ("".join(f"{indent}    {'a' * size},\n" for size in (20, 20, length)) for length in range(50, 71))
     codes = [f"{opening}\n{inside}{closing}\n" for inside in lines]
     mark = f"{indent}# ---\n"
     module = "if True:\n" * bool(indent) + "".join(mark + code for code in codes)
-    # Without commas that keep a statement on several lines, ruff decides by its width.
+    # Without magic trailing commas, ruff joins each statement that fits.
     ruff = [*RUFF_FORMAT, "--config=format.skip-magic-trailing-comma=true", "-"]
     formatted = subprocess.run(ruff, input=module, capture_output=True, text=True, check=True).stdout
     short = [statement.strip("\n") for statement in formatted.split(mark)[1:]]
@@ -202,18 +202,18 @@ def test_ruff_format_puts_the_same_statements_on_one_line(opening: str, closing:
         assert statement == (code.removesuffix("\n") if "\n" in expected else expected)
 
 
-def test_a_line_that_just_fits_stays_one_line_and_one_column_more_does_not() -> None:
+def test_a_literal_is_split_at_121_columns() -> None:
     for text, lines in (("x" * 112, 1), ("x" * 113, 3), ("é" * 56, 1), ("é" * 57, 3)):
         value = [text]
         assert python(value, used=4).count("\n") + 1 == lines
         assert_formatted(f"x = {python(value, used=4)}\n")
 
 
-def test_what_may_be_wide_counts_as_wide() -> None:
+def test_non_ascii_characters_count_as_two_columns() -> None:
     assert measure_width("aé日") == 5
 
 
-def test_a_deep_value_is_written_in_linear_time() -> None:
+def test_a_nested_literal_takes_linear_time() -> None:
     value: Any = "x"
     for _ in range(19):
         value = [value, {"key": "y" * 90}]

@@ -1,4 +1,4 @@
-"""The language of the question `queues`."""
+"""The parser for `queues`."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def parse(text: str) -> list[QueueAnswer]:
 
 
 @given(st.lists(queues, min_size=1, max_size=8, unique_by=lambda queue: queue.module))
-def test_queues_that_are_printed_read_as_the_same_queues(wanted: list[QueueAnswer]) -> None:
+def test_queue_text_round_trips(wanted: list[QueueAnswer]) -> None:
     assert parse(", ".join(queue.text for queue in wanted)) == wanted
 
 
 @settings(max_examples=300)
 @given(st.one_of(st.text(max_size=40), st.text(alphabet="ab-_:@,1 0auto", max_size=30)))
-def test_any_text_is_queues_or_is_refused(text: str) -> None:
+def test_any_text_is_parsed_or_rejected_as_queues(text: str) -> None:
     try:
         parsed = parse(text)
     except InvalidAnswersError as error:
@@ -53,7 +53,7 @@ def test_any_text_is_queues_or_is_refused(text: str) -> None:
 
 
 @given(names)
-def test_names_that_differ_only_in_dashes_and_underscores_are_one_name(name: str) -> None:
+def test_dashes_and_underscores_in_names_are_equivalent(name: str) -> None:
     other = name.replace("-", "+").replace("_", "-").replace("+", "_")
     (line,) = mistakes_in(queues=f"{name}, {other}")
     assert "is defined twice" in line
@@ -72,12 +72,12 @@ def test_names_that_differ_only_in_dashes_and_underscores_are_one_name(name: str
         ("emails:1000@gevent", "1000", "gevent"),
     ],
 )
-def test_concurrency_and_pool_are_what_was_asked_or_what_suits_the_pool(text: str, concurrency: str, pool: str) -> None:
+def test_concurrency_and_pool_have_defaults(text: str, concurrency: str, pool: str) -> None:
     (queue,) = parse(text)
     assert (queue.name, queue.concurrency, queue.pool) == ("emails", concurrency, pool)
 
 
-def test_the_first_queue_is_the_default_and_blanks_and_line_breaks_around_commas_do_not_matter() -> None:
+def test_the_first_queue_is_the_default_and_whitespace_around_commas_is_ignored() -> None:
     plan = plan_of(queues="emails:8 ,\n  high-priority:2,type")
     assert plan.default_queue.name == "emails"
     assert [queue.name for queue in plan.queues] == ["emails", "high-priority", "type"]
@@ -117,11 +117,11 @@ def test_the_first_queue_is_the_default_and_blanks_and_line_breaks_around_commas
         ("a-b, a_b", "queues: 'a_b' is defined twice: '-' and '_' are equivalent, and 'a-b' is already defined."),
     ],
 )
-def test_a_wrong_queue_is_one_line_with_the_piece_and_the_reason(text: str, line: str) -> None:
+def test_an_invalid_queue_is_rejected_with_the_piece_and_the_reason(text: str, line: str) -> None:
     assert mistakes_in(queues=text) == (f"{line} {EXAMPLE}",)
 
 
-def test_a_long_piece_is_shortened_in_its_line() -> None:
+def test_a_long_piece_is_truncated_in_the_message() -> None:
     (line,) = mistakes_in(queues="q" * 300)
     assert line.startswith(f"queues: '{'q' * 59}…' has a name of 300 characters; the maximum is 54")
 
@@ -131,18 +131,18 @@ def test_a_name_may_have_54_characters() -> None:
     assert mistakes_in(queues="q" * (MAX_NAME_LENGTH + 1))
 
 
-def test_500_queues_are_the_most() -> None:
+def test_the_maximum_is_500_queues() -> None:
     assert len(plan_of(queues=",".join(f"q{number}" for number in range(500))).queues) == 500
     (line,) = mistakes_in(queues=",".join(f"q{number}" for number in range(501)))
     assert "has 501 queues; the maximum is 500" in line
 
 
-def test_every_mistake_is_told() -> None:
+def test_all_errors_of_queues_are_reported() -> None:
     assert len(mistakes_in(queues="E:0@x, E, b c")) == 6
 
 
 @pytest.mark.parametrize(
     ("text", "name"), [("a", "a"), ("a:1, b-c:2@threads ", "b-c"), ("a, b@gevent", "b"), ("", ""), ("a,", "")]
 )
-def test_the_jobs_that_we_propose_go_to_the_last_queue(text: str, name: str) -> None:
+def test_the_default_job_uses_the_last_queue(text: str, name: str) -> None:
     assert last_queue(text) == name

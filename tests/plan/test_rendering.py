@@ -1,4 +1,4 @@
-"""Every file of the template renders for every answer, those of disabled features included."""
+"""Each file of the template renders for each answer, including files of disabled features."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ QUEUE_FILES = [path for path in paths() if "{queue}" in path]
 
 
 def single_answers() -> list[Variant]:
-    """Return a variant for each answer to each choice question, with the first others that go with it."""
+    """Return a variant for each choice, with the first supported answers to the other questions."""
     return [
         Variant(
             f"{name}-{label(name, answer)}",
@@ -25,7 +25,7 @@ def single_answers() -> list[Variant]:
 
 
 @pytest.mark.parametrize("variant", [*few_variants(), *single_answers()], ids=str)
-def test_every_file_renders(variant: Variant) -> None:
+def test_each_file_renders(variant: Variant) -> None:
     answers = {**DEFAULTS, **variant.answers}
     assert len(paths()) > 200
     for path in paths():
@@ -39,14 +39,14 @@ def test_an_unknown_feature_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("path", QUEUE_FILES)
-def test_a_file_for_each_queue_has_a_part_for_each(path: str) -> None:
+def test_a_file_per_queue_has_a_part_per_queue(path: str) -> None:
     answers = {"queues": "a, b-c, d_e", "beat_jobs": "x = @daily; y = @daily -> b-c; z = @daily -> d_e"}
     queues = plan_of(**answers).queues
     found = list(render_queue_files(path, **answers))
     assert found in [[getattr(queue, name) for queue in queues] for name in ("name", "module", "dns_name")]
 
 
-def test_the_parts_are_found_as_the_hook_finds_them() -> None:
+def test_the_hook_uses_the_same_pattern_for_parts() -> None:
     assert len(QUEUE_FILES) == 4
     hook = (ROOT / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
     assert f'r"{PART.pattern}"' in hook

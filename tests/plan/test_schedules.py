@@ -1,4 +1,4 @@
-"""Schedules: what is taken, the code and the words that follow, and when a run expires."""
+"""The parser for schedules: code, description and expiry."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from local_extensions.schedules import NICKNAMES, SOLAR_EVENTS, parse_schedule
 CELERY = {"crontab": crontab, "solar": solar, "timedelta": timedelta}
 
 
-def run(code: str) -> BaseSchedule | timedelta:
-    """What a schedule's code makes in the generated project."""
+def evaluate(code: str) -> BaseSchedule | timedelta:
+    """Return the schedule object that the code creates in the generated project."""
     made: BaseSchedule | timedelta = eval(code, CELERY)  # noqa: S307
     return made
 
@@ -40,7 +40,7 @@ texts = st.one_of(
 
 @settings(max_examples=300)
 @given(texts)
-def test_a_schedule_that_is_printed_reads_as_the_same_schedule(text: str) -> None:
+def test_schedule_text_round_trips(text: str) -> None:
     try:
         schedule = parse_schedule(text)
     except ScheduleError:
@@ -48,12 +48,12 @@ def test_a_schedule_that_is_printed_reads_as_the_same_schedule(text: str) -> Non
     assert parse_schedule(schedule.text) == schedule
     assert schedule.gap >= 1
     assert 0 < schedule.expires < schedule.gap
-    run(schedule.code)
+    evaluate(schedule.code)
 
 
 @settings(max_examples=200)
 @given(st.text(max_size=30))
-def test_no_text_does_worse_than_to_be_refused(text: str) -> None:
+def test_any_text_is_parsed_or_rejected_as_a_schedule(text: str) -> None:
     for head in ("", "every ", "solar ", "solar sunset ", "@"):
         try:
             schedule = parse_schedule(head + text)
@@ -78,7 +78,7 @@ def test_no_text_does_worse_than_to_be_refused(text: str) -> None:
         ("solar dawn_civil -33.8700001 +151.0", 'solar("dawn_civil", -33.87, 151)'),
     ],
 )
-def test_the_code_is_what_a_person_would_write(text: str, code: str) -> None:
+def test_the_code_of_a_schedule(text: str, code: str) -> None:
     assert parse_schedule(text).code == code
 
 
@@ -110,7 +110,7 @@ def test_the_code_is_what_a_person_would_write(text: str, code: str) -> None:
         ("solar dusk_astronomical 0 -0", "at astronomical dusk (0, 0)"),
     ],
 )
-def test_the_words_say_when_it_runs(text: str, words: str) -> None:
+def test_the_description_of_a_schedule(text: str, words: str) -> None:
     assert parse_schedule(text).words == words
 
 
@@ -126,14 +126,14 @@ def test_the_words_say_when_it_runs(text: str, words: str) -> None:
         ("solar sunset 48.85 2.35", 38880),
     ],
 )
-def test_a_run_expires_when_nine_tenths_of_the_gap_have_passed(text: str, expires: float) -> None:
+def test_the_expiry_is_90_percent_of_the_gap(text: str, expires: float) -> None:
     assert parse_schedule(text).expires == expires
     assert isinstance(parse_schedule(text).expires, type(expires))
 
 
 @pytest.mark.parametrize(("event", "latitude"), [("sunrise", 52), ("dusk_nautical", 66), ("sunset", -80)])
-def test_events_of_the_sun_are_never_closer_than_we_say(event: str, latitude: int) -> None:
-    # The steps of Celery's own schedule through a year: the next event after each one.
+def test_solar_events_are_never_closer_than_the_gap(event: str, latitude: int) -> None:
+    # Each event in one year, computed by Celery.
     schedule: Any = solar(event, latitude, 10)  # type: ignore[arg-type]
     start, gaps = ephem.Date("2027/1/1"), []  # type: ignore[attr-defined]
     for _ in range(366):
@@ -143,12 +143,12 @@ def test_events_of_the_sun_are_never_closer_than_we_say(event: str, latitude: in
     assert min(gaps[1:]) >= parse_schedule(f"solar {event} {latitude} 10").gap
 
 
-def test_the_events_of_the_sun_are_celery_s() -> None:
+def test_the_solar_events_are_those_of_celery() -> None:
     assert set(SOLAR_EVENTS) == solar._all_events  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "problem"),
     [
         ("", "has no schedule after '='"),
         ("every", "has an invalid interval after 'every'; write a whole number and s, m, h or d"),
@@ -177,7 +177,7 @@ def test_the_events_of_the_sun_are_celery_s() -> None:
         ),
     ],
 )
-def test_what_is_no_schedule_is_refused_with_its_reason(text: str, why: str) -> None:
+def test_an_invalid_schedule_is_rejected_with_its_reason(text: str, problem: str) -> None:
     with pytest.raises(ScheduleError) as refusal:
         parse_schedule(text)
-    assert str(refusal.value) == why
+    assert str(refusal.value) == problem

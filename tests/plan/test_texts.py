@@ -1,4 +1,4 @@
-"""The answers that are texts, numbers and names."""
+"""Answers that are text, numbers, booleans or time zones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TEXTS = ("project_name", "description", "author_name")
 @example("Class")
 @example("x" * 200)
 @example("e" * 39 + "_mail")
-def test_every_name_gives_a_slug_that_is_taken(name: str) -> None:
+def test_any_project_name_gives_a_valid_slug(name: str) -> None:
     assert find_slug_problem(slugify(name)) is None
 
 
@@ -45,33 +45,33 @@ def test_every_name_gives_a_slug_that_is_taken(name: str) -> None:
         ("My-Service.v2", "my_service_v2"),
     ],
 )
-def test_the_slug_is_the_name_in_a_package_s_letters(name: str, word: str) -> None:
+def test_the_slug_of_a_project_name(name: str, word: str) -> None:
     assert slugify(name) == word
 
 
 @settings(max_examples=300)
 @given(st.one_of(st.text(max_size=45), st.from_regex(r"[a-z_0-9]{1,10}", fullmatch=True)))
-def test_a_slug_that_is_taken_is_an_importable_name(word: str) -> None:
+def test_an_accepted_slug_is_importable(word: str) -> None:
     if mistakes_in(project_slug=word):
         return
     assert word.isidentifier()
     assert plan_of(project_slug=word).slug == word
 
 
-def test_a_slug_hides_no_module_of_the_standard_library() -> None:
+def test_a_slug_does_not_shadow_the_standard_library() -> None:
     for word in ("email", "logging", "queue", "this", "cgi", "imp", "distutils"):
         assert find_slug_problem(word) == "is a standard library module"
 
 
-def test_a_slug_hides_no_dependency() -> None:
-    # The packages of this environment are some of those that the projects install.
+def test_a_slug_does_not_shadow_a_dependency() -> None:
+    # This environment contains some of the dependencies of projects.
     for word in ("celery", "kombu", "redis", "pydantic", "structlog", "sentry_sdk", "django", "fastapi", "click"):
         assert find_slug_problem(word) == "is a dependency of the project"
     assert importlib.util.find_spec("celery")
 
 
 @pytest.mark.parametrize(
-    ("word", "why", "suggestion"),
+    ("word", "problem", "suggestion"),
     [
         ("", "is empty", "project"),
         ("class", "is a Python keyword", "class_app"),
@@ -113,8 +113,8 @@ def test_a_slug_hides_no_dependency() -> None:
         ("x" * 33, "has 33 characters; the maximum is 32", "x" * 32),
     ],
 )
-def test_a_wrong_slug_is_refused_with_one_that_is_right(word: str, why: str, suggestion: str) -> None:
-    assert mistakes_in(project_slug=word) == (f"project_slug: '{word}' {why}. Example: {suggestion}",)
+def test_an_invalid_slug_is_rejected_with_a_valid_one(word: str, problem: str, suggestion: str) -> None:
+    assert mistakes_in(project_slug=word) == (f"project_slug: '{word}' {problem}. Example: {suggestion}",)
 
 
 def test_a_slug_may_have_32_characters() -> None:
@@ -123,7 +123,7 @@ def test_a_slug_may_have_32_characters() -> None:
 
 @pytest.mark.parametrize("question", [*TEXTS, "author_email"])
 @pytest.mark.parametrize("answer", ["", "   ", "\n"])
-def test_an_empty_text_is_refused(question: str, answer: str) -> None:
+def test_empty_text_is_rejected(question: str, answer: str) -> None:
     expected = f"{question}: '' is empty. Example: {EXAMPLES[question]}"
     assert mistakes_in(**{question: answer}) == (expected,)
 
@@ -144,14 +144,14 @@ def test_an_empty_text_is_refused(question: str, answer: str) -> None:
         ("a\ud800b", r"a\ud800b"),
     ],
 )
-def test_what_breaks_or_turns_a_line_is_refused_and_shown_as_an_escape(question: str, answer: str, piece: str) -> None:
-    why = "contains a line break, a control character or a text direction override"
-    expected = f"{question}: '{piece}' {why}. Example: {EXAMPLES[question]}"
+def test_control_characters_are_rejected_and_escaped_in_the_message(question: str, answer: str, piece: str) -> None:
+    problem = "contains a line break, a control character or a text direction override"
+    expected = f"{question}: '{piece}' {problem}. Example: {EXAMPLES[question]}"
     assert mistakes_in(**{question: answer}) == (expected,)
 
 
 @pytest.mark.parametrize("question", [*TEXTS, "author_email"])
-def test_a_text_has_a_greatest_length(question: str) -> None:
+def test_text_has_a_maximum_length(question: str) -> None:
     longest = answers.MAX_TEXT_LENGTHS[question]
     email = "@example.com" if question == "author_email" else ""
     assert mistakes_in(**{question: "x" * (longest - len(email)) + email}) == ()
@@ -161,7 +161,7 @@ def test_a_text_has_a_greatest_length(question: str) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Cf", "Zl", "Zp"]), min_size=1, max_size=80))
 @example("\"'\\ # % $ {{ }} {% %} `x` é 日本 עברית 🎉")
-def test_any_other_text_is_taken_as_it_is_without_blanks_around(text: str) -> None:
+def test_other_text_is_accepted_without_surrounding_whitespace(text: str) -> None:
     if not text.strip():
         return
     project = plan_of(project_name=text, description=text, author_name=f"  {text}  ").project
@@ -169,7 +169,7 @@ def test_any_other_text_is_taken_as_it_is_without_blanks_around(text: str) -> No
 
 
 @pytest.mark.parametrize("email", ["a@b.co", "first.last+tag@sub.example.com", "o'neill@example.museum", "a@b-c.x1"])
-def test_an_e_mail_address_is_taken(email: str) -> None:
+def test_a_valid_email_address_is_accepted(email: str) -> None:
     assert plan_of(author_email=email).project.author_email == email
 
 
@@ -190,20 +190,20 @@ def test_an_e_mail_address_is_taken(email: str) -> None:
         "a@b.1",
     ],
 )
-def test_what_is_no_e_mail_address_is_refused(email: str) -> None:
+def test_an_invalid_email_address_is_rejected(email: str) -> None:
     expected = f"author_email: '{email}' is not a valid email address. Example: team@example.com"
     assert mistakes_in(author_email=email) == (expected,)
 
 
 @pytest.mark.parametrize("answer", ["1", 1, "300", " 43200 ", 43200, "0300"])
-def test_a_time_limit_is_a_number_of_seconds(answer: object) -> None:
+def test_a_valid_time_limit_is_accepted(answer: object) -> None:
     assert plan_of(task_time_limit=answer).limits.task_time_limit == int(str(answer))
 
 
 @pytest.mark.parametrize(
     "answer", ["", "0", 0, "-1", -5, "abc", "1.5", 2.5, "3_0", "1e3", "43201", "9" * 5000, "٣", "None", True]
 )
-def test_another_time_limit_is_refused(answer: object) -> None:
+def test_an_invalid_time_limit_is_rejected(answer: object) -> None:
     (line,) = mistakes_in(task_time_limit=answer)
     assert line.startswith("task_time_limit: '")
     assert line.endswith("' is not a whole number of seconds from 1 to 43200 (12 hours). Example: 300")
@@ -211,7 +211,7 @@ def test_another_time_limit_is_refused(answer: object) -> None:
 
 @pytest.fixture
 def no_timezones(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A container without a database of time zones."""
+    """Simulate a machine without a time zone database."""
     monkeypatch.setattr(zoneinfo, "available_timezones", set)
     answers.get_timezone_names.cache_clear()
     yield
@@ -221,7 +221,7 @@ def no_timezones(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize(
     "zone", ["UTC", "Europe/Paris", "America/Argentina/Buenos_Aires", "Etc/GMT+8", "Asia/Kathmandu"]
 )
-def test_a_timezone_has_an_iana_name(zone: str) -> None:
+def test_a_valid_timezone_is_accepted(zone: str) -> None:
     assert plan_of(timezone=zone).project.timezone == zone
 
 
@@ -243,16 +243,16 @@ def test_a_timezone_has_an_iana_name(zone: str) -> None:
         ("../UTC", "timezone: '../UTC' is not an IANA time zone name. Example: Europe/Paris"),
     ],
 )
-def test_another_timezone_is_refused(zone: str, line: str) -> None:
+def test_an_invalid_timezone_is_rejected(zone: str, line: str) -> None:
     assert mistakes_in(timezone=zone) == (line,)
 
 
-def test_every_iana_name_could_be_one_without_the_database_too() -> None:
+def test_each_iana_name_matches_the_pattern() -> None:
     assert not [zone for zone in zoneinfo.available_timezones() if not answers.TIMEZONE_PATTERN.fullmatch(zone)]
 
 
 @pytest.mark.usefixtures("no_timezones")
-def test_without_a_database_of_timezones_what_cannot_be_a_name_is_still_refused() -> None:
+def test_without_a_timezone_database_only_the_syntax_is_checked() -> None:
     assert plan_of(timezone="Europe/Paris").project.timezone == "Europe/Paris"
     assert plan_of(timezone="Mars/Olympus").project.timezone == "Mars/Olympus"
     for zone in ("../UTC", 'a"b', "a b", "/UTC", "x/", ""):
@@ -260,9 +260,9 @@ def test_without_a_database_of_timezones_what_cannot_be_a_name_is_still_refused(
 
 
 @pytest.mark.parametrize("answer", [True, "true", "Yes", "y", "1", "on", False, "false", "NO", "n", "0", "off"])
-def test_examples_is_yes_or_no_however_it_is_written(answer: object) -> None:
+def test_a_valid_boolean_is_accepted(answer: object) -> None:
     assert plan_of(examples=answer).features["examples"] == (str(answer).lower() in {"true", "yes", "y", "1", "on"})
 
 
-def test_examples_is_nothing_else() -> None:
+def test_an_invalid_boolean_is_rejected() -> None:
     assert mistakes_in(examples="maybe") == ("examples: 'maybe' is not a boolean (yes or no). Example: true",)
