@@ -1,1 +1,1 @@
-"""What a bake and a generated worker cost, as ratios to a baseline measured in the same run."""
+"""The run time of a bake and the cost of a generated worker, as ratios to a baseline that is measured in the same run."""

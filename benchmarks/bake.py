@@ -1,7 +1,7 @@
-"""How long a bake takes: against an empty template, and as queues and jobs grow.
+"""The run time of a bake, relative to an empty template and to a smaller number of queues and jobs.
 
-Times are seconds of the processor, children included. Each is the shortest of several runs, since a busy machine can
-only add to it, and the two sides of a ratio take turns.
+Times are CPU seconds including child processes. Each is the minimum of several runs, because other load only increases
+it. The runs of the two sides of a ratio alternate.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
-"""Where projects are baked: how long a disk takes to make a hundred files depends on the disk."""
+"""The directory for projects. A RAM disk excludes the speed of the disk from the results."""
 
 
-def empty_template(folder: Path) -> Path:
-    """A template with one question and one empty file: what Cookiecutter itself costs."""
+def create_empty_template(folder: Path) -> Path:
+    """Create a template with one question and one empty file. It measures Cookiecutter itself."""
     template = folder / "empty"
     project = template / "{{cookiecutter.project_slug}}"
     project.mkdir(parents=True)
@@ -37,64 +37,66 @@ def empty_template(folder: Path) -> Path:
     return template
 
 
-def processor_seconds() -> float:
-    """What this process and its ended children have used so far."""
-    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(each.ru_utime + each.ru_stime for each in used)
+def get_cpu_seconds() -> float:
+    """Return the CPU seconds of this process and its finished child processes."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """How long one call takes."""
-    started = processor_seconds()
+def measure_cpu_seconds(work: Callable[[], object]) -> float:
+    """Return the CPU seconds of one call."""
+    started = get_cpu_seconds()
     work()
-    return processor_seconds() - started
+    return get_cpu_seconds() - started
 
 
 @contextlib.contextmanager
-def silence() -> Iterator[None]:
-    """Discard what this process and its children print to stderr, where the hook prints its summary."""
+def discard_stderr() -> Iterator[None]:
+    """Discard the output to stderr of this process and its child processes, such as the summary of the hook."""
     sys.stderr.flush()
-    kept = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+    stderr = os.dup(2)
+    with Path(os.devnull).open("w") as null:
+        os.dup2(null.fileno(), 2)
     try:
         yield
     finally:
         sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
-def bake_here(template: Path, answers: Mapping[str, str] | None = None) -> None:
-    """Bake with Cookiecutter's own function, into a folder that is thrown away."""
-    with tempfile.TemporaryDirectory(dir=MEMORY) as folder, silence():
+def bake_in_process(template: Path, answers: Mapping[str, str] | None = None) -> None:
+    """Bake with Cookiecutter's Python function into a temporary directory."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder, discard_stderr():
         cookiecutter(str(template), no_input=True, extra_context=dict(answers or {}), output_dir=folder)
 
 
-def bake_by_command(template: Path) -> None:
-    """Bake with the command that people type.
+def bake_with_command(template: Path) -> None:
+    """Bake with the `cookiecutter` command.
 
     Raises:
-        subprocess.CalledProcessError: it failed.
+        subprocess.CalledProcessError: The command failed.
     """
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         command = [sys.executable, "-m", "cookiecutter", "--no-input", "--output-dir", folder, str(template)]
         subprocess.run(command, check=True, capture_output=True, cwd=folder)
 
 
-def against_empty(bake: Callable[[Path], None], runs: int) -> tuple[float, float]:
-    """Seconds of this template's bake and of an empty template's."""
+def compare_with_empty_template(bake: Callable[[Path], None], runs: int) -> tuple[float, float]:
+    """Return the CPU seconds of a bake of this template and of an empty template."""
     with tempfile.TemporaryDirectory() as folder:
-        empty = empty_template(Path(folder))
+        empty = create_empty_template(Path(folder))
         bake(ROOT)
         bake(empty)
-        pairs = [(seconds(lambda: bake(ROOT)), seconds(lambda: bake(empty))) for _ in range(runs)]
+        pairs = [
+            (measure_cpu_seconds(lambda: bake(ROOT)), measure_cpu_seconds(lambda: bake(empty))) for _ in range(runs)
+        ]
     ours, theirs = zip(*pairs, strict=True)
     return min(ours), min(theirs)
 
 
-def grown(jobs: int, queues: int, runs: int) -> float:
-    """Seconds of a bake with this many beat jobs, spread over this many queues."""
+def measure_bake(jobs: int, queues: int, runs: int) -> float:
+    """Return the CPU seconds of a bake with a number of beat jobs and queues."""
     answers = {
         "queues": ", ".join(f"queue-{number}:2" for number in range(queues)),
         "beat_jobs": "; ".join(
@@ -102,18 +104,18 @@ def grown(jobs: int, queues: int, runs: int) -> float:
             for number in range(jobs)
         ),
     }
-    return min(seconds(lambda: bake_here(ROOT, answers)) for _ in range(runs))
+    return min(measure_cpu_seconds(lambda: bake_in_process(ROOT, answers)) for _ in range(runs))
 
 
 def main() -> None:
     """Print the ratios."""
-    for name, bake in (("in one process", bake_here), ("by the command", bake_by_command)):
-        ours, empty = against_empty(bake, runs=9)
-        print(f"bake {name}: {ours:.3f} s, an empty template {empty:.3f} s: {ours / empty:.2f} times")
-    baseline = grown(10, 2, runs=3)
+    for name, bake in (("in one process", bake_in_process), ("with the command", bake_with_command)):
+        ours, empty = compare_with_empty_template(bake, runs=9)
+        print(f"bake {name}: {ours:.3f} s, empty template: {empty:.3f} s, ratio {ours / empty:.2f}")
+    baseline = measure_bake(10, 2, runs=3)
     for jobs in (10, 100, 1000):
-        taken = grown(jobs, jobs // 5, runs=3)
-        print(f"{jobs} jobs on {jobs // 5} queues: {taken:.3f} s: {taken / baseline:.1f} times 10 jobs on 2")
+        taken = measure_bake(jobs, jobs // 5, runs=3)
+        print(f"{jobs} jobs on {jobs // 5} queues: {taken:.3f} s, ratio to 10 jobs on 2 queues {taken / baseline:.1f}")
 
 
 if __name__ == "__main__":

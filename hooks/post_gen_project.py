@@ -1,7 +1,7 @@
-"""Finish the project that Cookiecutter has rendered.
+"""Complete the project that Cookiecutter rendered.
 
-Lay the files of the enabled features over the tree, write the files that exist once per queue, remove the rest, and set
-the mode of scripts. Cookiecutter renders this file with the answers and runs it in the project's folder.
+Move the files of the enabled features to their places, write the files that exist once per queue, remove the rest, and
+make scripts executable. Cookiecutter renders this file with the answers and runs it in the project directory.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ ENABLED = {{ plan().enabled_features | tojson }}
 SLUG, BROKER = {{ plan().slug | tojson }}, {{ plan().broker.label | tojson }}
 QUEUES, JOBS = {{ plan().queues | length }}, {{ plan().jobs | length }}
 KEEP_EXISTING = {{ keeps_existing_files() }}  # --skip-if-file-exists
-QUIET = {{ cookiecutter._output_dir is not defined }}  # cruft, which renders into temporary folders
+QUIET = {{ cookiecutter._output_dir is not defined }}  # cruft renders into temporary directories
 
 FEATURES = Path("_features")
-# Cookiecutter copies the folders of the other features without rendering the paths in them.
+# Cookiecutter copies the folders of disabled features without rendering their paths.
 PACKAGE = {{ "{{cookiecutter.project_slug}}" | tojson }}
-# These folders, and the root itself, hold everything that the template generates.
+# The template generates files in these directories and in the root directory.
 FOLDERS = tuple(Path(name) for name in ("deploy", "docs", "scripts", "src", "tests"))
-# The line before each file in a template whose path contains {queue}.
+# The separator before each file in a template with {queue} in its path.
 PART = re.compile(r"^=== (\S+) ===\n", re.MULTILINE)
 
 
-def place(source: Path, target: Path) -> Path:
-    """Move a rendered file to its place in the project, and return that place."""
+def move_file(source: Path, target: Path) -> Path:
+    """Move a rendered file to its place in the project, unless an existing file is kept. Return the path."""
     if KEEP_EXISTING and target.exists():
         source.unlink()
     else:
@@ -38,15 +38,15 @@ def place(source: Path, target: Path) -> Path:
     return target
 
 
-def lay_features() -> tuple[set[Path], set[Path]]:
-    """Move the files of the enabled features to their places; return their paths, and those of the other features."""
+def apply_features() -> tuple[set[Path], set[Path]]:
+    """Move the files of the enabled features to their places. Return their paths and those of disabled features."""
     placed: set[Path] = set()
     unused: set[Path] = set()
     for feature in sorted(FEATURES.iterdir()):
         for path in sorted(path for path in feature.rglob("*") if path.is_file()):
             target = path.relative_to(feature)
             if feature.name in ENABLED:
-                placed.add(place(path, target))
+                placed.add(move_file(path, target))
             else:
                 unused.add(Path(target.as_posix().replace(PACKAGE, SLUG)))
     shutil.rmtree(FEATURES)
@@ -54,7 +54,7 @@ def lay_features() -> tuple[set[Path], set[Path]]:
 
 
 def write_queue_files() -> tuple[set[Path], set[Path]]:
-    """Write a file per queue from each path with {queue}; return the paths of the files, and those with {queue}."""
+    """Write a file per queue from each path with {queue}. Return the paths of the files and the paths with {queue}."""
     placed: set[Path] = set()
     files = {path for folder in FOLDERS for path in folder.rglob("*") if path.is_file()}
     templates = {path for path in files if "{queue}" in path.as_posix()}
@@ -63,7 +63,7 @@ def write_queue_files() -> tuple[set[Path], set[Path]]:
         for queue, text in zip(parts[::2], parts[1::2]):
             part = template.with_name(f"{template.name}.part")
             part.write_text(text, encoding="utf-8", newline="\n")
-            placed.add(place(part, Path(template.as_posix().replace("{queue}", queue))))
+            placed.add(move_file(part, Path(template.as_posix().replace("{queue}", queue))))
         template.unlink()
     for folder in {template.parent for template in templates if template.parent.name == "{queue}"}:
         folder.rmdir()
@@ -71,7 +71,7 @@ def write_queue_files() -> tuple[set[Path], set[Path]]:
 
 
 def make_scripts_executable() -> None:
-    """Set the execute bit of each file that begins with `#!`: an archive, or Windows, does not keep it."""
+    """Set the execute bit of each file that begins with `#!`. Archives and Windows may not preserve it."""
     for path in [*Path().iterdir(), *(path for folder in FOLDERS for path in folder.rglob("*"))]:
         if path.is_file():
             with path.open("rb") as file:
@@ -79,35 +79,35 @@ def make_scripts_executable() -> None:
                     path.chmod(path.stat().st_mode | 0o111)
 
 
-def left_over(placed: set[Path], others: set[Path]) -> list[Path]:
-    """Return the files in the project that only other answers, or other queues, have."""
+def find_obsolete_files(placed: set[Path], others: set[Path]) -> list[Path]:
+    """Return the existing files that the current answers do not generate."""
     patterns = {other for other in others if "{queue}" in other.as_posix()}
     found = {path for path in others - patterns if path.exists()}
     found |= {path for pattern in patterns for path in Path().glob(pattern.as_posix().replace("{queue}", "[a-z]*"))}
     return sorted(found - placed)
 
 
-def report(others: list[Path]) -> None:
-    """Print what was created and what to do next. It goes to stderr, since tools print diffs to stdout."""
+def print_summary(others: list[Path]) -> None:
+    """Print a summary and the next commands to stderr. Tools such as cruft print diffs to stdout."""
     queues = "1 queue" if QUEUES == 1 else f"{QUEUES} queues"
     jobs = "no beat jobs" if not JOBS else "1 beat job" if JOBS == 1 else f"{JOBS} beat jobs"
     lines = [
         f"Created {SLUG}: {queues} and {jobs} on {BROKER}.",
         "",
         f"    cd {shlex.quote(str(Path.cwd()))}",
-        "    make demo    # see it at work, without a broker",
+        "    make demo    # run it without a broker",
         "    make test    # install it and run its tests",
-        "    make up      # broker, workers and beat in containers",
+        "    make up      # start broker, workers and beat in containers",
     ]
     if others:
-        lines += ["", "These files do not belong to the current answers. Delete those that earlier answers left:"]
+        lines += ["", "These files do not belong to the current answers. Delete those from previous answers:"]
         lines += [f"    {path}" for path in others]
     with contextlib.suppress(BrokenPipeError):  # as in `cookiecutter ... 2>&1 | head -1`
         print("\n".join(lines), file=sys.stderr)
 
 
-feature_files, files_of_others = lay_features()
+feature_files, disabled_files = apply_features()
 queue_files, queue_templates = write_queue_files()
 make_scripts_executable()
 if not QUIET:
-    report(left_over(feature_files | queue_files, files_of_others | queue_templates))
+    print_summary(find_obsolete_files(feature_files | queue_files, disabled_files | queue_templates))
