@@ -64,6 +64,7 @@ def make_feature_table(
         "database_schedule": beat and scheduler == "database",
         "beat_remote_control": beat and scheduler != "redbeat" and remote_control,
         "http_schedule": beat and http_api,
+        "redis_servers": redis or answers["result_backend"] == "redis" or (beat and scheduler == "redbeat"),
         # examples
         "redis_examples": examples and "redis" in (broker, answers["result_backend"]),
         "result_examples": examples and results,

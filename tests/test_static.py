@@ -72,7 +72,10 @@ FILES = {
     "src/{slug}/consumer.py",
     "src/{slug}/dead_letter_store.py",
     "src/{slug}/dead_letters.py",
+    "src/{slug}/broker_checks.py",
     "src/{slug}/doctor.py",
+    "src/{slug}/findings.py",
+    "src/{slug}/tls_checks.py",
     "src/{slug}/errors.py",
     "src/{slug}/health.py",
     "src/{slug}/logs.py",
@@ -89,7 +92,9 @@ FILES = {
     "tests/test_base_task.py",
     "tests/test_dead_letters.py",
     "tests/test_deploy.py",
+    "tests/test_broker_checks.py",
     "tests/test_doctor.py",
+    "tests/test_tls_checks.py",
     "tests/test_health.py",
     "tests/test_logs.py",
     "tests/test_queues.py",
@@ -131,12 +136,16 @@ HTTP_API = {
     "tests/test_submissions.py",
 }
 
+# The files of a project that uses Redis for any purpose.
+REDIS_SERVERS = {"src/{slug}/redis_servers.py", "tests/test_redis_servers.py"}
+
 # The files of an answer or of a combination of answers.
 FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     (
         {"broker": "redis"},
         {
             "src/{slug}/failed_tasks.py",
+            "src/{slug}/redis_memory.py",
             "src/{slug}/redis_transport.py",
             "src/{slug}/scheduled.py",
             "tests/test_dead_letter_store.py",
@@ -165,6 +174,8 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "tests/test_sqs.py",
         },
     ),
+    ({"broker": "redis"}, REDIS_SERVERS),
+    ({"result_backend": "redis"}, REDIS_SERVERS),
     ({"examples": True, "broker": "redis"}, EXAMPLES_ON_REDIS),
     ({"examples": True, "result_backend": "redis"}, EXAMPLES_ON_REDIS),
     ({"results": True}, {"src/{slug}/result_store.py", "tests/test_result_store.py", "tests/test_results.py"}),

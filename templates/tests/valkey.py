@@ -11,6 +11,7 @@ def url() -> Iterator[str]:
 def redis(url: str) -> Iterator[Redis]:
     """The server, empty."""
     client = Redis.from_url(url, decode_responses=True)
+    client.config_set("lazyfree-lazy-user-flush", "no")  # or it would free memory later
     client.flushall()
     yield client
     client.config_set("maxmemory", 0)

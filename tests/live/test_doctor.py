@@ -68,7 +68,7 @@ def test_a_second_beat_is_reported(service: Service, request: pytest.FixtureRequ
     printed, status = diagnose(service)
 
     assert status == 1
-    assert "\nfailure  broker\n         celerybeat-" in printed
+    assert "\nfailure  beat\n         celerybeat-" in printed
     assert "run at the same time" in printed
 
 
@@ -82,7 +82,45 @@ def test_a_redis_that_evicts_is_reported(service: Service, request: pytest.Fixtu
     printed, status = diagnose(service)
 
     assert status == 1
-    assert "failure  broker\n         maxmemory-policy is allkeys-lru" in printed
+    assert "failure  broker: eviction\n         maxmemory-policy is allkeys-lru" in printed
+
+
+@pytest.mark.parametrize("service", ["redis"], indirect=True)
+def test_what_fills_the_memory_of_redis_is_named(service: Service) -> None:
+    url = service.variables["CELERY_BROKER_URL"]
+    redis_cli = ["redis-cli", "-u", url]
+    subprocess.run([*redis_cli, "config", "set", "maxmemory", "32mb"], check=True, capture_output=True)
+    full = "for number = 1, 20 do redis.call('HSET', KEYS[1], number, string.rep('x', 1048576)) end"
+    subprocess.run([*redis_cli, "eval", full, "1", "patient:dead_letters"], check=True, capture_output=True)
+
+    printed, status = diagnose(service)
+
+    assert status == 1
+    assert "failure  broker: memory\n" in printed
+    assert "dead letters: " in printed
+    assert "more than 10%: requeue or purge them" in printed
+    assert "workers" not in printed
+
+
+@pytest.mark.parametrize("service", ["rabbitmq"], indirect=True)
+def test_what_rabbitmq_does_not_say_is_unknown_and_other_arguments_are_reported(service: Service) -> None:
+    printed, status = diagnose(service)
+    assert status == 0
+    assert "applies only its own consumer_timeout" in printed or "policies are not checked" in printed
+
+    service.ask(
+        "from patient.celery_app import app\n"
+        "from kombu import Queue\n"
+        "with app.connection_for_write() as connection:\n"
+        "    channel = connection.default_channel\n"
+        "    channel.queue_delete('dead_letters')\n"
+        "    arguments = {'x-queue-type': 'quorum', 'x-delivery-limit': 1_000_000, 'x-max-length': 5}\n"
+        "    answer = Queue('dead_letters', queue_arguments=arguments)(channel).declare()"
+    )
+    printed, status = diagnose(service)
+    assert status == 1
+    assert "failure  broker: arguments\n" in printed
+    assert "inequivalent arg 'x-m" in printed
 
 
 @pytest.mark.parametrize(

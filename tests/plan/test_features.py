@@ -28,7 +28,7 @@ def test_the_default_answers_enable_these_features() -> None:
     assert enabled(**DEFAULTS) == {
         *("examples", "monitoring"),
         *("worker_only", "celeryconfig"),
-        *("redis", "failed_tasks", "queue_lengths", "several_redis_databases"),
+        *("redis", "failed_tasks", "queue_lengths", "several_redis_databases", "redis_servers"),
         *("results", "redis_results", "stop_requests"),
         *("beat", "file_schedule", "beat_remote_control"),
         *("redis_examples", "result_examples"),
@@ -79,7 +79,7 @@ def test_fastapi_with_rabbitmq_enables_these_features() -> None:
         *("rabbitmq", "queue_lengths"),
         *("results", "database_results", "fastapi_database"),
         *("task_tracking", "fastapi_tracking", "stop_requests"),
-        *("beat", "redbeat", "http_schedule"),
+        *("beat", "redbeat", "http_schedule", "redis_servers"),
         *("flower", "beat_metrics", "rabbitmq_metrics", "dead_letter_metrics"),
         *("kubernetes_fastapi", "kubernetes_beat", "kubernetes_monitoring"),
         "apache_license",

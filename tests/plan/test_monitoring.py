@@ -28,8 +28,6 @@ def test_alerts_and_dashboard_do_not_change_with_queues_tasks_or_limits(path: st
     answers = {"queues": "a, b:2@gevent", "beat_jobs": "x = @daily; y(1) = every 5m -> b", "task_time_limit": "7"}
     one = render(path, broker=broker, beat_jobs="tidy = @hourly", queues="emails:auto")
     assert render(path, **answers, broker=broker) == one
-    if broker != "sqs":
-        assert render(path, broker="redis", beat_jobs="tidy = @hourly") == one
 
 
 def test_each_project_has_the_alerts_of_its_features() -> None:
@@ -46,7 +44,8 @@ def test_each_project_has_the_alerts_of_its_features() -> None:
     assert alerts(broker="sqs") == every
     of_dead_letters = {"CeleryDeadLetters", "CeleryDeadLettersNearLimit"}
     assert alerts(broker="rabbitmq") == every | of_dead_letters
-    assert alerts(beat_jobs="tidy = @daily") == every | of_dead_letters | of_beat
+    of_redis = of_dead_letters | {"CeleryRedisMemoryOverBudget"}
+    assert alerts(beat_jobs="tidy = @daily") == every | of_redis | of_beat
 
 
 def test_sqs_has_no_dead_letter_alert_and_no_flower() -> None:

@@ -1,15 +1,11 @@
 """The checks of the doctor, its output, and its exit status."""
 
-{% if plan().features.redis %}
-from typing import Any
-
-{% endif %}
 import pytest
+from kombu import Connection
 
 from {{ cookiecutter.project_slug }} import doctor
-{% if plan().features.sqs %}
-from {{ cookiecutter.project_slug }}.sqs import VISIBILITY_TIMEOUT
-{% endif %}
+from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.findings import Note, Unknown
 
 
 @pytest.mark.parametrize(
@@ -54,39 +50,6 @@ def test_a_password_is_not_printed() -> None:
 def test_each_use_of_redis_needs_its_own_database(other: str, problems: int) -> None:
     assert len(list(doctor.check_databases({"A": "redis://localhost:6379/0", "B": other}))) == problems
 {% endif %}
-{% if plan().features.redis %}
-
-
-@pytest.mark.parametrize(
-    ("fact", "problem"),
-    [
-        ({"maxmemory_policy": "allkeys-lru"}, "maxmemory-policy is allkeys-lru"),
-        ({"aof_enabled": 0}, "appendonly is off"),
-        ({"aof_last_write_status": "err"}, "cannot be written"),
-    ],
-)
-def test_a_redis_that_loses_tasks_is_reported(fact: dict[str, Any], problem: str) -> None:
-    safe = {"maxmemory_policy": "noeviction", "aof_enabled": 1, "aof_last_write_status": "ok"}
-    assert list(doctor.check_redis(safe)) == []
-    (found,) = doctor.check_redis(safe | fact)
-    assert problem in found
-
-
-def test_overdue_tasks_are_reported() -> None:
-    (found,) = doctor.check_scheduled({"emails": 0, "reports": 2})
-    assert found.startswith("2 scheduled tasks of reports are overdue")
-{% endif %}
-{% if plan().features.sqs %}
-
-
-@pytest.mark.parametrize("seconds", [VISIBILITY_TIMEOUT - 1, VISIBILITY_TIMEOUT + 1])
-def test_a_queue_that_differs_from_its_template_is_reported(seconds: int) -> None:
-    deployed = {"VisibilityTimeout": str(VISIBILITY_TIMEOUT), "RedrivePolicy": "{}"}
-    assert list(doctor.check_queue("emails", deployed)) == []
-    timeout, redrive = doctor.check_queue("emails", {"VisibilityTimeout": str(seconds)})
-    assert "VisibilityTimeout" in timeout
-    assert "RedrivePolicy" in redrive
-{% endif %}
 {% if plan().features.beat_remote_control %}
 
 
@@ -98,17 +61,29 @@ def test_two_beats_are_reported() -> None:
 {% endif %}
 
 
-def test_each_check_is_a_line_with_its_problems_below(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_check_is_a_line_with_its_findings_below(capsys: pytest.CaptureFixture[str]) -> None:
     def refuse() -> list[str]:
         raise ConnectionError("refused")
 
-    assert doctor.main({"disk": list}) == 0
-    assert doctor.main({"disk": lambda: ["is full"], "broker": refuse, "clock": list}) == 1
+    assert doctor.run({"disk": list, "clock": lambda: [Note("is 3 s late")], "memory": lambda: [Unknown("no limit")]})
+    assert not doctor.run({"disk": lambda: [Unknown("no access"), "is full"], "broker": refuse})
     assert capsys.readouterr().out.splitlines() == [
         "ok       disk",
+        "ok       clock",
+        "         is 3 s late",
+        "unknown  memory",
+        "         no limit",
         "failure  disk",
+        "         no access",
         "         is full",
         "failure  broker",
         "         ConnectionError: refused",
-        "ok       clock",
     ]
+
+
+def test_a_broker_that_refuses_connections_is_a_failure(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "connection_for_read", lambda: Connection("pyamqp://127.0.0.1:1"))
+    assert doctor.main() == 1
+    assert "failure  broker\n         OperationalError: " in capsys.readouterr().out

@@ -2,32 +2,36 @@
 
     python -m {{ cookiecutter.project_slug }}.doctor
 
-Exit status 1 if a check fails. It changes nothing. Run it with the environment variables of a worker.
+Exit status 1 if a check fails; `unknown` is what a server does not let it ask. It changes nothing. Run it with the
+environment variables of a worker.
 """
 
 import logging
 import sys
-{% if plan().features.redis %}
-import time
-{% endif %}
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import ip_address
-{% if plan().features.redis or plan().features.sqs or plan().features.beat_remote_control %}
+{% if plan().features.redis_results or plan().features.redbeat or plan().features.beat_remote_control %}
 from typing import Any
 {% endif %}
 from urllib.parse import urlsplit
 
-from {{ cookiecutter.project_slug }}.celery_app import app
-{% if plan().features.sqs %}
-from {{ cookiecutter.project_slug }}.dead_letter_store import url_of
+{% if plan().features.redbeat %}
+from redbeat.schedulers import get_redis
+
 {% endif %}
-{% if plan().features.redis or plan().features.sqs %}
-from {{ cookiecutter.project_slug }}.queues import QueueName
+from {{ cookiecutter.project_slug }} import broker_checks
+from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.findings import Note, Unknown
+{% if plan().features.redis_results or plan().features.redbeat %}
+from {{ cookiecutter.project_slug }}.redis_servers import problem_of
 {% endif %}
 from {{ cookiecutter.project_slug }}.settings import UNVERIFIED, env
-{% if plan().features.sqs %}
-from {{ cookiecutter.project_slug }}.sqs import VISIBILITY_TIMEOUT
+{% if plan().features.redis_results or plan().features.redbeat %}
+from {{ cookiecutter.project_slug }}.tls_checks import check_tls, redis_socket
 {% endif %}
+
+Check = Callable[[], Iterable[str]]
+"""A check returns problems, and what it notes or could not examine (see `findings.py`)."""
 
 {% filter one_line_if_short %}
 URLS = {
@@ -86,89 +90,74 @@ def check_databases(urls: Mapping[str, str] = URLS) -> Iterator[str]:
 {% endif %}
 
 
-def check_broker() -> list[str]:
-    """Connect to the broker and report what is wrong there."""
-    problems: list[str] = []
-    with app.connection_for_read() as connection:
-        connection.ensure_connection(max_retries=1, interval_start=0)  # else it would pause between two attempts
-{% if plan().features.redis %}
-        channel: Any = connection.default_channel
-        problems += check_redis(channel.client.info())
-        overdue = {name.value: channel.scheduled(name.value, due_before=time.time() - 60) for name in QueueName}
-        problems += check_scheduled(overdue)
-{% endif %}
-{% if plan().features.sqs %}
-        channel: Any = connection.default_channel
-        for queue in QueueName:
-            client = channel.sqs(queue=queue.value)
-            answer = client.get_queue_attributes(QueueUrl=url_of(queue), AttributeNames=["All"])
-            problems += check_queue(queue, answer["Attributes"])
-{% endif %}
 {% if plan().features.beat_remote_control %}
-        problems += check_beats(app.control.ping(timeout=2.0, connection=connection) or [])
-{% endif %}
-    return problems
-{% if plan().features.redis %}
-
-
-def check_redis(info: Mapping[str, Any]) -> Iterator[str]:
-    """Report settings with which Redis loses tasks, by its answer to INFO."""
-    if info["maxmemory_policy"] != "noeviction":
-        yield f"maxmemory-policy is {info['maxmemory_policy']}, so a full Redis deletes tasks: set it to noeviction"
-    if not info["aof_enabled"]:
-        yield "appendonly is off, so a killed Redis loses tasks: set it to yes"
-    elif info["aof_last_write_status"] != "ok":
-        yield "the append-only file cannot be written: is the disk full?"
-
-
-def check_scheduled(overdue: Mapping[str, int]) -> Iterator[str]:
-    """Report tasks that no worker has moved to their queue, by the number of overdue tasks of each queue."""
-    for queue, number in overdue.items():
-        if number:
-            yield f"{number} scheduled tasks of {queue} are overdue: start a worker of this queue"
-{% endif %}
-{% if plan().features.sqs %}
-
-
-def check_queue(queue: str, attributes: Mapping[str, str]) -> Iterator[str]:
-    """Report how the attributes of a queue differ from deploy/aws/queues.yaml in what loses, repeats or delays tasks."""
-    seconds = int(attributes["VisibilityTimeout"])
-    if seconds != VISIBILITY_TIMEOUT:
-        yield f"VisibilityTimeout of {queue} is {seconds} s, not {VISIBILITY_TIMEOUT} s: deploy queues.yaml again"
-    if "RedrivePolicy" not in attributes:
-        yield f"{queue} has no RedrivePolicy, so a poison task returns for days: deploy queues.yaml again"
-{% endif %}
-{% if plan().features.beat_remote_control %}
-
-
 def check_beats(replies: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Report several beats, which publish every job several times, by the replies to a ping."""
     beats = sorted(name for reply in replies for name in reply if name.startswith("celerybeat"))
     if len(beats) > 1:
         yield f"{', '.join(beats)} run at the same time: stop all but one"
+
+
 {% endif %}
+{% if plan().features.redis_results or plan().features.redbeat %}
+def check_redis(client: Any) -> Iterator[str]:
+    """Report a Redis Cluster, a replica, and TLS that is not verified."""
+    if problem := problem_of(client):
+        yield f"the server {problem}"
+    else:
+        yield from check_tls(redis_socket(client))
 
 
-CHECKS: dict[str, Callable[[], Iterable[str]]] = {
+{% endif %}
+{% filter one_line_if_short %}
+CHECKS: dict[str, Check] = {
     "encryption": check_encryption,
 {% if plan().features.several_redis_databases %}
     "databases": check_databases,
 {% endif %}
-    "broker": check_broker,
 }
+{% endfilter %}
+"""The checks of the environment; those of the broker need a connection to it."""
 
 
-def main(checks: Mapping[str, Callable[[], Iterable[str]]] = CHECKS) -> int:
-    """Print the result of each check; return 1 if one fails, else 0."""
-    failed = False
+def run(checks: Mapping[str, Check]) -> bool:
+    """Print the result of each check; return whether all succeeded."""
+    success = True
     for name, check in checks.items():
         try:
-            problems = list(check())
+            findings = list(check())
         except Exception as error:  # the clients of brokers raise many types
-            problems = [f"{type(error).__name__}: {error}"]
-        failed = failed or bool(problems)
-        print(f"{'failure' if problems else 'ok':<8} {name}", *problems, sep="\n         ")
-    return int(failed)
+            findings = [f"{type(error).__name__}: {error}"]
+        failed = any(not isinstance(finding, (Note, Unknown)) for finding in findings)
+        unknown = any(isinstance(finding, Unknown) for finding in findings)
+        print(f"{'failure' if failed else 'unknown' if unknown else 'ok':<8} {name}", *findings, sep="\n         ")
+        success = success and not failed
+    return success
+
+
+def main() -> int:
+    """Run all checks; return 1 if one fails, else 0."""
+    success = run(CHECKS)
+    with app.connection_for_read() as connection:
+
+        def connect() -> list[str]:
+            connection.ensure_connection(max_retries=1, interval_start=0)  # else it would pause between two attempts
+            return []
+
+        if not run({"broker": connect}):
+            return 1
+        checks = broker_checks.checks(connection)
+{% if plan().features.redis_results %}
+        backend: Any = app.backend
+        checks["results"] = lambda: check_redis(backend.client)
+{% endif %}
+{% if plan().features.redbeat %}
+        checks["RedBeat"] = lambda: check_redis(get_redis(app))
+{% endif %}
+{% if plan().features.beat_remote_control %}
+        checks["beat"] = lambda: check_beats(app.control.ping(timeout=2.0, connection=connection) or [])
+{% endif %}
+        return 0 if run(checks) and success else 1
 
 
 if __name__ == "__main__":

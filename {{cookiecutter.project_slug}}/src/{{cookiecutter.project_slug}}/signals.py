@@ -68,6 +68,17 @@ def freeze_memory(**_: Any) -> None:
     gc.freeze()
 
 
+{% if plan().features.redis_servers %}
+@signals.celeryd_init.connect
+@signals.beat_init.connect
+def check_redis(**_: Any) -> None:
+    """Exit with one line if a Redis cannot be used."""
+    from {{ cookiecutter.project_slug }}.redis_servers import check_servers  # it needs the application
+
+    check_servers()
+
+
+{% endif %}
 @signals.before_task_publish.connect
 def add_headers(headers: dict[str, Any], **_: Any) -> None:
     """Send along the id of the request, or of the first task, that this task goes back to, and the time.

@@ -8,6 +8,7 @@ from typing import Any
 from prometheus_client import REGISTRY
 
 from {{ cookiecutter.project_slug }} import broker_metrics, signals
+from {{ cookiecutter.project_slug }}.dead_letter_store import KEY
 
 QUEUE = "{{ plan().default_queue.name }}"
 
@@ -30,6 +31,14 @@ class FakeRedis:
         """Return the number of dead letters that were dropped."""
         return b"4" if key.endswith(":dropped") else None
 
+    def info(self, section: str) -> dict[str, int]:
+        """Return the memory, of which nothing but unacknowledged messages and dead letters takes any."""
+        return {"maxmemory": 100, "used_memory": 30}
+
+    def memory_usage(self, key: str) -> int | None:
+        """Return the memory of a key."""
+        return {"unacked": 15, KEY: 5}.get(key)
+
 
 class FakeChannel:
     """A channel with five scheduled messages in the first queue."""
@@ -38,6 +47,14 @@ class FakeChannel:
 
     def __init__(self, message: dict[str, Any]) -> None:
         self.client = FakeRedis(message)
+
+    def lists(self, queue: str) -> list[str]:
+        """Return the keys of a queue."""
+        return [queue]
+
+    def prefixed(self, key: str) -> str:
+        """Return the key without a prefix."""
+        return key
 
     def scheduled(self, queue: str) -> int:
         """Return the number of messages that are not due yet."""
@@ -82,6 +99,15 @@ def test_messages_are_counted_by_their_state() -> None:
     age({"headers": {}})
     assert REGISTRY.get_sample_value("celery_queue_scheduled_messages", {"queue": QUEUE}) == 5
     assert REGISTRY.get_sample_value("celery_unacknowledged_messages") == 2
+
+
+def test_the_shares_of_the_memory_are_exported() -> None:
+    age({"headers": {}})
+    for use, share in {"queues": 0.15, "dead letters": 0.05, "other": 0.1}.items():
+        assert REGISTRY.get_sample_value("celery_redis_memory_ratio", {"use": use}) == share
+        assert REGISTRY.get_sample_value("celery_redis_memory_budget_ratio", {"use": use})
+    broker_metrics.clear()
+    assert REGISTRY.get_sample_value("celery_redis_memory_ratio", {"use": "other"}) is None
 
 
 def test_a_message_of_another_program_has_no_age() -> None:

@@ -20,6 +20,9 @@ from kombu.exceptions import EncodeError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from {{ cookiecutter.project_slug }}.celery_app import app
+{% if plan().features.redis_servers %}
+from {{ cookiecutter.project_slug }}.redis_servers import check_servers
+{% endif %}
 
 {% filter one_line_if_short %}
 SUBMITTABLE = [
@@ -131,12 +134,18 @@ def prepare() -> None:
 
     Raises:
         NotRegistered, TypeError: See `models`.
+{% if plan().features.redis_servers %}
+        SystemExit: A Redis cannot be used; see `redis_servers.py`.
+{% endif %}
     """
     for name, value in IMPATIENCE.items():
         app.conf[name] = {**app.conf[name], **value} if isinstance(value, dict) else value
     models()
     app.producer_pool  # noqa: B018
     app.backend  # noqa: B018
+{% if plan().features.redis_servers %}
+    check_servers()
+{% endif %}
 
 
 @cache

@@ -11,6 +11,8 @@ from redbeat.schedulers import RedBeatScheduler, get_redis
 from redis.exceptions import LockError
 from redis.lock import Lock
 
+from {{ cookiecutter.project_slug }}.redis_servers import check_servers
+
 log = structlog.get_logger(__name__)
 
 
@@ -28,6 +30,7 @@ class StandbyScheduler(RedBeatScheduler):  # type: ignore[misc]
     """When this beat last sent what was due; None while another sends."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        check_servers(redbeat=True)
         super().__init__(*args, **kwargs)
         self.key = str(self.lock_key)
         self.lock_key = None  # without it, RedBeat itself takes no lock

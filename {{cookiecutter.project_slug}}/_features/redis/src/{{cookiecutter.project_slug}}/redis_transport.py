@@ -275,19 +275,21 @@ class Channel(kombu_redis.Channel):
     def run(self, script: str, keys: list[str], *args: Any) -> Any:
         """Run a script."""
         with self.conn_or_acquire() as client:
-            return client.eval(NOW + script, len(keys), *map(self._prefixed, keys), *args)
+            return client.eval(NOW + script, len(keys), *map(self.prefixed, keys), *args)
 
-    def _prefixed(self, key: str) -> str:
+    def prefixed(self, key: str) -> str:
+        """Return a key with the prefix of all keys, if there is one."""
         return f"{self.global_keyprefix}{key}"
 
-    def _lists(self, queue: str) -> list[str]:
+    def lists(self, queue: str) -> list[str]:
+        """Return the keys of the ready messages of a queue, one for each priority."""
         return [self._q_for_pri(queue, priority) for priority in self.priority_steps]
 
     def keep(self, tags: set[str], queues: list[str]) -> list[bytes]:
         """Renew leases and move what is due in these queues; return the tags of expired leases."""
         keys = [self.unacked_index_key]
         for queue in queues:
-            for key in self._lists(queue):
+            for key in self.lists(queue):
                 keys += [key, key + SCHEDULED, queue + WAKE]
         expired: list[bytes] = self.run(KEEP, keys, self._backdating, self.visibility_timeout, *tags)
         return expired
@@ -319,14 +321,14 @@ class Channel(kombu_redis.Channel):
         if self.idle:
             self.popping = []
             keys = [queue + WAKE for queue in queues]
-            command = ["BZPOPMIN", *map(self._prefixed, keys), timeout or self.brpop_timeout or 0]
+            command = ["BZPOPMIN", *map(self.prefixed, keys), timeout or self.brpop_timeout or 0]
         else:
             lists = [(queue, self._q_for_pri(queue, each)) for each in self.priority_steps for queue in queues]
             self.popping = [queue for queue, _ in lists]
             keys = [self.unacked_key, self.unacked_index_key]
             for queue, key in lists:
                 keys += [key, queue + WAKE]
-            command = ["EVAL", NOW + POP, len(keys), *map(self._prefixed, keys), self._backdating]
+            command = ["EVAL", NOW + POP, len(keys), *map(self.prefixed, keys), self._backdating]
         self._in_poll = self.client.connection
         self._brpop_sent_at = monotonic()
         self.client.connection.send_command(*command)
@@ -386,22 +388,22 @@ class Channel(kombu_redis.Channel):
     def scheduled(self, queue: str, due_before: float = float("inf")) -> int:
         """Return the number of messages of a queue that have not been moved to it, as they were not due."""
         with self.conn_or_acquire() as client:
-            keys = [self._prefixed(key + SCHEDULED) for key in self._lists(queue)]
+            keys = [self.prefixed(key + SCHEDULED) for key in self.lists(queue)]
             return sum(client.zcount(key, "-inf", due_before) for key in keys)
 
     def cancel(self, queue: str, task_id: str) -> int:
         """Delete the messages of a task that are not due yet; return their number."""
         with self.conn_or_acquire() as client:
             count = 0
-            for key in self._lists(queue):
-                found = client.zscan_iter(self._prefixed(key + SCHEDULED), match=f'*"id": "{task_id}"*', count=1000)
+            for key in self.lists(queue):
+                found = client.zscan_iter(self.prefixed(key + SCHEDULED), match=f'*"id": "{task_id}"*', count=1000)
                 count += sum(client.zrem(key + SCHEDULED, message) for message, _ in found)
             return count
 
     def _purge(self, queue: str) -> Any:
         count = self.scheduled(queue)
         with self.conn_or_acquire() as client:
-            client.delete(*(key + SCHEDULED for key in self._lists(queue)))
+            client.delete(*(key + SCHEDULED for key in self.lists(queue)))
         return super()._purge(queue) + count
 
 
@@ -425,7 +427,7 @@ class Transport(kombu_redis.Transport):
         connection = super().establish_connection()
         channel = self._avail_channels[-1]
         try:
-            channel.run("return 1", [channel.unacked_key, channel.unacked_index_key])
+            channel.run("return 1", ["_kombu.none.a", "_kombu.none.b"])  # keys that every user may use
         except (AskError, ClusterCrossSlotError, ClusterDownError):
             raise ImproperlyConfigured(
                 "The broker is a Redis Cluster, in which a script cannot use several queues: use a single Redis,"

@@ -1,10 +1,13 @@
-"""Metrics that only Redis has: messages by their state, the age of the oldest ready one, and the dead letters."""
+"""Metrics that only Redis has: messages by their state, the age of the oldest, dead letters, and what takes its memory."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from prometheus_client import Gauge
+from redis.exceptions import NoPermissionError
 
+from {{ cookiecutter.project_slug }} import redis_memory
 from {{ cookiecutter.project_slug }}.base_task import waited
 from {{ cookiecutter.project_slug }}.dead_letter_store import DROPPED, KEY
 from {{ cookiecutter.project_slug }}.queues import QueueName
@@ -20,6 +23,10 @@ DEAD_LETTERS = Gauge("celery_dead_letters", "Dead letters.")
 DEAD_LETTERS_MAX = Gauge("celery_dead_letters_max", "The number from which the oldest dead letters are dropped.")
 DEAD_LETTERS_MAX.set(env.dead_letters_max_count)
 DEAD_LETTERS_DROPPED = Gauge("celery_dead_letters_dropped", "Dead letters that were dropped: too many, or too old.")
+MEMORY = Gauge("celery_redis_memory_ratio", "Share of maxmemory that each use takes; none without maxmemory.", ["use"])
+MEMORY_BUDGET = Gauge("celery_redis_memory_budget_ratio", "Share of maxmemory that each use may take.", ["use"])
+for use, budget in redis_memory.BUDGETS.items():
+    MEMORY_BUDGET.labels(use).set(budget)
 
 
 def update(connection: Any) -> None:
@@ -36,6 +43,10 @@ def update(connection: Any) -> None:
     UNACKNOWLEDGED.set(redis.hlen(channel.unacked_key))
     DEAD_LETTERS.set(redis.hlen(KEY))
     DEAD_LETTERS_DROPPED.set(redis.get(DROPPED) or 0)
+    MEMORY.clear()
+    with suppress(NoPermissionError):  # of INFO; the doctor reports it
+        for use, share in redis_memory.shares(channel).items():
+            MEMORY.labels(use).set(share)
 
 
 def clear() -> None:
@@ -45,3 +56,4 @@ def clear() -> None:
     UNACKNOWLEDGED.set(float("nan"))
     DEAD_LETTERS.set(float("nan"))
     DEAD_LETTERS_DROPPED.set(float("nan"))
+    MEMORY.clear()

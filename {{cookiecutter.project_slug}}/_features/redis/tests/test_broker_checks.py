@@ -1,0 +1,130 @@
+"""The doctor's checks of Redis, on a real server."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from kombu import Connection
+from redis import Redis
+
+from {{ cookiecutter.project_slug }} import broker_checks, redis_memory
+from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.dead_letter_store import KEY
+from {{ cookiecutter.project_slug }}.findings import Note, Unknown
+
+QUEUE = "{{ plan().default_queue.name }}"
+MIB = 2**20
+
+
+class FakeChannel:
+    """A channel of a server that answers INFO with these facts."""
+
+    def __init__(self, **facts: Any) -> None:
+        self.facts = {"role": "master", "maxmemory_policy": "noeviction", "aof_enabled": 1} | facts
+        self.facts = {"aof_last_write_status": "ok", "rdb_last_bgsave_status": "ok"} | self.facts
+        self.client = self
+
+    def info(self, section: str) -> dict[str, Any]:
+        """Return the facts."""
+        return self.facts
+
+    def eval(self, *_: Any) -> int:
+        """Run a script."""
+        return 0
+
+
+@pytest.fixture
+def connection(url: str, redis: Redis) -> Iterator[Connection]:
+    """A connection like that of a worker."""
+    with Connection(url, transport_options=app.conf.broker_transport_options) as connected:
+        yield connected
+
+
+@pytest.fixture
+def user(url: str, redis: Redis) -> Iterator[Connection]:
+    """A connection of a user without dangerous commands, and without channels."""
+    rights = ["+@all", "-@dangerous"]
+    redis.acl_setuser("jobs", enabled=True, passwords="+word", keys=["*"], categories=rights, reset=True)
+    of_user = url.replace("://", "://jobs:word@")
+    with Connection(of_user, transport_options=app.conf.broker_transport_options) as connected:
+        yield connected
+
+
+def findings(connection: Connection, name: str) -> list[str]:
+    """Return what a check finds."""
+    return list(broker_checks.checks(connection)[f"broker: {name}"]())
+
+
+def problems(found: list[str]) -> list[str]:
+    """Return the findings that are problems."""
+    return [each for each in found if not isinstance(each, (Note, Unknown))]
+
+
+@pytest.mark.parametrize(
+    ("check", "fact", "problem"),
+    [
+        (broker_checks.check_replication, {"role": "slave"}, "is a replica"),
+        (broker_checks.check_eviction, {"maxmemory_policy": "allkeys-lru"}, "maxmemory-policy is allkeys-lru"),
+        (broker_checks.check_persistence, {"aof_enabled": 0}, "appendonly is off"),
+        (broker_checks.check_persistence, {"aof_last_write_status": "err"}, "cannot be written"),
+        (broker_checks.check_persistence, {"rdb_last_bgsave_status": "err"}, "last snapshot failed"),
+    ],
+)
+def test_a_redis_that_loses_tasks_is_reported(check: Any, fact: dict[str, Any], problem: str) -> None:
+    assert list(check(FakeChannel())) == []
+    (found,) = check(FakeChannel(**fact))
+    assert problem in found
+
+
+def test_memory_without_a_limit_is_unknown(connection: Connection) -> None:
+    (found,) = findings(connection, "memory")
+    assert isinstance(found, Unknown)
+
+
+@pytest.mark.parametrize("use", redis_memory.BUDGETS)
+def test_what_takes_more_than_its_share_of_the_memory_is_named(use: str, connection: Connection, redis: Redis) -> None:
+    redis.config_set("maxmemory", 64 * MIB)
+    assert problems(findings(connection, "memory")) == []
+    for number in range(40):
+        load = "x" * MIB
+        if use == "queues":
+            redis.lpush(QUEUE, load)
+        elif use == "dead letters":
+            redis.hset(KEY, str(number), load)
+        else:
+            redis.set(f"celery-task-meta-{number}", load)
+
+    (problem,) = problems(findings(connection, "memory"))
+    assert problem.startswith(f"{use}: ")
+    assert broker_checks.ADVICE[use] in problem
+
+
+def test_messages_are_counted_by_their_state(connection: Connection, redis: Redis) -> None:
+    redis.lpush(QUEUE, "1", "2")
+    redis.hset("unacked", "tag", "3")
+    redis.zadd(f"{QUEUE}.scheduled", {"4": 4e9})
+    found = findings(connection, "queues")
+    assert f"{QUEUE}: 2 ready, 1 scheduled" in found
+    assert "all queues: 1 unacknowledged" in found
+    assert problems(found) == []
+
+
+def test_overdue_tasks_are_reported(connection: Connection, redis: Redis) -> None:
+    redis.zadd(f"{QUEUE}.scheduled", {json.dumps({}): 1})
+    (problem,) = problems(findings(connection, "queues"))
+    assert problem.startswith(f"1 scheduled tasks of {QUEUE} are overdue")
+
+
+def test_what_a_user_may_not_ask_is_unknown_and_names_the_command(user: Connection) -> None:
+    for name in ("replication", "memory", "eviction", "persistence"):
+        (found,) = findings(user, name)
+        assert isinstance(found, Unknown), name
+        assert "'info'" in found
+    assert problems(findings(user, "queues")) == []
+
+
+def test_permissions_that_a_worker_lacks_are_reported(user: Connection, connection: Connection) -> None:
+    assert findings(connection, "permissions") == []
+    (found,) = findings(user, "permissions")
+    assert found.startswith("a worker may not use PUBLISH /0.celery.pidbox, SUBSCRIBE /0.celery.pidbox: ")

@@ -1,0 +1,43 @@
+"""The doctor's checks of Amazon SQS. Each asks the service, and reports a permission that it lacks."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from botocore.exceptions import ClientError
+from kombu import Connection
+
+from {{ cookiecutter.project_slug }}.dead_letter_store import url_of
+from {{ cookiecutter.project_slug }}.findings import Note, Unknown
+from {{ cookiecutter.project_slug }}.queues import QueueName
+from {{ cookiecutter.project_slug }}.sqs import VISIBILITY_TIMEOUT
+
+
+def checks(connection: Connection) -> dict[str, Callable[[], Iterable[str]]]:
+    """Return a check for each queue."""
+    channel: Any = connection.default_channel
+    return {f"broker: {name.value}": partial(ask, name, channel) for name in QueueName}
+
+
+def ask(queue: QueueName, channel: Any) -> Iterator[str]:
+    """Ask for the attributes of a queue and check them."""
+    try:
+        answer = channel.sqs(queue=queue.value).get_queue_attributes(QueueUrl=url_of(queue), AttributeNames=["All"])
+    except ClientError as error:
+        if "AccessDenied" not in error.response["Error"]["Code"]:
+            raise
+        yield Unknown("not checked: the credentials do not permit sqs:GetQueueAttributes")
+        return
+    yield from check_queue(queue, answer["Attributes"])
+
+
+def check_queue(queue: str, attributes: Mapping[str, str]) -> Iterator[str]:
+    """Report how the attributes of a queue differ from deploy/aws/queues.yaml in what loses, repeats or delays tasks."""
+    seconds = int(attributes["VisibilityTimeout"])
+    if seconds != VISIBILITY_TIMEOUT:
+        yield f"VisibilityTimeout of {queue} is {seconds} s, not {VISIBILITY_TIMEOUT} s: deploy queues.yaml again"
+    if "RedrivePolicy" not in attributes:
+        yield f"{queue} has no RedrivePolicy, so a poison task returns for days: deploy queues.yaml again"
+    states = {"": "ready", "NotVisible": "unacknowledged", "Delayed": "scheduled"}
+    numbers = [f"{attributes.get(f'ApproximateNumberOfMessages{key}', 0)} {state}" for key, state in states.items()]
+    yield Note(", ".join(numbers))
