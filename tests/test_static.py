@@ -331,6 +331,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "src/{slug}/periodic/scheduler.py",
             "src/{slug}/periodic/sync.py",
             "tests/periodic/__init__.py",
+            "tests/periodic/test_scheduler.py",
             "tests/periodic/test_sync.py",
             "tests/test_database_schedule.py",
         },
@@ -414,8 +415,8 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
 ]
 # The files in the settings package of Django.
 NOT_IN_DJANGO = {"src/{slug}/celeryconfig.py", "src/{slug}/settings.py"}
-# The files of beat jobs, for all answers or for one answer.
-FILES_OF_REDBEAT = {"src/{slug}/beat.py", "tests/test_beat.py"}
+# The files of periodic tasks, for all answers or for one answer.
+FILES_OF_A_SCHEDULER = {"src/{slug}/beat.py", "tests/test_beat.py"}
 FILES_OF_BEAT = {
     "deploy/systemd/{slug}-beat.service",
     "src/{slug}/schedule.py",
@@ -494,7 +495,7 @@ def expected_files(project: BakedProject) -> set[str]:
         names -= NOT_IN_DJANGO
     if answer(project, "beat"):
         names |= FILES_OF_BEAT
-        names |= FILES_OF_REDBEAT if answer(project, "beat_scheduler") == "redbeat" else set()
+        names |= FILES_OF_A_SCHEDULER if answer(project, "beat_scheduler") != "database" else set()
     with_tasks = {queues_of(project)[0], *re.findall(r"-> *([\w-]+)", str(project.answers.get("beat_jobs", "")))}
     if "beat_jobs" not in project.answers:
         with_tasks.add(queues_of(project)[-1])

