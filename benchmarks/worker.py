@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from cookiecutter.main import cookiecutter
 
-from benchmarks.bake import silence
+from benchmarks.bake import discard_stderr
 from tests.support.brokers import private_rabbitmq, private_redis
 from tests.support.environments import install, uv
 from tests.support.project import BakedProject
@@ -153,7 +153,7 @@ def proportional_memory(leader: int) -> float:
 def bake(broker: str, pool: str, folder: Path) -> tuple[BakedProject, Environment]:
     """Bake and install a project with the default answers and one queue; its tasks are the benchmark's."""
     answers = {"broker": broker, "queues": f"default:{CONCURRENCY}@{pool}".removesuffix("@prefork")}
-    with silence():
+    with discard_stderr():
         path = Path(cookiecutter(str(ROOT), no_input=True, extra_context=answers, output_dir=str(folder)))
     project = BakedProject(path, answers)
     shutil.copy(APPS / "tiny.py", project.package / "tasks" / "default.py")
