@@ -9,7 +9,7 @@ EXAMPLES = {
     "author_name": "Your Team",
     "author_email": "team@example.com",
     "queues": "emails:8, reports:2",
-    "beat_jobs": "cleanup = 0 3 * * * -> low_priority; purge(30, dry_run=False) = @daily; poll = every 10m",
+    "beat_jobs": "cleanup(days=30) = 0 3 * * *; poll = every 10m",
     "timezone": "Europe/Paris",
     "task_time_limit": "300",
 }
