@@ -39,7 +39,7 @@ for source in (ROOT / "tests").rglob("*.py"):
 def test_each_line_of_the_table_is_a_row() -> None:
     lines = [line for line in (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8").splitlines() if "|" in line]
 
-    assert len(ROWS) == len(lines) - 2  # the head
+    assert len(ROWS) == len(lines) - 2  # the header
     assert len({item for item, *_ in ROWS}) == len(ROWS)
 
 

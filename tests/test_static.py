@@ -425,7 +425,7 @@ FILES_OF_BEAT = {
 }
 
 RESIDUE = {
-    "Jinja": re.compile(r"(?<!\$)\{\{(?! \$(labels|value)\b)|\{%|%\}|\{#"),  # Prometheus' templates begin so, too
+    "Jinja": re.compile(r"(?<!\$)\{\{(?! \$(labels|value)\b)|\{%|%\}|\{#"),  # except Prometheus templates
     "the template": re.compile(
         r"cookiecutter|(?<!\w)_features\b|\{queue\}\.\w+$|\bplan\(\)", re.IGNORECASE | re.MULTILINE
     ),
@@ -504,7 +504,7 @@ def expected_files(project: BakedProject) -> set[str]:
         of_queue = FILES_OF_A_QUEUE | (FILES_OF_A_QUEUE_WITH_TASKS if queue in with_tasks else set())
         of_queue |= FILES_OF_A_QUEUE_ON_KUBERNETES if answer(project, "kubernetes") else set()
         dns_name = queue.replace("_", "-")
-        if len(dns_name) > 40:  # Kubernetes' names are short
+        if len(dns_name) > 40:  # Kubernetes limits names
             dns_name = f"{dns_name[:33]}-{hashlib.sha256(dns_name.encode()).hexdigest()[:6]}"
         words = {"{queue}": queue, "{module}": module, "{dns_name}": dns_name}
         for word, value in words.items():
@@ -532,7 +532,9 @@ def test_no_file_contains_template_syntax(corpus: Corpus) -> None:
         text = path.read_text(encoding="utf-8")
         patterns = RESIDUE if path.suffix == ".py" else RESIDUE | {"a run of blank lines": BLANK_LINES}
         if path.name == "LICENSE":
-            patterns = {what: pattern for what, pattern in patterns.items() if "beginning" not in what}  # Apache's own
+            patterns = {
+                what: pattern for what, pattern in patterns.items() if "beginning" not in what
+            }  # in the Apache License
         found += [f"{path}: {what}" for what, pattern in patterns.items() if text and pattern.search(text)]
         if not text and path.name not in {"__init__.py", "py.typed"}:
             found.append(f"{path} is empty")

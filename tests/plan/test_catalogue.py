@@ -48,7 +48,7 @@ def test_each_question_and_choice_has_a_label_without_rich_markup() -> None:
         assert all(label.startswith(name) for name, label in prompts[question].items() if name != "__prompt__")
     for prompt in prompts.values():
         labels = [prompt] if isinstance(prompt, str) else prompt.values()
-        assert not any("[" in label for label in labels)  # Rich takes what is in square brackets for markup
+        assert not any("[" in label for label in labels)  # Rich parses square brackets as markup
 
 
 def test_the_labels_of_choices_are_aligned() -> None:

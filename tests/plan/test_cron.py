@@ -63,9 +63,9 @@ def parse_with_template(field: Field, text: str) -> set[int] | None:
 
 @settings(max_examples=400)
 @given(st.sampled_from(FIELDS), st.one_of(scribbles, st.text(max_size=8)))
-@example(FIELDS[WEEKDAY], "7")  # Sunday is 0, and only 0
+@example(FIELDS[WEEKDAY], "7")  # Sunday is only 0
 @example(FIELDS[WEEKDAY], "fri-mon")
-@example(FIELDS[0], "*/5-30")  # read as */5
+@example(FIELDS[0], "*/5-30")  # parsed as */5
 @example(FIELDS[0], "1-5/2,x")
 @example(FIELDS[0], "-0")
 @example(FIELDS[0], "*\n")

@@ -74,7 +74,7 @@ def test_the_settings_of_the_frameworks_are_equal() -> None:
     for other in others:
         for answers in answers_for(other):
             if answers["result_backend"] == "database":
-                continue  # Django has a result backend of its own
+                continue  # Django has a different result backend
             names = setting_names(celery_settings(django, **answers))
             lower = [name.removeprefix(django.setting_prefix).lower() for name in names]
             assert lower == setting_names(celery_settings(other, **answers))

@@ -102,7 +102,7 @@ def test_a_boolean_question_is_a_feature_with_its_name(question: str) -> None:
         ({"result_backend": "none"}, False),
         ({"broker": "rabbitmq"}, False),
         ({"result_backend": "none", "beat_scheduler": "redbeat", "beat_jobs": "a = @daily"}, True),
-        ({"result_backend": "none", "beat_scheduler": "redbeat"}, False),  # RedBeat has nothing to schedule
+        ({"result_backend": "none", "beat_scheduler": "redbeat"}, False),  # no jobs, so RedBeat is not used
         ({"broker": "rabbitmq", "beat_scheduler": "redbeat", "beat_jobs": "a = @daily"}, True),
     ],
 )

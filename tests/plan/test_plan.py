@@ -68,9 +68,9 @@ def test_any_answers_give_a_plan_or_one_line_per_error(
 
 
 def test_missing_answers_are_rejected_by_question() -> None:
-    with pytest.raises(InvalidAnswersError) as refusal:
+    with pytest.raises(InvalidAnswersError) as raised:
         make_plan({})
-    named = {line.partition(":")[0] for line in refusal.value.lines}
+    named = {line.partition(":")[0] for line in raised.value.lines}
     assert named == set(DEFAULTS) - {"beat_jobs"}
 
 

@@ -178,6 +178,6 @@ def test_the_solar_events_are_those_of_celery() -> None:
     ],
 )
 def test_an_invalid_schedule_is_rejected_with_its_reason(text: str, problem: str) -> None:
-    with pytest.raises(ScheduleError) as refusal:
+    with pytest.raises(ScheduleError) as raised:
         parse_schedule(text)
-    assert str(refusal.value) == problem
+    assert str(raised.value) == problem
