@@ -90,6 +90,7 @@ FILES = {
     "tests/test_alerts.py",
     "tests/test_application.py",
     "tests/test_base_task.py",
+    "tests/test_celeryconfig.py",
     "tests/test_dead_letters.py",
     "tests/test_deploy.py",
     "tests/test_broker_checks.py",
@@ -100,6 +101,7 @@ FILES = {
     "tests/test_queues.py",
     "tests/test_sentry.py",
     "tests/test_settings.py",
+    "tests/test_signals.py",
 }
 
 # The files of each queue: {queue} is its name, {module} its task module.
