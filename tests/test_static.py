@@ -178,6 +178,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     ),
     ({"broker": "redis"}, REDIS_SERVERS),
     ({"result_backend": "redis"}, REDIS_SERVERS),
+    ({"beat": True, "beat_scheduler": "redbeat"}, REDIS_SERVERS),
     ({"examples": True, "broker": "redis"}, EXAMPLES_ON_REDIS),
     ({"examples": True, "result_backend": "redis"}, EXAMPLES_ON_REDIS),
     ({"results": True}, {"src/{slug}/result_store.py", "tests/test_result_store.py", "tests/test_results.py"}),
