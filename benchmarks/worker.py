@@ -1,7 +1,7 @@
-"""A generated worker against one of an application with Celery's defaults: throughput, processor time and memory.
+"""Throughput, CPU time and memory of a generated worker, relative to an application with Celery's defaults.
 
-The two take turns on private servers, and each ratio is the median of the pairs. A busy machine spoils tasks per
-second, and hardly processor time and memory. It needs Linux, redis-server and rabbitmq-server.
+The runs of the two applications alternate on private servers, and each ratio is the median of the pairs. Load on the
+machine distorts the throughput, but hardly CPU time and memory. This requires Linux, redis-server and rabbitmq-server.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ FIGURES = (
 
 @dataclass(frozen=True)
 class App:
-    """An application, as `celery -A` and the publisher name it."""
+    """An application: the argument of `celery -A`, and the modules for the publisher."""
 
     name: str
     module: str
@@ -58,7 +58,7 @@ class App:
 
 @dataclass(frozen=True)
 class Bench:
-    """A project's environment, in which both applications run, and a server."""
+    """A server, and the environment of a project in which both applications run."""
 
     project: BakedProject
     environment: Environment
@@ -67,14 +67,14 @@ class Bench:
     new_url: Callable[[], str]
 
     def publish(self, app: App, folder: Path, variables: dict[str, str]) -> list[float]:
-        """Publish all tasks; return them per second and per second of processor time."""
+        """Publish all tasks. Return the throughput per second and per second of CPU time."""
         program = [self.environment.python, str(APPS / "publish.py")]
         command = [*program, app.module, app.tasks, str(self.tasks), str(folder)]
         ran = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
         return [float(word) for word in ran.stdout.split()]
 
     def measure(self, app: App) -> dict[str, float]:
-        """Publish all tasks, then start a worker that drains the queue."""
+        """Publish all tasks, then measure a worker that drains the queue."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             variables = self.project.variables(
@@ -89,19 +89,19 @@ class Bench:
             wall, used = self.publish(app, folder, variables)
             command = [str(self.environment.bin / "celery"), "-q", "-A", app.module, "worker", "-Q", app.queue]
             command += ["-c", str(CONCURRENCY), "-P", self.pool]
-            with running(command, folder, variables) as worker:
-                first = when(folder / "first", worker)
-                before = processor_seconds(worker.pid)
-                last = when(folder / "last", worker)
-                after = processor_seconds(worker.pid)
+            with run_worker(command, folder, variables) as worker:
+                first = wait_for_mark(folder / "first", worker)
+                before = get_cpu_seconds(worker.pid)
+                last = wait_for_mark(folder / "last", worker)
+                after = get_cpu_seconds(worker.pid)
                 memory = proportional_memory(worker.pid)
         drained = self.tasks / (last - first)
         return dict(zip(FIGURES, (wall, used, drained, (after - before) / self.tasks * 1000, memory), strict=True))
 
 
 @contextlib.contextmanager
-def running(command: list[str], folder: Path, variables: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a worker in a session of its own, with its log in a file, inside this block."""
+def run_worker(command: list[str], folder: Path, variables: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker in a separate session, with its log in a file."""
     with (folder / "log").open("wb") as log:
         worker = subprocess.Popen(command, cwd=folder, env=variables, stdout=log, stderr=log, start_new_session=True)
     try:
@@ -111,11 +111,11 @@ def running(command: list[str], folder: Path, variables: dict[str, str]) -> Iter
         worker.wait()
 
 
-def when(file: Path, worker: subprocess.Popen[bytes]) -> float:
-    """Wait for a mark; return its time.
+def wait_for_mark(file: Path, worker: subprocess.Popen[bytes]) -> float:
+    """Wait until a task has written a file. Return the time in it.
 
     Raises:
-        RuntimeError: the worker has ended.
+        RuntimeError: The worker exited.
     """
     while not (file.exists() and (text := file.read_text(encoding="utf-8"))):
         if worker.poll() is not None:
@@ -124,8 +124,8 @@ def when(file: Path, worker: subprocess.Popen[bytes]) -> float:
     return float(text)
 
 
-def session(leader: int) -> Iterator[list[str]]:
-    """Yield the fields of /proc/PID/stat (see proc(5)) after the name, of each process in a session."""
+def read_session(leader: int) -> Iterator[list[str]]:
+    """Yield the PID and the fields of /proc/PID/stat after the name of each process in a session (see proc(5))."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             pid, rest = stat.parent.name, stat.read_text().rpartition(") ")[2].split()
@@ -133,25 +133,25 @@ def session(leader: int) -> Iterator[list[str]]:
                 yield [pid, *rest]
 
 
-def processor_seconds(leader: int) -> float:
-    """Return what a worker's processes have used, ended ones included."""
+def get_cpu_seconds(leader: int) -> float:
+    """Return the CPU seconds of a worker's processes, including exited ones."""
     ticks = 0
-    for pid, *fields in session(leader):
+    for pid, *fields in read_session(leader):
         ticks += sum(map(int, fields[11:15] if int(pid) == leader else fields[11:13]))
     return ticks / TICKS
 
 
 def proportional_memory(leader: int) -> float:
-    """Return the memory of a worker's processes in MiB; what they share counts once."""
+    """Return the memory of a worker's processes in MiB. Shared memory counts once."""
     kilobytes = 0
-    for pid, *_ in session(leader):
+    for pid, *_ in read_session(leader):
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
         kilobytes += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
     return kilobytes / 1024
 
 
-def bake(broker: str, pool: str, folder: Path) -> tuple[BakedProject, Environment]:
-    """Bake and install a project with the default answers and one queue; its tasks are the benchmark's."""
+def bake_project(broker: str, pool: str, folder: Path) -> tuple[BakedProject, Environment]:
+    """Bake and install a project with the default answers, one queue and the tasks of the benchmark."""
     answers = {"broker": broker, "queues": f"default:{CONCURRENCY}@{pool}".removesuffix("@prefork")}
     with discard_stderr():
         path = Path(cookiecutter(str(ROOT), no_input=True, extra_context=answers, output_dir=str(folder)))
@@ -163,8 +163,8 @@ def bake(broker: str, pool: str, folder: Path) -> tuple[BakedProject, Environmen
     return project, environment
 
 
-def rows(bench: Bench, broker: str, pairs: int) -> Iterator[str]:
-    """Measure the pairs of a broker and a pool; yield the lines of the table."""
+def measure_pairs(bench: Bench, broker: str, pairs: int) -> Iterator[str]:
+    """Measure all pairs of runs for a broker and a pool. Yield the lines of the table."""
     slug = bench.project.slug
     generated = App("generated", f"{slug}.celery_app", f"{slug}.tasks.default", "default")
     apps = [App("Celery's defaults", "defaults", "tiny", "celery"), generated]
@@ -205,9 +205,9 @@ def main(words: Sequence[str] | None = None) -> None:
                 else stack.enter_context(private_rabbitmq(folder / broker / "server")).new_vhost
             )
             for pool in arguments.pools:
-                project, environment = bake(broker, pool, folder / broker / pool)
+                project, environment = bake_project(broker, pool, folder / broker / pool)
                 bench = Bench(project, environment, pool, arguments.tasks, new_url)
-                for row in rows(bench, broker, arguments.pairs):
+                for row in measure_pairs(bench, broker, arguments.pairs):
                     print(row, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Publish tasks; print how many a second, and a second of processor time: `publish.py APP TASKS NUMBER FOLDER`."""
+"""Publish tasks. Print the throughput per second and per CPU second: `publish.py APP TASKS NUMBER FOLDER`."""
 
 import sys
 from importlib import import_module

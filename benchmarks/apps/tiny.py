@@ -13,5 +13,5 @@ def tiny() -> None:
 
 @shared_task
 def mark(file: str) -> None:
-    """Write down when this runs."""
+    """Write the time at which this task runs to a file."""
     Path(file).write_text(str(monotonic()), encoding="utf-8")
