@@ -6,10 +6,11 @@ import re
 
 import pytest
 
+from local_extensions.answers import MAX_TASK_TIME_LIMIT, MAX_TEXT_LENGTHS
 from local_extensions.arguments import MAX_DEPTH, MAX_INTEGER
 from local_extensions.beat import MAX_JOB_LENGTH, MAX_JOBS
 from local_extensions.catalogue import BROKERS, POOLS
-from local_extensions.names import MAX_NAME_LENGTH
+from local_extensions.names import MAX_NAME_LENGTH, MAX_SLUG_LENGTH
 from local_extensions.queues import MAX_CONCURRENCY, MAX_QUEUES
 from local_extensions.schedules import NICKNAMES, SOLAR_EVENTS, parse_schedule
 from tests.support.answers import DEFAULTS, ROOT, mistakes_in, plan_of
@@ -49,6 +50,9 @@ def test_each_question_has_its_choices_and_its_default() -> None:
         missing = [choice for choice in offered if f"`{str(choice).lower()}`" not in valid.lower()]
         assert not missing, question
         assert effect.endswith("."), question
+    maximums = {**MAX_TEXT_LENGTHS, "project_slug": MAX_SLUG_LENGTH, "task_time_limit": MAX_TASK_TIME_LIMIT}
+    valid_answers = {row[0].strip("`"): row[1] for row in rows}
+    assert not [question for question, maximum in maximums.items() if f" {maximum}" not in valid_answers[question]]
 
 
 @pytest.mark.parametrize("answer", [line for block in parse_blocks("queues") for line in block.splitlines()])
