@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import count, need
 from tests.live.service import START, Service
 from tests.support.brokers import private_redis, redis_server
+from tests.support.gate import Gate, port_of, through
 from tests.support.processes import Process, free_port, wait_for_port
 
 if TYPE_CHECKING:
@@ -232,6 +233,19 @@ def test_a_storm_of_lost_connections_loses_no_task(couriers: Couriers) -> None:
     couriers.start_couriers(sum(worker.popen.poll() is not None for worker in workers))
     couriers.wait_until(lambda: set(couriers.runs()) == set(range(60)) and couriers.is_drained(), 40)
     assert "NoneType" not in "".join(worker.output for worker in workers)
+
+
+def test_connections_that_are_dropped_in_silence_cost_seconds(couriers: Couriers) -> None:
+    url = couriers.variables["CELERY_BROKER_URL"]
+    with Gate(port_of(url)) as gate:
+        (worker,) = couriers.start_couriers(1, CELERY_BROKER_URL=through(gate, url))
+        couriers.ask(f"{WORK}\nwork.delay(0, 5)\nanswer = None")
+        worker.wait_for_line("<began 0")
+        gate.drop()
+        couriers.ask(f"{WORK}\nwork.delay(1)\nanswer = None")
+        # With timeouts of 30 s it took 95 s, and the first task was never acknowledged.
+        couriers.wait_until(lambda: couriers.runs() == [0, 1] and couriers.is_drained(), 50)
+    assert couriers.runs("began") == [0, 1]
 
 
 def test_a_worker_outlasts_a_fail_over(couriers: Couriers) -> None:

@@ -53,7 +53,12 @@ IMPATIENCE: dict[str, Any] = {
     "broker_pool_acquire_timeout": 1,
     "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0},
 {% if plan().features.redis %}
-    "broker_transport_options": {"connect_retries_timeout": 1, "socket_timeout": 1, "socket_connect_timeout": 1},
+    "broker_transport_options": {
+        "connect_retries_timeout": 1,
+        "socket_timeout": 1,
+        "socket_connect_timeout": 1,
+        "retry_on_timeout": False,
+    },
 {% elif plan().features.rabbitmq %}
     "broker_transport_options": {"connect_retries_timeout": 1, "read_timeout": 1, "write_timeout": 1},
 {% elif plan().features.sqs %}
