@@ -42,6 +42,13 @@ def work(number: int, seconds: float = 0, padding: str = "") -> None:
     print(f"<ran {number}>", flush=True)
 
 
+@shared_task(bind=True)
+def retry_once(self, number: int, countdown: float, padding: str) -> None:
+    if not self.request.retries:
+        raise self.retry(countdown=countdown)
+    print(f"<ran {number}>", flush=True)
+
+
 @shared_task
 def kill_the_worker() -> None:
     import os
@@ -202,6 +209,26 @@ def test_a_full_redis_is_drained(couriers: Couriers) -> None:
     (worker,) = couriers.start_couriers(1)  # on a full Redis
     couriers.wait_until(lambda: couriers.runs() == list(range(accepted)) and couriers.is_drained())
     assert "Unrecoverable" not in worker.output
+
+
+def test_a_full_redis_accepts_retries(couriers: Couriers) -> None:
+    couriers.redis("config", "set", "maxmemory", "3mb")
+    accepted = couriers.ask(
+        "from couriers.tasks.default import retry_once\n"
+        "answer = 0\n"
+        "try:\n"
+        "    while True:\n"
+        '        retry_once.apply_async((answer, answer % 2 * 2, "x" * 10000), retry=False)\n'
+        "        answer += 1\n"
+        "except Exception as error:\n"
+        '    assert "maxmemory" in str(error), error\n'
+    )
+    assert accepted > 10
+
+    (worker,) = couriers.start_couriers(1)
+    couriers.wait_until(lambda: couriers.runs() == list(range(accepted)) and couriers.is_drained())
+    assert "not published" not in worker.output
+    assert "Traceback" not in worker.output
 
 
 def test_no_worker_holds_a_delayed_task(couriers: Couriers) -> None:

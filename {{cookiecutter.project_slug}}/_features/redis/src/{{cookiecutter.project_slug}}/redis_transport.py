@@ -17,6 +17,7 @@ message whose score in `unacked_index` is older than the visibility timeout; a l
 
 import logging
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from queue import Empty
@@ -53,13 +54,23 @@ local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 """
 
-# A full Redis refuses a command that may need memory, unless its script has already written. So each script but PUT
-# begins with a command that needs none.
+# A full Redis refuses a command that may need memory, unless its script has already written. So each script but PUT and
+# SCHEDULE begins with a command that needs none.
 
 # KEYS: list, wake. ARGV: message.
 PUT = """
 redis.call('LPUSH', KEYS[1], ARGV[1])
 redis.call('ZADD', KEYS[2], 0, 1)
+"""
+
+# KEYS: scheduled, wake. ARGV: message, when it is due.
+SCHEDULE = """
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+"""
+
+# Before these two: a retry takes the place of the message that is acknowledged next, so a full Redis accepts it.
+RETRY = """
+redis.call('ZREM', KEYS[2], '')
 """
 
 # KEYS: unacked, unacked_index, then a list and its wake for each queue and priority. ARGV: what to add to the time for
@@ -272,6 +283,11 @@ class Channel(kombu_redis.Channel):
             # A worker must start to drain a full Redis. Tasks are sent to their queue's name and need no binding.
             log.warning("Redis is full: a queue's binding was not stored")
 
+    def maybe_refresh_binding_expiry(self) -> None:
+        """Refresh the expiry of bindings, which may wait until Redis is no longer full."""
+        with suppress(OutOfMemoryError):  # kombu would log a traceback
+            super().maybe_refresh_binding_expiry()
+
     def run(self, script: str, keys: list[str], *args: Any) -> Any:
         """Run a script."""
         with self.conn_or_acquire() as client:
@@ -377,11 +393,11 @@ class Channel(kombu_redis.Channel):
             return
         due = datetime.fromisoformat(headers["eta"]) if headers.get("eta") else None
         score = (due if due.tzinfo else due.replace(tzinfo=UTC)).timestamp() if due else 0
+        retry = RETRY if headers.get("retries") else ""
         if score > time() + 1:  # a worker holds it for the last second
-            with self.conn_or_acquire() as client:
-                client.zadd(key + SCHEDULED, {dumps(message): score})
+            self.run(retry + SCHEDULE, [key + SCHEDULED, queue + WAKE], dumps(message), score)
         else:
-            self.run(PUT, [key, queue + WAKE], dumps(message))
+            self.run(retry + PUT, [key, queue + WAKE], dumps(message))
 
     # --- scheduled messages
 
