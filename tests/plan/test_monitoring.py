@@ -95,6 +95,13 @@ def test_the_dashboard_has_the_standard_panels_without_overlaps(broker: str, job
         assert alert in {name.lower() for name in alerts(broker=broker, beat_jobs=jobs)}, panel["title"]
 
 
+def test_on_redis_the_dashboard_shows_messages_in_each_state() -> None:
+    queries = json.dumps(dashboard(broker="redis"))
+    for metric in ("celery_queue_length", "celery_unacknowledged_messages", "celery_queue_scheduled_messages"):
+        assert metric in queries
+    assert "scheduled_messages" not in json.dumps(dashboard(broker="rabbitmq"))
+
+
 def test_each_variable_in_a_query_is_defined() -> None:
     found = dashboard(beat_jobs="a = @daily")
     variables = {variable["name"] for variable in found["templating"]["list"]}
