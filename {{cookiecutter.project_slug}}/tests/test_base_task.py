@@ -182,8 +182,8 @@ def test_a_task_that_takes_one_worker_after_the_other_with_it_fails(
     run = Mock()
     monkeypatch.setattr(ping, "run", run)
     monkeypatch.setattr(dead_letter_store, "keep_failed", keep := Mock())
-    ping.request.update(lost_workers=base_task.MOST_LOST_WORKERS)
-    with pytest.raises(WorkerLostError, match="10 workers were lost while they held the task"):
+    ping.request.update(lost_workers=base_task.MOST_LOST_WORKERS, lost_with=["tasks.heavy[1]"])
+    with pytest.raises(WorkerLostError, match="10 workers were lost while they held the task, and each time tasks"):
         ping()
     run.assert_not_called()
     keep.assert_called_once()

@@ -26,7 +26,7 @@ from kombu.exceptions import EncodeError
 
 from {{ cookiecutter.project_slug }}.errors import PermanentError, RetryableError
 {% if plan().features.redis %}
-from {{ cookiecutter.project_slug }}.redis_transport import LOST_WORKERS
+from {{ cookiecutter.project_slug }}.redis_transport import LOST_WITH, LOST_WORKERS
 {% endif %}
 
 UNSENDABLE = (EncodeError, QueueNotFound, TypeError, ValueError)
@@ -122,7 +122,9 @@ class BaseTask(Task[Any, Any]):
         try:
 {% if plan().features.redis %}
             if (lost := request.get(LOST_WORKERS, 0)) >= MOST_LOST_WORKERS:
-                raise WorkerLostError(f"{lost} workers were lost while they held the task")
+                others = request.get(LOST_WITH)
+                beside = f", and each time {', '.join(others)}" if others else ""
+                raise WorkerLostError(f"{lost} workers were lost while they held the task{beside}")
 {% endif %}
             return self.run(*args, **kwargs)
         except (Ignore, Reject, Retry):

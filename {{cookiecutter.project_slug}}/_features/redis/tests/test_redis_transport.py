@@ -96,6 +96,29 @@ def test_a_lost_message_is_requeued_when_its_lease_has_expired(connect: Connect,
     assert redis.hlen("unacked") == 0
 
 
+def test_a_lost_message_names_what_each_of_its_workers_held_too(connect: Connect, redis: Redis) -> None:
+    connection = connect()
+    ids = ["guilty", "innocent", "third"]
+    for held in (ids, ids[:2]):  # by one worker after the other
+        lost, received = list[Any](), list[Any]()
+        frozen, other = connect(), connect()
+        for task_id in held if held is ids else ():
+            publish(connection, task_id)
+        consumer = consume(frozen, lost)
+        drain(frozen, lambda held=held, lost=lost: len(lost) == len(held))  # type: ignore[misc]
+        consumer.cancel()
+        consume(other, received)
+        drain(other, lambda held=held, received=received: len(received) == len(held))  # type: ignore[misc]
+        for message in received:
+            if held is ids and message.headers["id"] != "third":
+                message.requeue()
+            else:
+                message.ack()
+
+    found = {message.headers["id"]: message.headers["lost_with"] for message in received}
+    assert found == {"guilty": ["name[innocent]"], "innocent": ["name[guilty]"]}
+
+
 def test_a_lease_is_renewed_while_the_main_loop_turns(connect: Connect) -> None:
     received, twice = list[Any](), list[Any]()
     busy, other = connect(), connect()

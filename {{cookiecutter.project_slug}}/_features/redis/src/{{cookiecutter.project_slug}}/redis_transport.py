@@ -17,6 +17,7 @@ message whose score in `unacked_index` is older than the visibility timeout; a l
 
 import logging
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -45,6 +46,9 @@ REPLY_EXPIRES = 60
 
 LOST_WORKERS = "lost_workers"
 """The header with the number of workers that were lost while they held the message; see `base_task.py`."""
+
+LOST_WITH = "lost_with"
+"""The header with the other tasks that each of these workers held, too: one of them may be what ended it."""
 
 log = logging.getLogger(__name__)
 
@@ -170,8 +174,25 @@ class QoS(kombu_redis.QoS):
         """Requeue a message that this channel holds."""
         self.requeue(tag, leftmost)
 
-    def requeue(self, tag: str, leftmost: bool = False, expired: bool = False) -> bool:
-        """Requeue a message; with `expired`, only if its lease has expired. Return whether it was requeued."""
+    def lost_tasks(self) -> dict[str, str]:
+        """Return the tasks of lost workers by their tags: their leases have expired, or have not been renewed for long."""
+        channel = self.channel
+        with channel.conn_or_acquire() as client:
+            seconds, microseconds = client.time()
+            latest = seconds + microseconds / 1e6 - channel.visibility_timeout + channel.lease / 4
+            tags = client.zrangebyscore(self.unacked_index_key, "-inf", latest, start=0, num=100)
+            records = client.hmget(self.unacked_key, tags) if tags else []
+        lost = {}
+        for tag, record in zip(tags, records, strict=True):
+            headers = loads(bytes_to_str(record))[0]["headers"] if record else {}
+            lost[bytes_to_str(tag)] = f"{headers.get('task')}[{headers.get('id')}]"
+        return lost
+
+    def requeue(self, tag: str, leftmost: bool = False, expired: bool = False, lost: Iterable[str] = ()) -> bool:
+        """Requeue a message; with `expired`, only if its lease has expired. Return whether it was requeued.
+
+        `lost` are the tasks that the lost worker held, too.
+        """
         channel = self.channel
         with channel.conn_or_acquire() as client:
             record = client.hget(self.unacked_key, tag)
@@ -181,7 +202,10 @@ class QoS(kombu_redis.QoS):
         message, exchange, routing_key = loads(bytes_to_str(record))
         message["headers"]["redelivered"] = True
         if expired:
-            message["headers"][LOST_WORKERS] = message["headers"].get(LOST_WORKERS, 0) + 1
+            headers = message["headers"]
+            before = headers.get(LOST_WITH, []) if headers.get(LOST_WORKERS) else lost
+            headers[LOST_WITH] = [task for task in lost if task in before]
+            headers[LOST_WORKERS] = headers.get(LOST_WORKERS, 0) + 1
         message["properties"]["delivery_info"]["redelivered"] = True
         priority = channel._get_message_priority(message, reverse=False)
         keys = [self.unacked_key, self.unacked_index_key]
@@ -247,8 +271,10 @@ class Keeper(threading.Thread):
             self.steady = now
         self.answered = now
         if now - self.steady > self.lease:
+            lost = channels[0].qos.lost_tasks() if expired else {}
             for tag in map(bytes_to_str, expired):
-                if channels[0].qos.requeue(tag, expired=True):
+                others = [task for other, task in lost.items() if other != tag]
+                if channels[0].qos.requeue(tag, expired=True, lost=others):
                     log.warning("requeued message %s of a lost worker", tag)
 
 
