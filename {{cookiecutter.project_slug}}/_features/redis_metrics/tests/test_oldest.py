@@ -4,8 +4,11 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
+import pytest
 from prometheus_client import REGISTRY
+from redis.exceptions import NoPermissionError
 
 from {{ cookiecutter.project_slug }} import broker_metrics, signals
 from {{ cookiecutter.project_slug }}.dead_letter_store import KEY
@@ -107,6 +110,13 @@ def test_the_shares_of_the_memory_are_exported() -> None:
         assert REGISTRY.get_sample_value("celery_redis_memory_ratio", {"use": use}) == share
         assert REGISTRY.get_sample_value("celery_redis_memory_budget_ratio", {"use": use})
     broker_metrics.clear()
+    assert REGISTRY.get_sample_value("celery_redis_memory_ratio", {"use": "other"}) is None
+
+
+def test_a_user_who_may_not_ask_for_the_memory_exports_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeRedis, "info", Mock(side_effect=NoPermissionError))
+    age({"headers": {}})
+    assert REGISTRY.get_sample_value("celery_dead_letters") == 3
     assert REGISTRY.get_sample_value("celery_redis_memory_ratio", {"use": "other"}) is None
 
 
