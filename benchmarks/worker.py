@@ -53,7 +53,7 @@ class App:
     module: str
     tasks: str
     queue: str
-    confirms: str = ""
+    guarantees: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Bench:
                 {
                     "CELERY_BROKER_URL": self.new_url(),
                     "CELERY_RESULT_BACKEND": "cache+memory://",
-                    "CONFIRMS": app.confirms,
+                    "GUARANTEES": app.guarantees,
                     "PYTHONPATH": str(APPS),
                 },
             )
@@ -167,9 +167,11 @@ def measure_pairs(bench: Bench, broker: str, pairs: int) -> Iterator[str]:
     """Measure all pairs of runs for a broker and a pool. Yield the lines of the table."""
     slug = bench.project.slug
     generated = App("generated", f"{slug}.celery_app", f"{slug}.tasks.default", "default")
-    apps = [App("Celery's defaults", "defaults", "tiny", "celery"), generated]
-    if broker == "rabbitmq":
-        apps.insert(1, App("with quorum queue, confirms", "defaults", "tiny", "celery", confirms="1"))
+    apps = [
+        App("defaults", "defaults", "tiny", "celery"),
+        App("defaults with the same guarantees", "defaults", "tiny", "celery", guarantees=broker),
+        generated,
+    ]
     runs: dict[App, list[dict[str, float]]] = {app: [] for app in apps}
     for number in range(pairs):
         for app in apps if number % 2 else reversed(apps):

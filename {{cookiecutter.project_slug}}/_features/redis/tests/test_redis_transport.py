@@ -259,6 +259,15 @@ def test_replies_that_nobody_fetches_expire(connect: Connect, redis: Redis) -> N
     assert 0 < redis.ttl(f"{killed.oid}{redis_transport.REPLIES}") <= redis_transport.REPLY_EXPIRES
 
 
+def test_a_channel_uses_one_client_until_its_pool_changes(connect: Connect) -> None:
+    channel = connect().default_channel
+    with channel.conn_or_acquire() as client, channel.conn_or_acquire() as same:
+        assert same is client
+    channel._after_fork()
+    with channel.conn_or_acquire() as client_of_the_child:
+        assert client_of_the_child.connection_pool is channel.pool
+
+
 def test_keys_may_have_a_prefix(connect: Connect, redis: Redis) -> None:
     received: list[Any] = []
     connection = connect(global_keyprefix="mine:")
