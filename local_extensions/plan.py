@@ -140,7 +140,8 @@ class Queue:
         return self._memory(AUTO_PROCESSES if self.concurrency == "auto" else int(self.concurrency))
 
     def _memory(self, processes: int) -> int:
-        return 256 + 64 * processes if self.pool == "prefork" else 512
+        # Each process may have the 192 MiB of `worker_max_memory_per_child`; the main process has 40 to 100.
+        return 128 + 192 * processes if self.pool == "prefork" else 512
 
     @property
     def backlog(self) -> int:

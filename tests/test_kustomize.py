@@ -114,9 +114,9 @@ def test_each_queue_adds_a_worker_with_its_resources(bake: Bakery) -> None:
     assert found == {
         "worker-high-priority": (
             "-Q high_priority -n high_priority@%h -c 8 -P prefork",
-            {"cpu": "1", "memory": "768Mi"},
+            {"cpu": "1", "memory": "1664Mi"},
         ),
-        "worker-web-hooks": ("-Q web-hooks -n web-hooks@%h -c auto -P prefork", {"cpu": "4", "memory": "512Mi"}),
+        "worker-web-hooks": ("-Q web-hooks -n web-hooks@%h -c auto -P prefork", {"cpu": "4", "memory": "896Mi"}),
         "worker-crawl": (
             "-Q crawl -n crawl@%h -c 50 -P gevent --without-heartbeat",
             {"cpu": "1", "memory": "512Mi"},

@@ -43,8 +43,8 @@ def test_long_names_with_the_same_prefix_stay_distinct() -> None:
 @pytest.mark.parametrize(
     ("queue", "cpus", "memory", "host_memory", "backlog"),
     [
-        ("a:8", 1, 768, 768, 80),
-        ("a:auto", 4, 512, 1280, 40),
+        ("a:8", 1, 1664, 1664, 80),
+        ("a:auto", 4, 896, 3200, 40),
         ("a:50@threads", 1, 512, 512, 500),
         ("a:100@gevent", 1, 512, 512, 1000),
     ],

@@ -149,6 +149,15 @@ def test_systemd_allows_what_compose_allows(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WORKERS)
+def test_a_worker_replaces_its_processes_before_they_reach_its_limit(name: str) -> None:
+    words = shlex.split(interpolated(WORKERS[name]["command"]))
+    processes = words[words.index("-c") + 1]
+    if "prefork" in words and processes != "auto":
+        limit = int(WORKERS[name]["mem_limit"].removesuffix("m")) * 1024
+        assert limit > int(processes) * app.conf.worker_max_memory_per_child
+
+
+@pytest.mark.parametrize("name", WORKERS)
 def test_a_stopping_worker_has_requeued_its_tasks_before_it_is_killed(name: str) -> None:
     assert int(WORKERS[name]["stop_grace_period"].removesuffix("s")) >= WARM_SHUTDOWN + 10
 
