@@ -140,3 +140,46 @@ def test_a_broken_project_fails_its_own_tests(
 
     assert ran.returncode == 1, ran.stdout
     assert " failed" in ran.stdout
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    """Replace a text that is in a file once."""
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1, text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_worker_may_consume_several_queues(
+    bake: Bakery, installed: Callable[..., Environment], tmp_path: Path
+) -> None:
+    project = bake(queues="default:2, critical:1, high:1", beat_jobs="", kubernetes="yes").copy_to(tmp_path)
+    environment = installed(project)
+    systemd, kubernetes = project.path / "deploy/systemd", project.path / "deploy/kubernetes"
+    unit = f"{project.slug}-worker-{{}}@.service"
+    tests = ["pytest", "-q", "--assert=plain", "-m", "not integration"]
+
+    # What the README says: the workers of `critical` take from `high`, too.
+    edit(project.path / "compose.yaml", "-Q critical ", "-Q critical,high ")
+    edit(systemd / unit.format("critical"), "-Q critical ", "-Q critical,high ")
+    edit(kubernetes / "workers/critical/kustomization.yaml", "[-Q, critical,", '[-Q, "critical,high",')
+    ran = project.run(*tests, environment=environment, check=False)
+    assert ran.returncode == 1, "a queue with two workers is not noticed"
+
+    compose = project.path / "compose.yaml"
+    text, count_ = re.subn(r"\n  worker-high:\n(    .*\n)+", "", compose.read_text(encoding="utf-8"))
+    assert count_ == 1
+    compose.write_text(text, encoding="utf-8")
+    (systemd / unit.format("high")).unlink()
+    shutil.rmtree(kubernetes / "workers/high")
+    edit(kubernetes / "base/kustomization.yaml", "  - ../workers/high\n", "")
+    for name in ("prometheus.yaml", "targets.yaml"):
+        file = project.path / "deploy/monitoring" / name
+        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not re.search(r"\bhigh\b", line)]
+        file.write_text("\n".join(lines), encoding="utf-8")
+    with (kubernetes / "workers/critical/kustomization.yaml").open("a", encoding="utf-8") as patches:
+        patches.write(
+            "      - {op: copy, from: /spec/triggers/0, path: /spec/triggers/1}\n"
+            "      - {op: replace, path: /spec/triggers/1/metadata/listName, value: high}\n"
+        )
+    project.run(*tests, environment=environment)

@@ -113,28 +113,28 @@ def test_a_worker_is_killed_only_after_it_has_requeued_its_tasks(name: str) -> N
 
 
 @every_worker
-def test_keda_scales_a_worker_by_the_length_of_its_queue(name: str) -> None:
+def test_keda_scales_a_worker_by_the_length_of_its_queues(name: str) -> None:
     command = command_of(WORKERS[name])
-    queue = command[command.index("-Q") + 1]
+    queues = command[command.index("-Q") + 1].split(",")
     assert SCALED[name]["scaleTargetRef"] == {"name": name}
     assert SCALED[name]["minReplicaCount"] > 0  # or nothing moves scheduled tasks, which KEDA does not count
-    (trigger,) = SCALED[name]["triggers"]
-    metadata = trigger["metadata"]
+    for queue, trigger in zip(queues, SCALED[name]["triggers"], strict=True):
+        metadata = trigger["metadata"]
 {% if plan().features.redis %}
-    assert metadata["listName"] == app.conf.broker_transport_options.get("global_keyprefix", "") + queue
-    database = urlsplit(variables("secrets.env.example")["CELERY_BROKER_URL"]).path
-    assert metadata["databaseIndex"] == database.removeprefix("/")
-    assert int(metadata["listLength"]) > 0
+        assert metadata["listName"] == app.conf.broker_transport_options.get("global_keyprefix", "") + queue
+        database = urlsplit(variables("secrets.env.example")["CELERY_BROKER_URL"]).path
+        assert metadata["databaseIndex"] == database.removeprefix("/")
+        assert int(metadata["listLength"]) > 0
 {% elif plan().features.rabbitmq %}
-    assert metadata["queueName"] == queue
-    assert metadata["hostFromEnv"] in variables("secrets.env.example")
-    assert int(metadata["value"]) > 0
+        assert metadata["queueName"] == queue
+        assert metadata["hostFromEnv"] in variables("secrets.env.example")
+        assert int(metadata["value"]) > 0
 {% elif plan().features.sqs %}
-    prefix = variables("base/config.env")["SQS_QUEUE_URL_PREFIX"]
-    own = {each["name"]: each["value"] for each in container_of(WORKERS[name])["env"]}
-    url = own[metadata["queueURLFromEnv"]].replace("$(SQS_QUEUE_URL_PREFIX)", prefix)
-    assert url == predefined_queues(prefix)[queue]["url"]
-    assert int(metadata["queueLength"]) > 0
+        prefix = variables("base/config.env")["SQS_QUEUE_URL_PREFIX"]
+        own = {each["name"]: each["value"] for each in container_of(WORKERS[name])["env"]}
+        url = own[metadata["queueURLFromEnv"]].replace("$(SQS_QUEUE_URL_PREFIX)", prefix)
+        assert url == predefined_queues(prefix)[queue]["url"]
+        assert int(metadata["queueLength"]) > 0
 {% endif %}
 {% if plan().features.kubernetes_redis or plan().features.kubernetes_sqs %}
 
