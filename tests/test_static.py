@@ -67,6 +67,7 @@ FILES = {
     "src/{slug}/alerts.py",
     "src/{slug}/application.py",
     "src/{slug}/base_task.py",
+    "src/{slug}/celery.py",
     "src/{slug}/celery_app.py",
     "src/{slug}/celeryconfig.py",
     "src/{slug}/consumer.py",

@@ -10,6 +10,7 @@ from celery import chain, chord, group
 {% else %}
 from celery import chain, group
 {% endif %}
+from celery.app.utils import find_app
 from celery.exceptions import QueueNotFound
 
 from {{ cookiecutter.project_slug }}.celery_app import app
@@ -35,6 +36,11 @@ def publish(monkeypatch: pytest.MonkeyPatch) -> Mock:
     send = Mock()
     monkeypatch.setattr(app.amqp, "send_task_message", send)
     return send
+
+
+@pytest.mark.parametrize("name", ["{{ cookiecutter.project_slug }}", "{{ cookiecutter.project_slug }}.celery_app"])
+def test_celerys_commands_find_the_application(name: str) -> None:
+    assert find_app(name) is app
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
