@@ -65,6 +65,7 @@ def make_feature_table(
         "beat_remote_control": beat and scheduler != "redbeat" and remote_control,
         "http_schedule": beat and http_api,
         "redis_servers": redis or answers["result_backend"] == "redis" or (beat and scheduler == "redbeat"),
+        "session_cleanup": beat and django,
         # examples
         "redis_examples": examples and "redis" in (broker, answers["result_backend"]),
         "result_examples": examples and results,

@@ -215,8 +215,9 @@ class Plan:
 
     @property
     def schedule_kinds(self) -> frozenset[str]:
-        """Return the kinds of the jobs' schedules: "crontab", "interval" and "solar"."""
-        return frozenset(job.schedule.kind for job in self.jobs)
+        """Return the kinds of the jobs' schedules: "crontab", "interval" and "solar". Sessions are cleared by a crontab."""
+        sessions = ["crontab"] if self.features["session_cleanup"] else []
+        return frozenset([*sessions, *(job.schedule.kind for job in self.jobs)])
 
     @property
     def queue_prefix(self) -> str:

@@ -230,6 +230,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         ({"framework": framework, "beat": True}, {"src/{slug}/periodic_tasks.py", "tests/test_periodic_tasks.py"})
         for framework in ("fastapi", "django")
     ),
+    ({"framework": "django", "beat": True}, {"src/{slug}/users/tasks.py", "tests/test_sessions.py"}),
     *(
         ({"framework": framework, "monitoring": True}, {"src/{slug}/http_metrics.py", "tests/test_http_metrics.py"})
         for framework in ("fastapi", "django")

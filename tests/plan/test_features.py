@@ -50,7 +50,7 @@ def test_django_with_sqs_enables_these_features() -> None:
     }
     assert enabled(**answers) == {
         *("examples", "monitoring", "kubernetes"),
-        *("django", "http_api", "http_schedule", "http_metrics"),
+        *("django", "http_api", "http_schedule", "http_metrics", "session_cleanup"),
         *("sqs", "failed_tasks", "queue_lengths"),
         *("results", "django_results", "task_tracking", "django_tracking", "stop_requests"),
         *("beat", "database_schedule"),
@@ -113,7 +113,7 @@ def test_broker_results_and_redbeat_each_use_a_redis_database(answers: dict[str,
 @pytest.mark.parametrize("scheduler", ["file", "redbeat", "database"])
 def test_without_jobs_all_beat_features_are_disabled(scheduler: str) -> None:
     beat = {"beat", "file_schedule", "redbeat", "database_schedule", "beat_remote_control", "beat_metrics"}
-    beat |= {"http_schedule", "kubernetes_beat"}
+    beat |= {"http_schedule", "session_cleanup", "kubernetes_beat"}
     answers = {"framework": "django", "beat_scheduler": scheduler, "kubernetes": True}
     assert not enabled(**answers) & beat
     assert enabled(**answers, beat_jobs="a = @daily") & beat >= {"beat", "beat_metrics", "kubernetes_beat"}

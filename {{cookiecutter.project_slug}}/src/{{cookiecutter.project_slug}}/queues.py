@@ -40,3 +40,10 @@ TASK_ROUTES["{{ cookiecutter.project_slug }}.reports.tasks.*"] = {
 }
 {% endfilter %}
 {% endif %}
+{% if plan().features.session_cleanup %}
+{% filter one_line_if_short %}
+TASK_ROUTES["{{ cookiecutter.project_slug }}.users.tasks.*"] = {
+    "queue": QueueName.{{ plan().queues[-1].module | upper }}.value,
+}
+{% endfilter %}
+{% endif %}

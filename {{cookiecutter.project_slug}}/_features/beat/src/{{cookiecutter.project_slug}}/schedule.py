@@ -34,4 +34,16 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 {% endfilter %}
     },
 {% endfor %}
+{% if plan().features.session_cleanup %}
+    "django.clearsessions": {
+        "task": "{{ cookiecutter.project_slug }}.users.tasks.clear_expired_sessions",
+        "schedule": crontab(minute="30", hour="4"),
+{% filter one_line_if_short %}
+        "options": {
+            "queue": "{{ plan().queues[-1].name }}",
+            "expires": 43200,
+        },
+{% endfilter %}
+    },
+{% endif %}
 }
