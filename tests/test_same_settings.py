@@ -69,8 +69,10 @@ def read_effective_settings(project: BakedProject, shared: Path, tmp_path: Path)
     program = PROGRAM.replace("NAMES", repr(names_of(copy)))
     ran = copy.run("python", "-c", program, environment=install(copy, shared), variables=variables)
     settings: dict[str, str] = json.loads(ran.stdout)
-    # Django's example app has a separate route.
-    settings["task_routes"] = settings["task_routes"].replace(", 'shop.reports.tasks.*': {'queue': 'reports'}", "")
+    # Django's apps have further tasks, one of which is periodic.
+    route, job = r", 'shop\.(reports|users)\.tasks\.\*': \{.*?\}", r", 'django\.clearsessions': \{.*?\}\}"
+    settings["task_routes"] = re.sub(route, "", settings["task_routes"])
+    settings["beat_schedule"] = re.sub(job, "", settings["beat_schedule"])
     return settings
 
 
