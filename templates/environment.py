@@ -49,10 +49,11 @@ def check_server(url: str) -> str:
         try:
             parts = urlsplit(each)
             cut = bool(parts.fragment) or (parts.netloc and "@" in parts.path + parts.query) or parts.port == 0
+            cut = cut or "$" in each  # Compose replaces what follows it, systemd and Kubernetes do not
         except ValueError:  # a password's first part is no port; the message would repeat it
             cut = True
         if cut and not each.startswith("sqlite://"):  # a file, or :memory:
-            raise ValueError("has a bad port or a password that is not percent-encoded (%23 for #, %2F for /)")
+            raise ValueError("has a bad port or a password that is not percent-encoded (# is %23, / %2F, $ %24)")
     return ";".join(map(with_verification, urls))
 
 
