@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's commands, with the settings for development unless `DJANGO_SETTINGS_MODULE` names others."""
+"""Django's management commands. `DJANGO_SETTINGS_MODULE` defaults to the settings for development."""
 
 import os
 import sys

@@ -1,7 +1,7 @@
-"""Run the web site, and one worker for all queues; both restart when a source file changes.
+"""Run Django's development server and one worker for all queues. Both restart when a source file changes.
 
-The broker is the one of `CELERY_BROKER_URL`, else an embedded one; the database is the one of `DATABASE_URL`, else the
-file `db.sqlite3`. To log in, make an account first: `uv run python manage.py createsuperuser`.
+The broker is that of `CELERY_BROKER_URL`, or an embedded one if the variable is not set. The database is that of
+`DATABASE_URL`, or the file `db.sqlite3`. To log in, create an account first: `uv run python manage.py createsuperuser`.
 """
 
 import os
@@ -32,11 +32,11 @@ def main() -> None:
             migrate(os.environ)
         else:
             os.environ.update(stack.enter_context(embedded_broker(os.environ["DATABASE_URL"])))
-            print(f"An embedded broker listens at {os.environ['CELERY_BROKER_URL']} while this runs.")
+            print(f"Embedded broker: {os.environ['CELERY_BROKER_URL']}")
         web = stack.enter_context(subprocess.Popen([sys.executable, MANAGE, "runserver"]))
         stack.callback(web.terminate)
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
-        os.chdir(scratch)  # where beat keeps its state
+        os.chdir(scratch)  # beat writes its state to the current directory
         watchfiles.run_process(ROOT / "src", target=WORKER, target_type="command")
 
 

@@ -1,6 +1,6 @@
-"""Servers for a demonstration or for development: a Valkey that lives as long as its caller, and a file of SQLite.
+"""An embedded Valkey server and an SQLite database, for the demo and for development.
 
-They are not what runs in production: that is {{ plan().broker.label }} and PostgreSQL.
+Production uses {{ plan().broker.label }} and PostgreSQL.
 """
 
 import logging
@@ -34,10 +34,10 @@ DATABASES = {
 
 @contextmanager
 def embedded_broker(database_url: str | None = None) -> Iterator[dict[str, str]]:
-    """The environment of processes that use the embedded servers, which end with the context.
+    """Run the embedded servers, and return the environment of processes that use them.
 
     Args:
-        database_url: of another database than the file, which ends with the context, too.
+        database_url: The URL of the database. Defaults to a temporary SQLite file.
     """
     with ValkeyServer(port=free_port()) as server, tempfile.TemporaryDirectory() as folder:
         environment = {
@@ -52,10 +52,10 @@ def embedded_broker(database_url: str | None = None) -> Iterator[dict[str, str]]
             "LOG_FORMAT": "console",
         }
         migrate(environment)
-        logging.getLogger("kombu").setLevel(logging.WARNING)  # Django's settings show it from INFO on
+        logging.getLogger("kombu").setLevel(logging.WARNING)  # Django's settings log at INFO
         yield environment
 
 
 def migrate(environment: Mapping[str, str]) -> None:
-    """Bring the database's tables up to date."""
+    """Apply the database migrations."""
     subprocess.run([sys.executable, MANAGE, "migrate", "--verbosity", "0"], env=environment, check=True)

@@ -1,8 +1,8 @@
-"""The environment of the tests, Django in it, and one worker for all of them.
+"""The environment of the tests, Django's setup, and one worker for all tests.
 
-By default everything runs in this process, on an in-memory broker and SQLite. To run the integration tests on a real
-broker, name it: `TEST_BROKER_URL={{ plan().broker.example_url }} make test`. Its queues should be empty. In the database
-that `DATABASE_URL` names, if it does, the tests make one of their own.
+By default, all tests run in this process, with an in-memory broker and SQLite. To run the integration tests on a real
+broker, set its URL: `TEST_BROKER_URL={{ plan().broker.example_url }} make test`. Its queues should be empty. If
+`DATABASE_URL` is set, the tests create a test database on that server.
 """
 
 import os
@@ -57,7 +57,7 @@ Ran = Callable[[str], str]
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A file for SQLite: in memory, the worker's threads and the test would lock each other out."""
+    """Use a file for SQLite: in memory, the threads of the worker and the test would lock each other out."""
     if connection.vendor == "sqlite":
         connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 

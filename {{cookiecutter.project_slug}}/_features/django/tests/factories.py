@@ -1,4 +1,4 @@
-"""Rows for tests: `UserFactory.create()`.
+"""Factories of model instances for tests: `UserFactory.create()`.
 
 https://factoryboy.readthedocs.io
 """
@@ -13,10 +13,10 @@ from {{ cookiecutter.project_slug }}.users.models import User
 
 
 class UserFactory(DjangoModelFactory[User]):
-    """Somebody without any permission."""
+    """A user without permissions."""
 
     class Meta:
-        """Of the user model."""
+        """The model is `User`."""
 
         model = User
 
@@ -24,10 +24,10 @@ class UserFactory(DjangoModelFactory[User]):
 
 
 class ReportFactory(DjangoModelFactory[Report]):
-    """A report on January that nobody has built yet."""
+    """A report for January that is not built yet."""
 
     class Meta:
-        """Of reports."""
+        """The model is `Report`."""
 
         model = Report
 

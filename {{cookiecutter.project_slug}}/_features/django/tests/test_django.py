@@ -1,4 +1,4 @@
-"""Django's own checks have nothing to say, and its settings hold together."""
+"""Django's checks, settings, migrations and commands."""
 
 import subprocess
 import sys
@@ -20,28 +20,28 @@ MANAGE = Path(__file__).parent.parent / "manage.py"
 
 
 def manage(*arguments: str, **variables: str) -> str:
-    """What a command of manage.py prints, in a process of its own."""
+    """Run a command of manage.py in a new process, and return its output."""
     environment = {name: value for name, value in ENVIRONMENT.items() if name != "DJANGO_SETTINGS_MODULE"}
     command = [sys.executable, str(MANAGE), *arguments]
-    ran = subprocess.run(command, env=environment | variables, capture_output=True, text=True, timeout=60)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    completed = subprocess.run(command, env=environment | variables, capture_output=True, text=True, timeout=60)
+    assert completed.returncode == 0, completed.stderr
+    return completed.stdout
 
 
-def test_production_passes_every_check_of_a_deployment() -> None:
+def test_the_production_settings_pass_the_deployment_checks() -> None:
     module = "{{ cookiecutter.project_slug }}.settings.production"
-    said = manage("check", "--deploy", "--fail-level", "DEBUG", "--settings", module)
-    assert said == "System check identified no issues (2 silenced).\n"
+    output = manage("check", "--deploy", "--fail-level", "DEBUG", "--settings", module)
+    assert output == "System check identified no issues (2 silenced).\n"
 
 
-def test_development_needs_no_variable() -> None:
+def test_the_development_settings_require_no_variable() -> None:
     environment = {"PATH": str(Path(sys.executable).parent)}
-    ran = subprocess.run([sys.executable, str(MANAGE), "check"], env=environment, capture_output=True, timeout=60)
-    assert ran.returncode == 0, ran.stderr
+    completed = subprocess.run([sys.executable, str(MANAGE), "check"], env=environment, capture_output=True, timeout=60)
+    assert completed.returncode == 0, completed.stderr
 
 
 @pytest.mark.django_db
-def test_every_model_has_its_migration() -> None:
+def test_every_model_has_a_migration() -> None:
     call_command("makemigrations", "--check", "--dry-run", stdout=StringIO())
 
 
@@ -57,7 +57,7 @@ def test_the_tasks_of_each_installed_app_are_found(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.django_db
-def test_people_can_log_in(client: Client) -> None:
+def test_a_user_can_log_in(client: Client) -> None:
     user = UserFactory.create()
     user.set_password("correct")
     user.save()
@@ -66,30 +66,28 @@ def test_people_can_log_in(client: Client) -> None:
     assert response.headers["Location"] == "/admin/"
 
 
-def test_the_front_page_is_the_admin(client: Client) -> None:
+def test_the_root_url_redirects_to_the_admin(client: Client) -> None:
     assert client.get("/").headers["Location"] == "/admin/"
 
 
 @pytest.mark.parametrize(("variables", "header"), [({}, "max-age=3600"), ({"SECURE_HSTS_SECONDS": "0"}, "")])
-def test_browsers_are_bound_to_tls_for_an_hour_unless_a_variable_says_otherwise(
-    variables: dict[str, str], header: str
-) -> None:
+def test_hsts_lasts_an_hour_by_default(variables: dict[str, str], header: str) -> None:
     program = "from django.test import Client; print(Client().get('/accounts/login/', secure=True).headers)"
     settings = "{{ cookiecutter.project_slug }}.settings.production"
-    said = manage("shell", "-c", program, "--settings", settings, **variables)
-    assert ("Strict-Transport-Security" in said) == bool(header)
-    assert f"'Strict-Transport-Security': '{header}'" in said or not header
+    output = manage("shell", "-c", program, "--settings", settings, **variables)
+    assert ("Strict-Transport-Security" in output) == bool(header)
+    assert f"'Strict-Transport-Security': '{header}'" in output or not header
 
 
 @pytest.mark.django_db
-def test_a_database_that_answers_is_not_waited_for() -> None:
+def test_wait_for_database_returns_if_the_database_is_reachable() -> None:
     call_command("wait_for_database", timeout=0)
 
 
-def test_one_that_does_not_is_given_up_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> None:
+def test_wait_for_database_fails_with_the_last_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
         raise OperationalError("connection refused")
 
-    monkeypatch.setattr(connection, "ensure_connection", refuse)
-    with pytest.raises(CommandError, match="did not answer within 0 s: connection refused"):
+    monkeypatch.setattr(connection, "ensure_connection", fail)
+    with pytest.raises(CommandError, match="database unreachable after 0 s: connection refused"):
         call_command("wait_for_database", timeout=0)

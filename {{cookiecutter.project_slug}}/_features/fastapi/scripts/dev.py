@@ -1,6 +1,6 @@
-"""Run the API, and one worker for all queues; both restart when a source file changes.
+"""Run the API and one worker for all queues. Both restart when a source file changes.
 
-The broker is the one of `CELERY_BROKER_URL`, else an embedded one. Where `API_KEY` is not set, this says which key to use.
+The broker is that of `CELERY_BROKER_URL`, or an embedded one if the variable is not set. The script prints the API key.
 """
 
 import os
@@ -27,13 +27,13 @@ def main() -> None:
     with ExitStack() as stack:
         if not os.environ.get("CELERY_BROKER_URL"):
             os.environ.update(stack.enter_context(embedded_broker()))
-            print(f"An embedded broker listens at {os.environ['CELERY_BROKER_URL']} while this runs.")
+            print(f"Embedded broker: {os.environ['CELERY_BROKER_URL']}")
         os.environ.setdefault("LOG_FORMAT", "console")
         os.environ.setdefault("API_DOCS", "true")
         os.environ.setdefault("API_KEY", "for development and tests only")
-        print(f"The API is at http://127.0.0.1:8000/docs; the header is X-API-Key: {os.environ['API_KEY']}")
+        print(f"API: http://127.0.0.1:8000/docs (header X-API-Key: {os.environ['API_KEY']})")
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
-        os.chdir(scratch)  # where beat keeps its schedule
+        os.chdir(scratch)  # beat writes its schedule file to the current directory
         api = stack.enter_context(subprocess.Popen([*API.split(), str(CODE)]))
         stack.callback(api.terminate)
         watchfiles.run_process(CODE, target=WORKER, target_type="command")

@@ -1,4 +1,4 @@
-"""A request and a task have a session, and a process of the pool has its own connections."""
+"""Sessions of requests and tasks, and connections of pool processes."""
 
 from collections.abc import Iterator
 
@@ -12,8 +12,8 @@ from {{ cookiecutter.project_slug }}.database import DatabaseSession, engine, tr
 
 
 @pytest.fixture(autouse=True)
-def orders() -> Iterator[None]:
-    """A table of the project's own."""
+def orders_table() -> Iterator[None]:
+    """Create the table `orders`, and drop it afterwards."""
     with transaction() as session:
         session.execute(text("CREATE TABLE orders (name text)"))
     yield
@@ -21,49 +21,49 @@ def orders() -> Iterator[None]:
         session.execute(text("DROP TABLE orders"))
 
 
-def names() -> list[str]:
+def read_names() -> list[str]:
     with transaction() as session:
         return list(session.scalars(text("SELECT name FROM orders")))
 
 
-def add(session: DatabaseSession, name: str) -> None:
+def add_order(session: DatabaseSession, name: str) -> None:
     session.execute(text("INSERT INTO orders VALUES (:name)"), {"name": name})
-    if name == "refused":
+    if name == "invalid":
         raise ValueError(name)
 
 
 @pytest.fixture
 def client() -> TestClient:
-    """A client of an API that adds rows to the table."""
+    """Return a client of an API that inserts rows into the table."""
     api = FastAPI()
-    api.post("/orders/{name}")(add)
+    api.post("/orders/{name}")(add_order)
     return TestClient(api, raise_server_exceptions=False)
 
 
 def test_a_request_is_one_transaction(client: TestClient) -> None:
     assert client.post("/orders/first").status_code == 200
-    assert client.post("/orders/refused").status_code == 500
-    assert names() == ["first"]
+    assert client.post("/orders/invalid").status_code == 500
+    assert read_names() == ["first"]
 
 
-def test_a_request_whose_commit_fails_has_failed(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Connection) -> None:
+def test_a_failed_commit_fails_the_request(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Connection) -> None:
         raise ValueError("the disk is full")
 
-    monkeypatch.setattr(engine().dialect, "do_commit", refuse)
+    monkeypatch.setattr(engine().dialect, "do_commit", fail)
     assert client.post("/orders/first").status_code == 500
 
 
 def test_a_task_is_one_transaction() -> None:
     with transaction() as session:
-        add(session, "first")
-    with pytest.raises(ValueError, match="refused"), transaction() as session:
-        add(session, "refused")
-    assert names() == ["first"]
+        add_order(session, "first")
+    with pytest.raises(ValueError, match="invalid"), transaction() as session:
+        add_order(session, "invalid")
+    assert read_names() == ["first"]
 
 
-def test_a_process_of_the_pool_makes_its_own_connections() -> None:
-    names()
+def test_a_pool_process_opens_its_own_connections() -> None:
+    read_names()
     inherited = engine().pool
     worker_process_init.send(None)
     assert engine().pool is not inherited

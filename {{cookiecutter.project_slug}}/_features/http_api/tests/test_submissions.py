@@ -1,4 +1,4 @@
-"""Clients submit listed tasks only, with arguments that fit, and never wait long for a server."""
+"""Submittable tasks, validation of arguments, and the deadline of calls to servers."""
 
 import json
 import threading
@@ -13,34 +13,34 @@ from pydantic import TypeAdapter, ValidationError
 
 from {{ cookiecutter.project_slug }} import submissions
 from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.problems import MOST_ERRORS, mistakes
+from {{ cookiecutter.project_slug }}.problems import MAX_REPORTED_ERRORS, to_field_errors
 from {{ cookiecutter.project_slug }}.submissions import Submission, UnavailableError
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
 
 @shared_task
-def probe(copy: int, /) -> None:
-    """A task that cannot be submitted: its argument has no name for clients."""
+def positional(copy: int, /) -> None:
+    """A task that cannot be submitted, since its parameter cannot be passed by name."""
 
 
 @shared_task
 def sample(copy: int, schema: list[float] | None = None, *, anything=None) -> None:  # type: ignore[no-untyped-def]
-    """A task whose arguments have names that pydantic uses itself, one of them without a type."""
+    """A task with parameter names that pydantic reserves. One parameter has no annotation."""
 
 
 @pytest.fixture(params=[[sample.name], [sample.name, ping.name]], ids=["one", "several"])
-def listed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Lets clients submit `sample`, alone and among others."""
+def submittable(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make the task `sample` submittable, alone and with another task."""
     monkeypatch.setattr(submissions, "SUBMITTABLE", request.param)
     submissions.models.cache_clear()
     yield
     submissions.models.cache_clear()
 
 
-def read(arguments: Any, task: str = sample.name) -> Submission:
-    """Return the submission of a body with these values."""
+def parse(arguments: Any, task: str = sample.name) -> Submission:
+    """Parse a request body."""
     body = json.loads(json.dumps({"task": task, "arguments": arguments}))
-    submission: Submission = TypeAdapter(submissions.any_submission()).validate_python(body)
+    submission: Submission = TypeAdapter(submissions.submission_type()).validate_python(body)
     return submission
 
 
@@ -48,28 +48,28 @@ def test_every_listed_task_is_registered() -> None:
     assert ping.name in submissions.models()
 
 
-@pytest.mark.parametrize("listed", [[sample.name, "tests.deleted.task"]], indirect=True)
-@pytest.mark.usefixtures("listed")
-def test_a_task_whose_module_was_deleted_is_left_out() -> None:
+@pytest.mark.parametrize("submittable", [[sample.name, "tests.deleted.task"]], indirect=True)
+@pytest.mark.usefixtures("submittable")
+def test_a_task_without_its_module_is_skipped() -> None:
     assert list(submissions.models()) == [sample.name]
 
 
-@pytest.mark.parametrize("listed", [[f"{__name__}.misspelt"]], indirect=True)
-@pytest.mark.usefixtures("listed")
-def test_a_misspelt_task_is_an_error_at_the_start() -> None:
+@pytest.mark.parametrize("submittable", [[f"{__name__}.misspelt"]], indirect=True)
+@pytest.mark.usefixtures("submittable")
+def test_an_undefined_task_raises_an_error_at_startup() -> None:
     with pytest.raises(NotRegistered):
         submissions.models()
 
 
-@pytest.mark.usefixtures("listed")
-def test_arguments_that_fit_are_accepted_and_defaults_stay_the_task_s() -> None:
-    assert read({"copy": 1}).kwargs == {"copy": 1}
-    assert read({"copy": 1.0}).kwargs == {"copy": 1}
+@pytest.mark.usefixtures("submittable")
+def test_valid_arguments_are_accepted_and_defaults_are_omitted() -> None:
+    assert parse({"copy": 1}).kwargs == {"copy": 1}
+    assert parse({"copy": 1.0}).kwargs == {"copy": 1}
     everything = {"copy": 1, "schema": [1.5, 2], "anything": {"a": [None, "ü"]}}
-    assert read(everything).kwargs == everything
+    assert parse(everything).kwargs == everything
 
 
-@pytest.mark.usefixtures("listed")
+@pytest.mark.usefixtures("submittable")
 @pytest.mark.parametrize(
     ("arguments", "fields"),
     [
@@ -82,31 +82,31 @@ def test_arguments_that_fit_are_accepted_and_defaults_stay_the_task_s() -> None:
         ({str(number): number for number in range(1000)}, None),
     ],
 )
-def test_arguments_that_do_not_fit_are_named(arguments: Any, fields: list[str] | None) -> None:
+def test_invalid_arguments_are_reported_by_field(arguments: Any, fields: list[str] | None) -> None:
     with pytest.raises(ValidationError) as refused:
-        read(arguments)
-    errors = mistakes(refused.value.errors())
+        parse(arguments)
+    errors = to_field_errors(refused.value.errors())
     if fields:
         assert [error["field"] for error in errors] == fields
-    assert len(errors) <= MOST_ERRORS
+    assert len(errors) <= MAX_REPORTED_ERRORS
 
 
-@pytest.mark.usefixtures("listed")
+@pytest.mark.usefixtures("submittable")
 @pytest.mark.parametrize(
     "task",
-    ["celery.backend_cleanup", probe.name, "", "{{ cookiecutter.project_slug }}.celery_app.app"],
+    ["celery.backend_cleanup", positional.name, "", "{{ cookiecutter.project_slug }}.celery_app.app"],
 )
-def test_a_task_that_is_not_listed_is_refused(task: str) -> None:
+def test_a_task_that_is_not_submittable_is_refused(task: str) -> None:
     with pytest.raises(ValidationError):
-        read({"copy": 1}, task)
+        parse({"copy": 1}, task)
 
 
-DEEP: list[Any] = []
-for _ in range(submissions.DEEPEST):
-    DEEP = [DEEP]
+NESTED_LIST: list[Any] = []
+for _ in range(submissions.MAX_JSON_DEPTH):
+    NESTED_LIST = [NESTED_LIST]
 
 
-@pytest.mark.usefixtures("listed")
+@pytest.mark.usefixtures("submittable")
 @pytest.mark.parametrize(
     "value",
     [
@@ -115,65 +115,63 @@ for _ in range(submissions.DEEPEST):
         "\ud800",
         {"__type__": "datetime", "__value__": "?"},
         [{"a": {"__type__": "datetime", "__value__": "?"}}],
-        [DEEP],
-        "x" * submissions.LARGEST,
+        [NESTED_LIST],
+        "x" * submissions.MAX_BODY_BYTES,
     ],
     ids=["nan", "infinity", "surrogate", "kombu-type", "nested-kombu-type", "deep", "large"],
 )
-def test_what_a_message_cannot_carry_is_refused(value: Any) -> None:
+def test_a_value_that_a_message_cannot_contain_is_refused(value: Any) -> None:
     with pytest.raises(ValidationError):
-        read({"copy": 1, "anything": value})
+        parse({"copy": 1, "anything": value})
 
 
-@pytest.mark.usefixtures("listed")
-def test_the_limit_of_the_levels_is_a_limit() -> None:
-    assert read({"copy": 1, "anything": DEEP[0]}).kwargs["anything"] == DEEP[0]
+@pytest.mark.usefixtures("submittable")
+def test_the_maximum_depth_is_accepted() -> None:
+    assert parse({"copy": 1, "anything": NESTED_LIST[0]}).kwargs["anything"] == NESTED_LIST[0]
 
 
-def test_a_listed_task_without_names_for_its_arguments_is_an_error_at_the_start(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(submissions, "SUBMITTABLE", [probe.name])
+def test_a_task_with_positional_only_parameters_is_an_error_at_startup(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submissions, "SUBMITTABLE", [positional.name])
     submissions.models.cache_clear()
-    with pytest.raises(TypeError, match=r"probe cannot be submitted: its argument copy: int has no name"):
+    with pytest.raises(TypeError, match=r"positional cannot be submitted: parameter copy: int "):
         submissions.models()
 
 
-def test_the_schema_of_the_arguments_is_that_of_the_task() -> None:
-    (found,) = [each for each in submissions.task_types() if each.name == ping.name]
-    assert found.arguments["properties"]["text"]["default"] == "pong"
-    assert found.description.startswith("Return the text")
+def test_the_schema_of_the_arguments_is_derived_from_the_task() -> None:
+    (task_type,) = [each for each in submissions.task_types() if each.name == ping.name]
+    assert task_type.arguments["properties"]["text"]["default"] == "pong"
+    assert task_type.description.startswith("Return the text")
 
 
-def test_a_call_that_hangs_is_abandoned_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_call_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submissions, "DEADLINE", 0.1)
     released = threading.Event()
     started = time.monotonic()
     with pytest.raises(UnavailableError):
-        submissions.promptly(released.wait)
+        submissions.call_with_deadline(released.wait)
     assert submissions.DEADLINE <= time.monotonic() - started < submissions.DEADLINE + 3  # on a busy machine
     released.set()
 
 
-def test_a_call_that_could_not_start_never_runs() -> None:
+def test_a_call_that_has_not_started_by_its_deadline_never_runs() -> None:
     released = threading.Event()
-    done = []
-    hanging = [submissions._threads.submit(released.wait) for _ in range(submissions._threads._max_workers)]
+    calls = []
+    hanging = [submissions._executor.submit(released.wait) for _ in range(submissions._executor._max_workers)]
     with pytest.raises(UnavailableError):
-        submissions.promptly(lambda: done.append("too late"), until=time.monotonic() + 0.05)
+        submissions.call_with_deadline(lambda: calls.append("too late"), deadline=time.monotonic() + 0.05)
     released.set()
     assert all(future.result(timeout=10) for future in hanging)
-    submissions.promptly(lambda: None)
-    assert not done
+    submissions.call_with_deadline(lambda: None)
+    assert not calls
 
 
-def test_any_error_of_a_library_means_unavailable() -> None:
+def test_any_exception_of_a_call_means_unavailable() -> None:
     with pytest.raises(UnavailableError, match="division"):
-        submissions.promptly(lambda: 1 / 0)
+        submissions.call_with_deadline(lambda: 1 / 0)
 
 
-def test_a_process_that_answers_requests_has_short_timeouts() -> None:
-    submissions.prepare()
+def test_an_http_process_has_short_timeouts() -> None:
+    submissions.warm_up()
     assert app.conf.task_publish_retry_policy["max_retries"] == 1
     assert app.conf.broker_transport_options["connect_retries_timeout"] == 1
-    assert len(app.conf.broker_transport_options) > len(submissions.IMPATIENCE["broker_transport_options"])
+    assert len(app.conf.broker_transport_options) > len(submissions.FAIL_FAST_SETTINGS["broker_transport_options"])

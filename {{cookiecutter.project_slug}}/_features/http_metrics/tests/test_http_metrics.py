@@ -1,4 +1,4 @@
-"""Every request is counted by its route and status; clients cannot add labels at will."""
+"""The labels of the HTTP metrics, and their endpoint."""
 
 import socket
 import subprocess
@@ -24,8 +24,8 @@ print(urlopen(f"http://{http_metrics.env.metrics_address}/metrics").read().decod
 """
 
 
-def counted(**labels: str) -> float:
-    """Return how many requests have these labels."""
+def read_count(**labels: str) -> float:
+    """Return the number of requests with these labels."""
     return http_metrics.REGISTRY.get_sample_value("http_request_duration_seconds_count", labels) or 0
 
 
@@ -36,14 +36,14 @@ def counted(**labels: str) -> float:
         ("BREW", "", {"method": "other", "route": "unmatched"}),
     ],
 )
-def test_a_request_is_counted(method: str, route: str, labels: dict[str, str]) -> None:
-    before = counted(status="200", **labels)
+def test_a_request_is_recorded(method: str, route: str, labels: dict[str, str]) -> None:
+    before = read_count(status="200", **labels)
     log_request(method, "/tasks/1", route, 200, time.monotonic())
-    assert counted(status="200", **labels) == before + 1
+    assert read_count(status="200", **labels) == before + 1
 
 
-def served(**variables: str) -> str:
-    """Return what a process serves after one request."""
+def serve_and_read(**variables: str) -> str:
+    """Run a process that records one request, and return the metrics that it serves."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -56,12 +56,12 @@ COUNT = 'http_request_duration_seconds_count{method="GET",route="/queues",status
 
 
 {% if plan().features.django %}
-def test_one_process_serves_the_metrics_of_all(tmp_path: Path) -> None:
+def test_one_process_serves_the_metrics_of_all_processes(tmp_path: Path) -> None:
     for requests in (1, 2):
-        metrics = served(PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
+        metrics = serve_and_read(PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
         assert f"{COUNT} {requests}.0" in metrics
     assert "celery_" not in metrics
 {% elif plan().features.fastapi %}
 def test_the_metrics_are_served() -> None:
-    assert f"{COUNT} 1.0" in served()
+    assert f"{COUNT} 1.0" in serve_and_read()
 {% endif %}

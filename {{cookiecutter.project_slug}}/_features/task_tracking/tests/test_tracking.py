@@ -1,4 +1,4 @@
-"""What became of a task is known from its submission until its result expires."""
+"""The status of a task from its submission until its result expires, and cancellation."""
 
 import uuid
 from typing import Any
@@ -10,7 +10,7 @@ from celery.result import AsyncResult
 
 from {{ cookiecutter.project_slug }} import stoppable_task, submissions, tracking
 from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.stoppable_task import stop_if_asked
+from {{ cookiecutter.project_slug }}.stoppable_task import stop_if_cancelled
 from {{ cookiecutter.project_slug }}.submissions import RefusedError, Submission, UnavailableError
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 from {{ cookiecutter.project_slug }}.tracking import TaskStatus
@@ -20,30 +20,30 @@ from .conftest import Ran
 
 @shared_task(bind=True)
 def fail(self: Any) -> None:
-    """Reports its progress, and fails."""
+    """Report progress, then fail."""
     self.update_state(state="PROGRESS", meta={"done": 1})
-    seen.append(tracking.status(self.request.id))
-    raise ValueError("not today")
+    statuses.append(tracking.status(self.request.id))
+    raise ValueError("out of memory")
 
 
 @shared_task(bind=True)
-def obey(self: Any) -> str:
-    """Is asked to stop while it runs."""
+def cancel_itself(self: Any) -> str:
+    """Cancel this task while it runs."""
     tracking.cancel(TaskStatus(id=self.request.id, task=self.name, state="STARTED"))
-    stop_if_asked(self)
-    return "went on"
+    stop_if_cancelled(self)
+    return "not cancelled"
 
 
-seen: list[TaskStatus | None] = []
+statuses: list[TaskStatus | None] = []
 
 
 def submission(task: Any, **arguments: Any) -> Submission:
-    """Return a submission of a task, listed or not."""
+    """Return a submission of a task, which need not be in `SUBMITTABLE`."""
     return submissions.submission_model(task).model_validate({"task": task.name, "arguments": arguments})
 
 
-def shown(task_id: str, task: Any, state: str, **fields: Any) -> TaskStatus:
-    """Return what `status` is to return."""
+def expected_status(task_id: str, task: Any, state: str, **fields: Any) -> TaskStatus:
+    """Return the expected status of a task."""
     return TaskStatus(id=uuid.UUID(task_id), task=task.name, state=state, **fields)
 
 
@@ -51,94 +51,94 @@ def test_an_id_that_was_never_submitted_is_unknown() -> None:
     assert tracking.status(str(uuid.uuid4())) is None
 
 
-def test_a_submitted_task_is_known_before_a_worker_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queued_task_is_pending(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracking, "publish", lambda *args, **kwargs: None)
     task_id = tracking.submit(submission(ping))
-    assert tracking.status(task_id) == shown(task_id, ping, "PENDING")
+    assert tracking.status(task_id) == expected_status(task_id, ping, "PENDING")
     assert AsyncResult(task_id, app=app).state == "PENDING"
     assert not AsyncResult(task_id, app=app).ready()
 
 
 @pytest.mark.integration
-def test_its_result_is_kept_although_others_are_not(outcome: Ran) -> None:
+def test_the_result_of_a_submitted_task_is_stored(outcome: Ran) -> None:
     assert app.conf.task_ignore_result
     task_id = tracking.submit(submission(ping, text="hello"))
     assert outcome(task_id) == "SUCCESS"
-    assert tracking.status(task_id) == shown(task_id, ping, "SUCCESS", result="hello")
+    assert tracking.status(task_id) == expected_status(task_id, ping, "SUCCESS", result="hello")
     assert AsyncResult(task_id, app=app).get(timeout=30, interval=0.05) == "hello"
     app.backend.forget(task_id)
     assert tracking.status(task_id) is None
 
 
 @pytest.mark.integration
-def test_its_progress_and_its_error_are_kept(outcome: Ran) -> None:
+def test_the_progress_and_the_error_of_a_submitted_task_are_stored(outcome: Ran) -> None:
     task_id = tracking.submit(submission(fail))
     assert outcome(task_id) == "FAILURE"
-    error = tracking.Failure(type="ValueError", message="not today")
-    assert seen == [shown(task_id, fail, "PROGRESS", progress={"done": 1})]
-    assert tracking.status(task_id) == shown(task_id, fail, "FAILURE", error=error)
+    error = tracking.Failure(type="ValueError", message="out of memory")
+    assert statuses == [expected_status(task_id, fail, "PROGRESS", progress={"done": 1})]
+    assert tracking.status(task_id) == expected_status(task_id, fail, "FAILURE", error=error)
 
 
 @pytest.mark.integration
-def test_a_task_that_waits_does_not_start_once_it_is_cancelled(outcome: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_task_does_not_start(outcome: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
     monkeypatch.setattr(tracking, "publish", lambda *args, **headers: sent.append((args, headers)))
     task_id = tracking.submit(submission(ping))
-    # No worker hears of it; the record alone has to do.
+    # Send no broadcast: the worker must read the record.
     monkeypatch.setattr(app.control, "revoke", lambda task_id: None)
-    tracking.cancel(shown(task_id, ping, "PENDING"))
+    tracking.cancel(expected_status(task_id, ping, "PENDING"))
     (args, headers) = sent.pop()
     submissions.publish(*args, **headers)
     outcome(task_id)
-    assert tracking.status(task_id) == shown(task_id, ping, "REVOKED")
+    assert tracking.status(task_id) == expected_status(task_id, ping, "REVOKED")
 
 
 @pytest.mark.integration
-def test_a_task_that_runs_stops_where_it_looks(outcome: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_task_stops_at_its_next_check(outcome: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app.control, "revoke", lambda task_id: None)
     log = Mock()
     monkeypatch.setattr(stoppable_task, "log", log)
-    task_id = tracking.submit(submission(obey))
+    task_id = tracking.submit(submission(cancel_itself))
     outcome(task_id)
-    assert tracking.status(task_id) == shown(task_id, obey, "REVOKED")
+    assert tracking.status(task_id) == expected_status(task_id, cancel_itself, "REVOKED")
     log.info.assert_called_once_with("task cancelled")
 
 
-def test_a_task_that_celery_has_revoked_still_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A worker that hears of it would store the same at the same time.
+def test_the_status_of_a_revoked_task_has_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Send no broadcast: a worker would store the same state at the same time.
     monkeypatch.setattr(app.control, "revoke", lambda task_id: None)
     task_id = str(uuid.uuid4())
-    tracking.cancel(shown(task_id, ping, "PENDING"))
+    tracking.cancel(expected_status(task_id, ping, "PENDING"))
     app.backend.mark_as_revoked(task_id)
-    assert tracking.status(task_id) == shown(task_id, ping, "REVOKED")
+    assert tracking.status(task_id) == expected_status(task_id, ping, "REVOKED")
 
 
-def test_a_task_that_could_not_be_sent_leaves_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_submission_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
     ids: list[str] = []
 
-    def refuse(submission: Submission, task_id: str, **_: Any) -> None:
+    def fail_to_publish(submission: Submission, task_id: str, **_: Any) -> None:
         ids.append(task_id)
-        raise ConnectionError("the broker is away")
+        raise ConnectionError("broker unreachable")
 
-    monkeypatch.setattr(tracking, "publish", refuse)
-    monkeypatch.setattr(tracking, "in_background", submissions.promptly)
+    monkeypatch.setattr(tracking, "publish", fail_to_publish)
+    monkeypatch.setattr(tracking, "call_in_background", submissions.call_with_deadline)
     with pytest.raises(UnavailableError):
         tracking.submit(submission(ping))
     assert tracking.status(ids[0]) is None
 
 
-def test_a_key_identifies_one_submission_of_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[str] = []
-    monkeypatch.setattr(tracking, "publish", lambda submission, task_id, **_: sent.append(task_id))
+def test_an_idempotency_key_identifies_one_submission_of_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    published: list[str] = []
+    monkeypatch.setattr(tracking, "publish", lambda submission, task_id, **_: published.append(task_id))
     first = tracking.submit(submission(ping), "shop", "order 1")
     assert tracking.submit(submission(ping), "shop", "order 1") == first
     other = tracking.submit(submission(ping), "billing", "order 1")
-    assert sent == [first, other]
+    assert published == [first, other]
     with pytest.raises(RefusedError, match="Idempotency-Key"):
         tracking.submit(submission(fail), "shop", "order 1")
     app.backend.forget(first)
     assert tracking.submit(submission(ping), "shop", "order 1") == first
-    assert sent == [first, other, first]
+    assert published == [first, other, first]
 
 
 @pytest.mark.parametrize(
@@ -152,11 +152,11 @@ def test_a_key_identifies_one_submission_of_one_client(monkeypatch: pytest.Monke
         ([[[]]], [[[]]]),
     ],
 )
-def test_any_result_can_be_shown_as_json(value: Any, json: Any) -> None:
-    assert tracking.plain(value) == json
+def test_any_value_is_converted_to_json(value: Any, json: Any) -> None:
+    assert tracking.to_json(value) == json
 
 
-def test_a_result_of_endless_depth_can_be_shown() -> None:
+def test_a_recursive_value_is_converted_to_json() -> None:
     deep: list[Any] = []
     deep.append(deep)
-    assert str(tracking.plain(deep)).count("[") < 200
+    assert str(tracking.to_json(deep)).count("[") < 200

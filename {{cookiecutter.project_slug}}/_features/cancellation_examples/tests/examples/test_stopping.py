@@ -23,7 +23,7 @@ def test_it_counts_down(reported: Mock) -> None:
 
 
 def test_it_stops_between_two_steps(reported: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stopping, "stop_if_asked", Mock(side_effect=[None, Ignore]))
+    monkeypatch.setattr(stopping, "stop_if_cancelled", Mock(side_effect=[None, Ignore]))
     with pytest.raises(Ignore):
         stopping.count_down(3)
     assert reported.call_count == 1

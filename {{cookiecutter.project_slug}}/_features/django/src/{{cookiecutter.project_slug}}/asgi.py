@@ -1,4 +1,4 @@
-"""What an ASGI server runs: `uvicorn {{ cookiecutter.project_slug }}.asgi:application`."""
+"""The ASGI application: `uvicorn {{ cookiecutter.project_slug }}.asgi:application`."""
 
 import os
 
@@ -6,11 +6,11 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ cookiecutter.project_slug }}.settings.production")
 
-from {{ cookiecutter.project_slug }} import signals  # reads the environment
+from {{ cookiecutter.project_slug }} import signals  # reads the settings
 
 signals.start_sentry()
 application = get_asgi_application()
 
-from {{ cookiecutter.project_slug }} import submissions  # noqa: E402  # imports tasks, and they models
+from {{ cookiecutter.project_slug }} import submissions  # noqa: E402  # imports models, so after Django's setup
 
-submissions.prepare()
+submissions.warm_up()

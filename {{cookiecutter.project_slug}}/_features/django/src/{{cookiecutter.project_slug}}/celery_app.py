@@ -5,9 +5,9 @@ import os
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ cookiecutter.project_slug }}.settings.production")
 
 {% if plan().features.redis %}
-from {{ cookiecutter.project_slug }} import redis_transport as redis_transport  # what redis:// stands for
+from {{ cookiecutter.project_slug }} import redis_transport as redis_transport  # registers the transport for redis://
 {% endif %}
-from {{ cookiecutter.project_slug }} import signals as signals  # connects the receivers
+from {{ cookiecutter.project_slug }} import signals as signals  # connects the signal handlers
 {% if plan().features.rabbitmq %}
 from {{ cookiecutter.project_slug }}.delays import Celery
 {% else %}
@@ -24,4 +24,4 @@ app = Celery(
 )
 {% include "result-backends.py" %}
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()  # tasks.py of each installed app; queues.py has their routes
+app.autodiscover_tasks()  # imports tasks.py of each installed app; their routes are in queues.py

@@ -1,4 +1,4 @@
-"""Every address of this project. `web/health.py` answers `/health/` before them."""
+"""The URLs of the project. `web/health.py` handles `/health/` before them."""
 
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView

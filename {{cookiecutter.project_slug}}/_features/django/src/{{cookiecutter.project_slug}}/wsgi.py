@@ -1,4 +1,4 @@
-"""What a WSGI server runs: `gunicorn -c python:{{ cookiecutter.project_slug }}.web.gunicorn {{ cookiecutter.project_slug }}.wsgi`."""
+"""The WSGI application: `gunicorn -c python:{{ cookiecutter.project_slug }}.web.gunicorn {{ cookiecutter.project_slug }}.wsgi`."""
 
 import os
 
@@ -6,11 +6,11 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ cookiecutter.project_slug }}.settings.production")
 
-from {{ cookiecutter.project_slug }} import signals  # reads the environment
+from {{ cookiecutter.project_slug }} import signals  # reads the settings
 
 signals.start_sentry()
 application = get_wsgi_application()
 
-from {{ cookiecutter.project_slug }} import submissions  # noqa: E402  # imports tasks, and they models
+from {{ cookiecutter.project_slug }} import submissions  # noqa: E402  # imports models, so after Django's setup
 
-submissions.prepare()
+submissions.warm_up()

@@ -1,4 +1,4 @@
-"""A report is built once the transaction that asks for it is committed, and not before."""
+"""Reports: their tasks are published after the commit."""
 
 import datetime
 from collections.abc import Callable
@@ -23,41 +23,43 @@ CaptureOnCommit = Callable[..., AbstractContextManager[list[Callable[[], Any]]]]
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The reports whose task is sent."""
-    sent: list[int] = []
-    monkeypatch.setattr(build, "delay", sent.append)
-    return sent
+def published(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the ids of the reports whose tasks are published."""
+    ids: list[int] = []
+    monkeypatch.setattr(build, "delay", ids.append)
+    return ids
 
 
 @pytest.mark.django_db
-def test_its_task_is_sent_when_it_is_committed(
-    sent: list[int], django_capture_on_commit_callbacks: CaptureOnCommit
+def test_the_task_is_published_after_the_commit(
+    published: list[int], django_capture_on_commit_callbacks: CaptureOnCommit
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         report = ReportFactory.create()
-        assert sent == []
-    assert sent == [report.pk]
+        assert published == []
+    assert published == [report.pk]
 
 
 @pytest.mark.django_db
-def test_saving_it_again_sends_nothing(sent: list[int], django_capture_on_commit_callbacks: CaptureOnCommit) -> None:
+def test_saving_an_existing_report_publishes_no_task(
+    published: list[int], django_capture_on_commit_callbacks: CaptureOnCommit
+) -> None:
     report = ReportFactory.create()
     with django_capture_on_commit_callbacks(execute=True):
         report.save()
-    assert sent == []
+    assert published == []
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_that_is_rolled_back_is_never_built(sent: list[int]) -> None:
+def test_a_rollback_publishes_no_task(published: list[int]) -> None:
     with transaction.atomic():
         ReportFactory.create()
         transaction.set_rollback(True)
-    assert sent == []
+    assert published == []
 
 
 @pytest.mark.django_db
-def test_it_counts_the_accounts_of_its_days() -> None:
+def test_a_report_counts_the_accounts_of_its_period() -> None:
     for day in (31, 1, 31, 32):
         joined = datetime.datetime(2026, 12, 31, 12, tzinfo=datetime.UTC) + datetime.timedelta(days=day)
         UserFactory.create(date_joined=joined)
@@ -69,7 +71,7 @@ def test_it_counts_the_accounts_of_its_days() -> None:
 
 
 @pytest.mark.django_db
-def test_a_second_delivery_of_its_task_changes_nothing() -> None:
+def test_a_second_delivery_of_the_task_changes_nothing() -> None:
     report = ReportFactory.create(accounts=7, built_at=timezone.now())
     build(report.pk)
     report.refresh_from_db()
@@ -77,41 +79,41 @@ def test_a_second_delivery_of_its_task_changes_nothing() -> None:
 
 
 @pytest.mark.django_db
-def test_a_report_that_was_deleted_is_no_error() -> None:
+def test_a_deleted_report_is_ignored() -> None:
     build(0)
 
 
 @pytest.mark.django_db
-def test_a_report_does_not_end_before_it_begins() -> None:
+def test_the_end_date_is_not_before_the_start_date() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         ReportFactory.create(until=datetime.date(2026, 12, 31))
 
 
-def test_the_admin_asks_for_a_report_and_for_another_build(
-    admin_client: Client, sent: list[int], django_capture_on_commit_callbacks: CaptureOnCommit
+def test_the_admin_creates_and_rebuilds_a_report(
+    admin_client: Client, published: list[int], django_capture_on_commit_callbacks: CaptureOnCommit
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         days = {"since": "2027-01-01", "until": "2027-01-31"}
         response = admin_client.post(reverse("admin:reports_report_add"), days)
     assert response.status_code == 302
     report = Report.objects.get()
-    assert (report.requested_by, sent) == (response.wsgi_request.user, [report.pk])
+    assert (report.requested_by, published) == (response.wsgi_request.user, [report.pk])
     with django_capture_on_commit_callbacks(execute=True):
-        action = {"action": "build_again", "_selected_action": [report.pk]}
+        action = {"action": "rebuild", "_selected_action": [report.pk]}
         admin_client.post(reverse("admin:reports_report_changelist"), action)
-    assert sent == [report.pk, report.pk]
+    assert published == [report.pk, report.pk]
 
 
 @pytest.mark.integration
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("worker")
-def test_a_worker_builds_it_on_the_queue_of_its_route(outcome: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_builds_the_report_on_the_queue_of_its_route(outcome: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     queues: list[str] = []
 
-    def note(routing_key: str, **_: Any) -> None:
+    def record(routing_key: str, **_: Any) -> None:
         queues.append(routing_key)
 
-    signals.before_task_publish.connect(note)
+    signals.before_task_publish.connect(record)
     ids: list[str] = []
     monkeypatch.setattr(build, "delay", lambda report_id: ids.append(build.apply_async((report_id,)).id))
     report = ReportFactory.create()

@@ -1,4 +1,4 @@
-"""Clients of the API: people who are logged in, and programs with a key."""
+"""Clients of the API with a session or an API key."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,11 +15,13 @@ from {{ cookiecutter.project_slug }}.users.models import User
 
 from ..factories import UserFactory
 
-LogIn = Callable[..., Client]
+ClientFactory = Callable[..., Client]
+"""Returns a client whose user has the given permissions of the app `web`."""
+
 KEY = "a key of the tests"
 
 
-def user_with(*permissions: str) -> User:
+def create_user(*permissions: str) -> User:
     """Return a new user with permissions of the app `web`, for example "view_task"."""
     user = UserFactory.create()
     user.user_permissions.set(Permission.objects.filter(content_type__app_label="web", codename__in=permissions))
@@ -27,32 +29,32 @@ def user_with(*permissions: str) -> User:
 
 
 @pytest.fixture
-def log_in() -> LogIn:
-    """Logs in a new user with permissions of the app `web`, for example `log_in("view_task")`."""
+def session_client() -> ClientFactory:
+    """Return a factory of clients with a session: `session_client("view_task")`."""
 
-    def client_of_a_person(*permissions: str, enforce_csrf_checks: bool = False) -> Client:
+    def create_client(*permissions: str, enforce_csrf_checks: bool = False) -> Client:
         client = Client(enforce_csrf_checks=enforce_csrf_checks)
-        client.force_login(user_with(*permissions))
+        client.force_login(create_user(*permissions))
         return client
 
-    return client_of_a_person
+    return create_client
 
 
 @pytest.fixture
-def with_key(monkeypatch: pytest.MonkeyPatch) -> LogIn:
-    """Gives a new user with permissions of the app `web` an API key: `with_key("submit_task")`."""
+def api_key_client(monkeypatch: pytest.MonkeyPatch) -> ClientFactory:
+    """Return a factory of clients with an API key: `api_key_client("submit_task")`."""
 
-    def client_of_a_program(*permissions: str) -> Client:
-        monkeypatch.setattr(api_keys, "KEYS", [(user_with(*permissions).username, KEY)])
+    def create_client(*permissions: str) -> Client:
+        monkeypatch.setattr(api_keys, "KEYS", [(create_user(*permissions).username, KEY)])
         return Client(enforce_csrf_checks=True, headers={"X-API-Key": KEY})
 
-    return client_of_a_program
+    return create_client
 
 
 @pytest.fixture
-def request_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """The log lines of requests."""
-    # A separate logger: the other one keeps the processors of its first use.
+def request_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """Return the log lines of requests."""
+    # A new logger, since structlog caches the processors of a logger on first use.
     monkeypatch.setattr(request_log, "log", structlog.get_logger())
     with capture_logs(processors=[merge_contextvars]) as lines:
         yield lines

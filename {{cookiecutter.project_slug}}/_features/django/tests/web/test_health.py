@@ -1,4 +1,4 @@
-"""Probes are answered whatever they call this host; liveness asks nobody, readiness everybody."""
+"""Liveness and readiness, which accept any host name."""
 
 from collections.abc import Iterator
 
@@ -9,46 +9,46 @@ from django.test import Client
 from {{ cookiecutter.project_slug }} import readiness
 from {{ cookiecutter.project_slug }}.queues import QueueName
 
-EVERY_QUEUE = {queue.value: ["a worker"] for queue in QueueName}
+WORKERS = {queue.value: ["a worker"] for queue in QueueName}
 
 
 @pytest.fixture
-def well(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every server answers, and every queue has a worker."""
+def healthy_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Replace the checks: all servers are reachable, and every queue has a worker."""
     monkeypatch.setattr(readiness, "_last", None)
     monkeypatch.setattr(readiness, "CHECKS", {"broker": lambda: None})
-    monkeypatch.setattr(readiness, "find_workers", lambda: EVERY_QUEUE)
+    monkeypatch.setattr(readiness, "find_workers", lambda: WORKERS)
     yield
     readiness._last = None
 
 
-def test_a_process_that_answers_is_live_without_its_servers(client: Client) -> None:
+def test_liveness_calls_no_server(client: Client) -> None:
     response = client.get("/health/live", headers={"Host": "10.0.0.1:8000"})
     assert (response.status_code, response.json()) == (200, {"live": True})
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("well")
-def test_with_all_that_it_needs_it_is_ready(client: Client) -> None:
+@pytest.mark.usefixtures("healthy_servers")
+def test_readiness_with_servers_and_workers(client: Client) -> None:
     response = client.get("/health/ready", headers={"Host": "10.0.0.1:8000"})
     assert (response.status_code, response.json()["ready"]) == (200, True)
     assert response.json()["servers"]["database"]
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("well")
-def test_without_its_database_it_is_not(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("healthy_servers")
+def test_readiness_returns_503_without_the_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "is_usable", lambda: False)
     response = client.get("/health/ready")
     assert (response.status_code, response.json()["servers"]["database"]) == (503, False)
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("well")
-def test_without_a_worker_for_a_queue_it_is_not(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "find_workers", lambda: {queue: [] for queue in EVERY_QUEUE})
+@pytest.mark.usefixtures("healthy_servers")
+def test_readiness_returns_503_without_workers(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "find_workers", lambda: {queue: [] for queue in WORKERS})
     assert client.get("/health/ready").status_code == 503
 
 
-def test_other_addresses_still_want_a_host_name_that_is_ours(client: Client) -> None:
+def test_other_paths_require_an_allowed_host_name(client: Client) -> None:
     assert client.get("/accounts/login/", headers={"Host": "10.0.0.1:8000"}).status_code == 400

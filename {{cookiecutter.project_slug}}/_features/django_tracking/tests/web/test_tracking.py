@@ -1,4 +1,4 @@
-"""What becomes of a submitted task can be seen and stopped by those who may."""
+"""Showing and cancelling submitted tasks, and their permissions."""
 
 import uuid
 from typing import Any
@@ -12,64 +12,68 @@ from {{ cookiecutter.project_slug }}.submissions import models
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
 from ..conftest import Ran
-from .conftest import KEY, LogIn
+from .conftest import KEY, ClientFactory
 
-# With real commits: the result backend, which may be in the database, is asked in threads.
+# Real commits, since threads call the result backend, which can be the database.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def waiting(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The address of a task that no worker has seen."""
+def task_url(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the URL of a submitted task that no worker receives."""
     monkeypatch.setattr(tracking, "publish", lambda *args, **headers: None)
     return f"/tasks/{tracking.submit(models()[ping.name].model_validate({'task': ping.name}))}"
 
 
-def test_a_task_is_there_as_soon_as_it_is_submitted(log_in: LogIn, waiting: str) -> None:
-    response = log_in("view_task").get(waiting)
+def test_a_queued_task_is_pending(session_client: ClientFactory, task_url: str) -> None:
+    response = session_client("view_task").get(task_url)
     assert (response.json()["task"], response.json()["state"]) == (ping.name, "PENDING")
 
 
-def test_a_repeated_submission_sends_one_task(with_key: LogIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[str] = []
-    monkeypatch.setattr(tracking, "publish", lambda submission, task_id, **headers: sent.append(task_id))
-    client = with_key("submit_task")
+def test_an_idempotency_key_publishes_one_task(api_key_client: ClientFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    published: list[str] = []
+    monkeypatch.setattr(tracking, "publish", lambda submission, task_id, **headers: published.append(task_id))
+    client = api_key_client("submit_task")
     headers = {"X-API-Key": KEY, "Idempotency-Key": str(uuid.uuid4())}
     responses = [
         client.post("/tasks", {"task": ping.name}, content_type="application/json", headers=headers) for _ in range(2)
     ]
-    assert [response.json()["id"] for response in responses] == sent * 2
+    assert [response.json()["id"] for response in responses] == published * 2
 
 
-def test_each_method_asks_for_its_permission(log_in: LogIn, waiting: str) -> None:
-    assert log_in("cancel_task", "submit_task").get(waiting).status_code == 403
-    assert log_in("view_task", "submit_task").delete(waiting).status_code == 403
+def test_each_method_requires_its_permission(session_client: ClientFactory, task_url: str) -> None:
+    assert session_client("cancel_task", "submit_task").get(task_url).status_code == 403
+    assert session_client("view_task", "submit_task").delete(task_url).status_code == 403
 
 
 @pytest.mark.parametrize(("task_id", "status"), [(str(uuid.UUID(int=0)), 404), ("something-else", 422)])
-def test_what_was_never_submitted_is_not_found(log_in: LogIn, task_id: str, status: int) -> None:
-    client = log_in("view_task", "cancel_task")
+def test_an_unknown_or_invalid_id_returns_problem_details(
+    session_client: ClientFactory, task_id: str, status: int
+) -> None:
+    client = session_client("view_task", "cancel_task")
     for response in (client.get(f"/tasks/{task_id}"), client.delete(f"/tasks/{task_id}")):
         assert response.status_code == status
         assert response.headers["Content-Type"] == "application/problem+json"
 
 
-def test_a_task_can_be_cancelled_and_again(log_in: LogIn, waiting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_can_be_cancelled_repeatedly(
+    session_client: ClientFactory, task_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     revoked: list[Any] = []
     monkeypatch.setattr(app.control, "revoke", revoked.append)
-    client = log_in("cancel_task")
-    assert client.delete(waiting).status_code == 202
-    assert client.delete(waiting).status_code == 202
+    client = session_client("cancel_task")
+    assert client.delete(task_url).status_code == 202
+    assert client.delete(task_url).status_code == 202
 
 
-def test_one_that_has_ended_cannot(log_in: LogIn, waiting: str) -> None:
-    app.backend.store_result(waiting.removeprefix("/tasks/"), "pong", states.SUCCESS)
-    assert log_in("cancel_task").delete(waiting).status_code == 409
+def test_a_task_that_has_ended_cannot_be_cancelled(session_client: ClientFactory, task_url: str) -> None:
+    app.backend.store_result(task_url.removeprefix("/tasks/"), "pong", states.SUCCESS)
+    assert session_client("cancel_task").delete(task_url).status_code == 409
 
 
 @pytest.mark.integration
-def test_the_result_is_there_when_a_worker_has_run_it(log_in: LogIn, outcome: Ran) -> None:
-    client = log_in("submit_task", "view_task")
+def test_the_result_of_a_task_is_returned(session_client: ClientFactory, outcome: Ran) -> None:
+    client = session_client("submit_task", "view_task")
     body = {"task": ping.name, "arguments": {"text": "hello"}}
     submitted = client.post("/tasks", body, content_type="application/json")
     assert outcome(submitted.json()["id"]) == "SUCCESS"

@@ -1,4 +1,4 @@
-"""A client of the API, in this process."""
+"""Fixtures for the tests of the API."""
 
 import os
 from collections.abc import Iterator
@@ -18,31 +18,31 @@ KEY = {"X-API-Key": os.environ["API_KEY"]}
 
 
 @pytest.fixture(scope="session")
-def anybody() -> Iterator[TestClient]:
-    """A client without the key. What goes wrong in the API is a response, and not an exception in the test."""
+def anonymous_client() -> Iterator[TestClient]:
+    """Return a client without an API key. Exceptions in the API become responses."""
     with TestClient(create_app(), raise_server_exceptions=False) as client:
         yield client
 
 
 @pytest.fixture
-def client(anybody: TestClient) -> Iterator[TestClient]:
-    """A client with the key."""
-    anybody.headers.update(KEY)
-    yield anybody
-    del anybody.headers["X-API-Key"]
+def client(anonymous_client: TestClient) -> Iterator[TestClient]:
+    """Return a client with an API key."""
+    anonymous_client.headers.update(KEY)
+    yield anonymous_client
+    del anonymous_client.headers["X-API-Key"]
 
 
 @pytest.fixture
-def no_worker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody works on any queue, as far as the API knows."""
+def no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the search for workers: no queue has one."""
     monkeypatch.setattr(readiness, "_last", None)
     monkeypatch.setattr(readiness, "find_workers", lambda: {name: [] for name in QueueName})
 
 
 @pytest.fixture
-def request_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """The log lines of requests."""
-    # A separate logger: the other one keeps the processors of its first use.
+def request_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """Return the log lines of requests."""
+    # A new logger, since structlog caches the processors of a logger on first use.
     monkeypatch.setattr(request_log, "log", structlog.get_logger())
     with capture_logs(processors=[merge_contextvars]) as lines:
         yield lines

@@ -1,4 +1,4 @@
-"""How long the API may take to stop, and where it is asked whether it is ready."""
+"""The stop grace period and the port of the API in `compose.yaml`."""
 
 import inspect
 import re
@@ -8,12 +8,12 @@ from {{ cookiecutter.project_slug }} import probe
 from ..test_deploy import APPS
 
 
-def test_requests_have_ended_before_the_api_is_killed() -> None:
+def test_open_requests_finish_within_the_stop_grace_period() -> None:
     (seconds,) = re.findall(r"--timeout-graceful-shutdown (\d+)", APPS["api"]["command"])
     assert int(APPS["api"]["stop_grace_period"].removesuffix("s")) >= int(seconds) + 5
 
 
-def test_the_probe_asks_where_the_api_listens() -> None:
+def test_the_probe_uses_the_port_of_the_api() -> None:
     port = inspect.signature(probe.main).parameters["port"].default
     assert f"--port {port}" in APPS["api"]["command"]
     assert [published.rpartition(":")[2] for published in APPS["api"]["ports"]] == [str(port)]

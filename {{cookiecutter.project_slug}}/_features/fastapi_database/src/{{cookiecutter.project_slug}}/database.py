@@ -1,4 +1,7 @@
-"""Your own tables, in the database of the results: an engine for each process, a session for each request or task."""
+"""SQLAlchemy for tables of the project, in the database of the results.
+
+Each process has an engine, and each request or task has a session.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,29 +18,29 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 
 @cache
 def engine() -> Engine:
-    """Return the engine of this process, which connects when a session needs it."""
+    """Return the engine of this process. It connects on first use."""
     url = str(app.conf.result_backend).removeprefix("db+")
     return create_engine(url, pool_pre_ping=True)  # the server may have closed an idle connection
 
 
 @worker_process_init.connect
-def forget_connections(**_: Any) -> None:
-    """Leave the connections of the main process to it: two processes that share one read each other's answers."""
+def discard_connections(**_: Any) -> None:
+    """Discard the connections that a pool process inherits: two processes must not share a connection."""
     engine().dispose(close=False)
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """Give a task a session, which is committed at the end of the block, or rolled back by an exception."""
+    """Return a session for a task. The block commits at its end, and rolls back on an exception."""
     with Session(engine()) as session, session.begin():
         yield session
 
 
 def request_session() -> Iterator[Session]:
-    """Give a request a session; see `DatabaseSession`."""
+    """Return the session of a request. Use it as `DatabaseSession`."""
     with transaction() as session:
         yield session
 
 
 DatabaseSession = Annotated[Session, Depends(request_session, scope="function")]
-"""The session of a request, for `def show(session: DatabaseSession)`. It is committed before the response is sent."""
+"""The session of a request: `def show(session: DatabaseSession)`. It is committed before the response is sent."""

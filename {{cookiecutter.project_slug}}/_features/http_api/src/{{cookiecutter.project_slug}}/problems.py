@@ -1,4 +1,4 @@
-"""The form of all errors of the HTTP API: problem details (RFC 9457)."""
+"""Problem details (RFC 9457), the format of all errors of the HTTP API."""
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -11,42 +11,43 @@ from {{ cookiecutter.project_slug }} import submissions
 
 MEDIA_TYPE = "application/problem+json"
 
-UNAVAILABLE = "The broker or the result backend is unavailable. Nothing was done: try again later."
+UNAVAILABLE = "The broker or the result backend is unavailable. Try again later."
 
 RETRY_AFTER = {"Retry-After": "5"}
-"""The header of a 503: seconds after which a client may try again."""
+"""The header of a 503 response: seconds until the next attempt."""
 
-MOST_ERRORS = 20
-"""The errors of a request that are reported; a hostile one may have thousands."""
+MAX_REPORTED_ERRORS = 20
+"""The maximum number of errors in a response. A malicious request can have thousands."""
 
-LONGEST_TEXT = 300
-"""The characters of a reported field or message: either can repeat what the client sent."""
+MAX_TEXT_LENGTH = 300
+"""The maximum length of a reported field name or message. Both can contain input of the client."""
 
 
 class Problem(BaseModel):
-    """What went wrong."""
+    """Problem details (RFC 9457)."""
 
-    type: str = Field("about:blank", description="The kind of problem; this one means: see `title`.")
-    title: str = Field(description="The status in words.", examples=["Not Found"])
-    status: int = Field(description="The status.", examples=[404])
-    detail: str | None = Field(None, description="What happened in this request.")
-    errors: list[dict[str, str]] | None = Field(None, description="The errors in the request: a `field`, a `message`.")
-    request_id: str | None = Field(None, description="The request's id in the logs.")
+    type: str = Field("about:blank", description="The problem type URI; `about:blank` means see `title`.")
+    title: str = Field(description="The reason phrase of the HTTP status.", examples=["Not Found"])
+    status: int = Field(description="The HTTP status code.", examples=[404])
+    detail: str | None = Field(None, description="An explanation of this occurrence of the problem.")
+    errors: list[dict[str, str]] | None = Field(None, description="The invalid fields, each with a `message`.")
+    request_id: str | None = Field(None, description="The id of the request in the logs.")
 
 
-def problem(status: int, detail: str | None = None, errors: list[dict[str, str]] | None = None) -> dict[str, Any]:
+def build_problem(status: int, detail: str | None = None, errors: list[dict[str, str]] | None = None) -> dict[str, Any]:
     """Return the body of an error response."""
     request_id = structlog.contextvars.get_contextvars().get("request_id")
     title = HTTPStatus(status).phrase
-    found = Problem(title=title, status=status, detail=detail, errors=errors, request_id=request_id)
-    return found.model_dump(exclude_none=True)
+    problem = Problem(title=title, status=status, detail=detail, errors=errors, request_id=request_id)
+    return problem.model_dump(exclude_none=True)
 
 
-def mistakes(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return pydantic's errors without the values, which may be secret. A task's name in the path is no field."""
+def to_field_errors(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return the errors of pydantic as field and message, without the values, which may be confidential."""
     tasks = submissions.models()
-    found = []
-    for error in [*errors][:MOST_ERRORS]:
+    field_errors = []
+    for error in [*errors][:MAX_REPORTED_ERRORS]:
+        # For a union, pydantic adds the name of the chosen model, here a task, to the location.
         field = ".".join(str(part) for part in error["loc"] if part not in tasks)
-        found.append({"field": field[:LONGEST_TEXT], "message": error["msg"][:LONGEST_TEXT]})
-    return found
+        field_errors.append({"field": field[:MAX_TEXT_LENGTH], "message": error["msg"][:MAX_TEXT_LENGTH]})
+    return field_errors

@@ -1,4 +1,4 @@
-"""Readiness: the broker and the result backend answer, and each queue has a worker."""
+"""Readiness: the broker and the result backend are reachable, and each queue has a worker."""
 
 import threading
 import time
@@ -11,97 +11,101 @@ from pydantic import BaseModel, Field
 from {{ cookiecutter.project_slug }} import queue_lengths
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.queues import QueueName
-from {{ cookiecutter.project_slug }}.submissions import UnavailableError, promptly
+from {{ cookiecutter.project_slug }}.submissions import UnavailableError, call_with_deadline
 
-FRESH = 5.0
-"""Seconds for which a result is reused, so that frequent probes cause little load."""
+CACHE_SECONDS = 5.0
+"""Seconds for which a result is cached, so that frequent probes cause little load."""
 
 
 class Readiness(BaseModel):
-    """Whether submitted tasks will run."""
+    """The state of the servers and the workers."""
 
-    ready: bool = Field(description="Whether every server answers and every queue has a worker.")
-    servers: dict[str, bool] = Field(description="Whether each server answers.")
-    workers: dict[str, bool] = Field(description="Whether each queue has a worker; empty where that is unknown.")
+    ready: bool = Field(description="Whether all servers are reachable and every queue has a worker.")
+    servers: dict[str, bool] = Field(description="Whether each server is reachable.")
+    workers: dict[str, bool] = Field(description="Whether each queue has a worker; empty without remote control.")
 
 
 class Queue(BaseModel):
-    """A queue."""
+    """A queue, its length and its workers."""
 
-    name: str = Field(description="The name on the broker.")
-    length: int = Field(description="The tasks that no worker has received yet.")
-    workers: list[str] = Field(description="The workers that consume it.")
+    name: str = Field(description="The name of the queue on the broker.")
+    length: int = Field(description="The number of messages that no worker has received yet.")
+    workers: list[str] = Field(description="The workers that consume from the queue.")
 
 
-def lengths() -> dict[str, int]:
-    """Return the length of each queue, without the tasks that a worker has received."""
-    # A connection of its own shows that a new one can be made.
+def read_lengths() -> dict[str, int]:
+    """Return the length of each queue, without unacknowledged messages."""
+    # A new connection: a pooled one would not show that the broker accepts connections.
     with app.connection_for_read() as connection:
         return {name.value: queue_lengths.waiting(connection, name.value) for name in QueueName}
 
 
 CHECKS: dict[str, Callable[[], object]] = {
-    "broker": lengths,
+    "broker": read_lengths,
 {% if plan().features.results %}
     "result_backend": lambda: app.backend.get_task_meta("readiness", cache=False),
 {% endif %}
 }
-"""A call to each server."""
+"""For each server, a call that fails if the server is unreachable."""
 
 _lock = threading.Lock()
 _last: tuple[float, dict[str, bool], dict[str, list[str]]] | None = None
 
 
 def check() -> tuple[dict[str, bool], dict[str, list[str]]]:
-    """Return whether each server answers, and the workers of each queue. Takes at most two seconds."""
+    """Return whether each server is reachable, and the workers of each queue, within two seconds."""
     global _last
     with _lock:
-        if _last is None or time.monotonic() - _last[0] > FRESH:
+        if _last is None or time.monotonic() - _last[0] > CACHE_SECONDS:
             with ThreadPoolExecutor(len(CHECKS) + 1) as pool:
                 workers = pool.submit(find_workers)
-                servers = dict(zip(CHECKS, pool.map(_answers, CHECKS.values()), strict=True))
+                servers = dict(zip(CHECKS, pool.map(_is_reachable, CHECKS.values()), strict=True))
             _last = time.monotonic(), servers, workers.result()
         return _last[1:]
 
 
 def readiness(**servers: bool) -> Readiness:
-    """Return the readiness, in which the web framework's own servers count, too."""
-    answering, consumers = check()
-    servers |= answering
+    """Return the readiness.
+
+    Args:
+        servers: Whether each additional server, such as the database of Django, is reachable.
+    """
+    reachable, consumers = check()
+    servers |= reachable
     workers = {queue: bool(names) for queue, names in consumers.items()}
     return Readiness(ready=all([*servers.values(), *workers.values()]), servers=servers, workers=workers)
 
 
 def queues() -> list[Queue]:
-    """Return the queues.
+    """Return the queues, each with its length and its workers.
 
     Raises:
         UnavailableError: The broker is unavailable.
     """
-    found = promptly(lengths)
+    lengths = call_with_deadline(read_lengths)
     _, workers = check()
-    return [Queue(name=name, length=found[name], workers=workers.get(name, [])) for name in QueueName]
+    return [Queue(name=name, length=lengths[name], workers=workers.get(name, [])) for name in QueueName]
 
 
 def find_workers() -> dict[str, list[str]]:
-    """Return the workers that answered in time, by queue; none where they cannot be asked."""
+    """Return the workers that replied in time, by queue. Without remote control, return an empty mapping."""
     if not app.conf.worker_enable_remote_control:
         return {}
     found: dict[str, list[str]] = {name.value: [] for name in QueueName}
 
-    def note(reply: dict[str, Any]) -> None:
+    def add_reply(reply: dict[str, Any]) -> None:
         for worker, queues in reply.items():
             for queue in queues:
                 found.setdefault(queue["name"], []).append(worker)
 
-    # The number of answers is unknown: it ends when none has come for a second, or at the deadline.
-    _answers(lambda: app.control.broadcast("active_queues", reply=True, timeout=1, callback=note))
+    # The number of replies is unknown. The call ends one second after the last reply, or at the deadline.
+    _is_reachable(lambda: app.control.broadcast("active_queues", reply=True, timeout=1, callback=add_reply))
     return found
 
 
-def _answers(call: Callable[[], object]) -> bool:
+def _is_reachable(call: Callable[[], object]) -> bool:
     try:
-        promptly(call)
+        call_with_deadline(call)
     except UnavailableError:
         return False
     return True

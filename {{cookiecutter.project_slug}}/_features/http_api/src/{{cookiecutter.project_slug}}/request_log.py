@@ -1,4 +1,4 @@
-"""The id of a request, which its log lines and the tasks that it submits carry, and its line in the log."""
+"""Request ids, and one log line per request."""
 
 import re
 import time
@@ -11,28 +11,28 @@ from {{ cookiecutter.project_slug }} import http_metrics
 {% endif %}
 
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-"""Ids from clients that are safe in logs and messages."""
+"""The format of a client's request id that is safe in logs and messages."""
 
 log = structlog.get_logger(__name__)
 
 
-def request_id(given: str | None) -> str:
-    """Return the id that the client sent as `X-Request-ID`, or a new one."""
+def choose_request_id(given: str | None) -> str:
+    """Return the client's `X-Request-ID` if its format is accepted, otherwise a new id."""
     return given if given and ACCEPTED_ID.fullmatch(given) else str(uuid.uuid4())
 
 
 def log_request(method: str, path: str, route: str, status: int, started: float) -> None:
-    """Log a request that has ended.
+    """Log a completed request.
 
     Args:
-        method: Its method.
-        path: Its path, as the client sent it.
-        route: The pattern that the path matched, or "".
+        method: The HTTP method.
+        path: The path, as the client sent it.
+        route: The pattern of the matched route, or "".
         status: The status of the response.
-        started: When the request began, by `time.monotonic()`.
+        started: The start time, from `time.monotonic()`.
     """
     seconds = time.monotonic() - started
-    log.info("request", method=method, path=path, status=status, ms=round(seconds * 1000, 1))
+    log.info("request", method=method, path=path, status=status, duration_seconds=round(seconds, 4))
 {% if plan().features.http_metrics %}
     http_metrics.observe(method, route, status, seconds)
 {% endif %}

@@ -1,6 +1,6 @@
-"""Tasks that clients submit by HTTP: which ones, the models of their arguments, and how they are sent.
+"""Tasks that clients submit by HTTP: the list of tasks, the models of their arguments, and publishing.
 
-Nothing here waits for the broker or the result backend longer than `DEADLINE`.
+A call to the broker or the result backend waits at most `DEADLINE` seconds.
 """
 
 import inspect
@@ -37,18 +37,18 @@ SUBMITTABLE = [
 {% endif %}
 ]
 {% endfilter %}
-"""The names of the tasks that clients may submit. A task whose module was deleted is left out, with a warning."""
+"""The names of the tasks that clients may submit. A task whose module does not exist is skipped with a warning."""
 
 DEADLINE = 1.5
-"""Seconds after which a broker or a result backend that has not answered counts as unavailable."""
+"""The time limit of a call to the broker or the result backend, in seconds."""
 
-DEEPEST = 32
-"""The levels of nested lists and objects that arguments may have."""
+MAX_JSON_DEPTH = 32
+"""The maximum nesting depth of lists and objects in arguments."""
 
-LARGEST = 64 * 1024
-"""The bytes that arguments may have as JSON: pass ids to a task, not the data."""
+MAX_BODY_BYTES = 64 * 1024
+"""The maximum size of the arguments as JSON. Pass ids to a task, not data."""
 
-IMPATIENCE: dict[str, Any] = {
+FAIL_FAST_SETTINGS: dict[str, Any] = {
     "broker_connection_timeout": 1,
     "broker_pool_acquire_timeout": 1,
     "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0},
@@ -78,20 +78,20 @@ IMPATIENCE: dict[str, Any] = {
     "result_backend_max_retries": 0,
 {% endif %}
 }
-"""Settings of a process that answers requests: timeouts in seconds, and one immediate retry for a stale connection."""
+"""Settings of an HTTP process: timeouts in seconds, and one immediate retry in case a pooled connection is stale."""
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 log = structlog.get_logger(__name__)
 
-_threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="broker")
+_executor = ThreadPoolExecutor(max_workers=16, thread_name_prefix="broker")
 
 
 class RefusedError(Exception):
-    """A submission is refused.
+    """The error of a submission that is invalid or conflicts with an earlier one.
 
     Attributes:
-        status: The status of the response.
+        status: The HTTP status of the response.
     """
 
     def __init__(self, status: int, reason: str) -> None:
@@ -100,11 +100,11 @@ class RefusedError(Exception):
 
 
 class UnavailableError(Exception):
-    """The broker or the result backend is unavailable, or did not answer in time."""
+    """The error of a call to an unreachable broker or result backend, or of a call that timed out."""
 
 
 class Submission(BaseModel):
-    """The body of `POST /tasks`. Each submittable task has a subclass, with its name and the model of its arguments."""
+    """The body of `POST /tasks`. Each task has a subclass with its name and the model of its arguments."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -113,29 +113,29 @@ class Submission(BaseModel):
 
     @property
     def kwargs(self) -> dict[str, Any]:
-        """The arguments by their names; the task's own defaults fill in the others."""
+        """The keyword arguments of the task. Omitted arguments keep the defaults of the task."""
         return self.arguments.model_dump(by_alias=True, exclude_unset=True)
 
 
 class Submitted(BaseModel):
-    """A task that was sent to its queue."""
+    """A submitted task."""
 
-    id: uuid.UUID = Field(description="The task's id.")
+    id: uuid.UUID = Field(description="The id of the task.")
 
 
 class TaskType(BaseModel):
     """A task that can be submitted."""
 
-    name: str = Field(description="The name to submit it by.")
-    description: str = Field(description="What it does.")
-    queue: str = Field(description="The queue that it is sent to.")
-    arguments: dict[str, Any] = Field(description="The JSON schema of its arguments.")
+    name: str = Field(description="The name of the task.")
+    description: str = Field(description="The first line of the task's docstring.")
+    queue: str = Field(description="The queue of the task.")
+    arguments: dict[str, Any] = Field(description="The JSON schema of the arguments.")
 
 
-def prepare() -> None:
-    """Prepare this process, which answers requests: apply `IMPATIENCE`, and import what the first request needs.
+def warm_up() -> None:
+    """Prepare an HTTP process: apply `FAIL_FAST_SETTINGS`, and initialize what the first request would.
 
-    Call it once, before the first connection.
+    Call it once, before the first connection to the broker.
 
     Raises:
         NotRegistered, TypeError: See `models`.
@@ -143,7 +143,7 @@ def prepare() -> None:
         SystemExit: A Redis cannot be used; see `redis_servers.py`.
 {% endif %}
     """
-    for name, value in IMPATIENCE.items():
+    for name, value in FAIL_FAST_SETTINGS.items():
         app.conf[name] = {**app.conf[name], **value} if isinstance(value, dict) else value
     models()
     app.producer_pool  # noqa: B018
@@ -158,8 +158,8 @@ def models() -> dict[str, type[Submission]]:
     """Return the model of each submittable task, by the task's name.
 
     Raises:
-        celery.exceptions.NotRegistered: A module does not have the task.
-        TypeError: An argument of a task has no name.
+        celery.exceptions.NotRegistered: A module exists, but does not define the task.
+        TypeError: A parameter of a task cannot be passed by name.
     """
     found = {}
     for name in SUBMITTABLE:
@@ -169,35 +169,35 @@ def models() -> dict[str, type[Submission]]:
         except ModuleNotFoundError as error:
             if not module.startswith(str(error.name)):
                 raise
-            log.warning("SUBMITTABLE names a task whose module was deleted", task=name)
+            log.warning("module of submittable task not found", task=name)
         else:
             found[name] = submission_model(app.tasks[name])
     return found
 
 
-def any_submission() -> Any:
-    """Return the type of a submission of any submittable task; pydantic chooses the model by `task`.
+def submission_type() -> Any:
+    """Return the type of a request body: a union of all models, discriminated by `task`.
 
     Raises:
-        NotRegistered, TypeError: See `models`; the latter also if no task is submittable.
+        NotRegistered, TypeError: See `models`. TypeError is also raised if no task can be submitted.
     """
     found = tuple(models().values())
     return found[0] if len(found) == 1 else Annotated[Union[*found], Field(discriminator="task")]
 
 
 def submission_model(task: Task[Any, Any]) -> type[Submission]:
-    """Return the model of a task's submission, from the signature of its function.
+    """Return the model of a task's submission, derived from the signature of the task.
 
     Raises:
-        TypeError: An argument has no name.
+        TypeError: A parameter cannot be passed by name.
     """
     fields: dict[str, Any] = {}
     for number, parameter in enumerate(inspect.signature(task.run, eval_str=True).parameters.values()):
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise TypeError(f"{task.name} cannot be submitted: its argument {parameter} has no name")
+            raise TypeError(f"{task.name} cannot be submitted: parameter {parameter} cannot be passed by name")
         default = ... if parameter.default is parameter.empty else parameter.default
         annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
-        # Pydantic has names of its own ("copy", "model_fields"); an alias may be any.
+        # Pydantic reserves some field names ("copy", "model_fields"), but no aliases.
         fields[f"argument_{number}"] = (annotation, Field(default, alias=parameter.name))
     name = "".join(filter(str.isalnum, task.name.title()))
     arguments = create_model(f"{name}Arguments", __config__=ConfigDict(extra="forbid", strict=True), **fields)
@@ -215,38 +215,38 @@ def submission_model(task: Task[Any, Any]) -> type[Submission]:
 def parse_arguments(model: type[BaseModel], arguments: Any) -> BaseModel:
     """Return the validated arguments.
 
-    They are validated as JSON, where a date is a string although nothing else is converted.
+    Strict validation of JSON converts strings to dates and similar types, and nothing else.
 
     Raises:
-        ValueError: They do not fit the model, or a message cannot carry them.
+        ValueError: The arguments do not match the model, or cannot be sent in a message.
     """
-    text = json.dumps(as_message(arguments, DEEPEST), allow_nan=False)
-    if len(text) > LARGEST:
-        raise ValueError(f"more than {LARGEST} bytes")
+    text = json.dumps(normalize_json(arguments, MAX_JSON_DEPTH), allow_nan=False)
+    if len(text) > MAX_BODY_BYTES:
+        raise ValueError(f"larger than {MAX_BODY_BYTES} bytes")
     return model.model_validate_json(text)
 
 
-def as_message(value: Any, levels: int) -> Any:
-    """Return a JSON value as a message carries it: 3.0 becomes 3, since JSON does not distinguish them.
+def normalize_json(value: Any, levels: int) -> Any:
+    """Return a JSON value with whole floats as integers: 3.0 becomes 3, since JSON has one number type.
 
     Raises:
-        ValueError: It is nested too deeply, or kombu would decode it to another type.
+        ValueError: The value is nested too deeply, or kombu would decode it as another type.
     """
     if levels < 0:
-        raise ValueError(f"more than {DEEPEST} levels of lists and objects")
+        raise ValueError(f"nested more than {MAX_JSON_DEPTH} levels deep")
     if isinstance(value, list):
-        return [as_message(item, levels - 1) for item in value]
+        return [normalize_json(item, levels - 1) for item in value]
     if isinstance(value, dict):
         if value.keys() == {"__type__", "__value__"}:
-            raise ValueError("an object with the keys __type__ and __value__ is reserved")
-        return {name: as_message(item, levels - 1) for name, item in value.items()}
+            raise ValueError("objects with exactly the keys __type__ and __value__ are reserved")
+        return {name: normalize_json(item, levels - 1) for name, item in value.items()}
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
     return value
 
 
 def task_types() -> list[TaskType]:
-    """Return the submittable tasks."""
+    """Return the tasks that clients may submit."""
     return [
         TaskType(
             name=name,
@@ -259,57 +259,57 @@ def task_types() -> list[TaskType]:
 
 
 def publish(submission: Submission, task_id: str, **headers: Any) -> None:
-    """Send a task to its queue. Waits for the broker without a limit: call it with `promptly`.
+    """Publish a task to its queue. This has no time limit: call it with `call_with_deadline`.
 
     Raises:
-        RefusedError: A message cannot carry the type of an argument.
+        RefusedError: An argument cannot be serialized.
     """
     try:
         app.tasks[submission.task].apply_async(
             kwargs=submission.kwargs,
             task_id=task_id,
             headers=headers,
-            # Without it Celery subscribes to the result in this process, which never reads it.
+            # Otherwise, Celery would subscribe to the result in this process, which does not read it.
             ignore_result=True,
         )
     except EncodeError as error:
-        raise RefusedError(422, f"The arguments cannot be sent: {error}") from error
+        raise RefusedError(422, f"The arguments cannot be serialized: {error}") from error
 
 
-def promptly(call: Callable[[], Answer], until: float = 0) -> Answer:
-    """Return the result of a call to the broker or the result backend.
+def call_with_deadline(call: Callable[[], Result], deadline: float = 0) -> Result:
+    """Call the broker or the result backend, and return the result.
 
-    The call runs in a thread, so that neither a name server nor a client library can delay the caller.
+    The call runs in a thread, since DNS lookups and client libraries do not respect a deadline.
 
     Args:
-        call: The call.
-        until: When to give up, by `time.monotonic()`; by default `DEADLINE` seconds from now.
+        call: The function to call.
+        deadline: The end of the wait, from `time.monotonic()`. Defaults to `DEADLINE` seconds from now.
 
     Raises:
-        UnavailableError: The call took too long, or failed.
+        UnavailableError: The call timed out or failed.
         RefusedError: The call raised it.
     """
-    future = _threads.submit(copy_context().run, call)
+    future = _executor.submit(copy_context().run, call)
     try:
-        return future.result((until or time.monotonic() + DEADLINE) - time.monotonic())
+        return future.result((deadline or time.monotonic() + DEADLINE) - time.monotonic())
     except RefusedError:
         raise
     except TimeoutError as error:
-        # A call that has not started must not run later: the client is told that it failed.
+        # A call that has not started must not run later: the client receives an error.
         future.cancel()
-        raise UnavailableError("no answer in time") from error
-    except Exception as error:  # client libraries raise many types; a full disk is one, too
-        log.warning("broker or result backend is unavailable", error=repr(error))
+        raise UnavailableError("timed out") from error
+    except Exception as error:  # client libraries raise many types
+        log.warning("broker or result backend unavailable", error=repr(error))
         raise UnavailableError(str(error)) from error
 
 
-def in_background(call: Callable[[], object]) -> None:
+def call_in_background(call: Callable[[], object]) -> None:
     """Call the broker or the result backend without waiting for the result."""
 
     def attempt() -> None:
         try:
             call()
         except Exception as error:
-            log.warning("broker or result backend is unavailable", error=repr(error))
+            log.warning("broker or result backend unavailable", error=repr(error))
 
-    _threads.submit(copy_context().run, attempt)
+    _executor.submit(copy_context().run, attempt)

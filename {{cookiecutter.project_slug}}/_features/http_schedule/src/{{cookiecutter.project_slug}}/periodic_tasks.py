@@ -1,4 +1,4 @@
-"""The schedule as data, for the HTTP API."""
+"""The periodic tasks and their schedules, for the HTTP API."""
 
 {% if plan().features.database_schedule %}
 import json
@@ -23,26 +23,26 @@ CRON_FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 
 
 class PeriodicTask(BaseModel):
-    """A task that beat sends by a schedule."""
+    """A periodic task."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(description="The key of its entry; it stays when the schedule changes.")
-    task: str = Field(description="The task's name.")
-    queue: str | None = Field(description="The queue that it is sent to; null: by its route.")
+    name: str = Field(description="The name of the schedule entry. It does not change with the schedule.")
+    task: str = Field(description="The name of the task.")
+    queue: str | None = Field(description="The queue; null if the route of the task determines it.")
     args: list[Any] = Field(description="The positional arguments.")
     kwargs: dict[str, Any] = Field(description="The keyword arguments.")
-    schedule: str = Field(description="A cron expression, or an interval.", examples=["0 3 * * *", "every 600 s"])
-    timezone: str = Field(description="The time zone of a cron expression.", examples=["UTC"])
+    schedule: str = Field(description="A cron expression or an interval.", examples=["0 3 * * *", "every 600 s"])
+    timezone: str = Field(description="The time zone of the cron expression.", examples=["UTC"])
     next_run_at: datetime | None = Field(
-        description="When it is due next; null for an interval whose last run only beat knows."
+        description="The time of the next run; null for an interval, if only beat knows its last run."
     )
-    expires: float | None = Field(description="Seconds after which it is dropped if no worker has received it.")
+    expires: float | None = Field(description="Seconds after which the task is discarded if no worker has received it.")
 
 
 def periodic_tasks() -> list[PeriodicTask]:
 {% if plan().features.database_schedule %}
-    """Return the enabled periodic tasks of the database."""
+    """Return the enabled periodic tasks in the database."""
     return [
         PeriodicTask(
             name=row.name,
@@ -51,7 +51,7 @@ def periodic_tasks() -> list[PeriodicTask]:
             args=json.loads(row.args),
             kwargs=json.loads(row.kwargs),
             expires=row.expire_seconds,
-            **timing(row.schedule, row.last_run_at or row.date_changed),
+            **describe_schedule(row.schedule, row.last_run_at or row.date_changed),
         )
         for row in Row.objects.filter(enabled=True).order_by("name")
     ]
@@ -60,36 +60,37 @@ def periodic_tasks() -> list[PeriodicTask]:
     return [
         PeriodicTask(
             name=name,
-            task=job["task"],
-            queue=job["options"].get("queue"),
-            args=job.get("args", []),
-            kwargs=job.get("kwargs", {}),
-            expires=job["options"].get("expires"),
-            **timing(maybe_schedule(job["schedule"], app=app)),  # type: ignore[arg-type]  # the stubs expect a number
+            task=entry["task"],
+            queue=entry["options"].get("queue"),
+            args=entry.get("args", []),
+            kwargs=entry.get("kwargs", {}),
+            expires=entry["options"].get("expires"),
+            # The stubs expect a number.
+            **describe_schedule(maybe_schedule(entry["schedule"], app=app)),  # type: ignore[arg-type]
         )
-        for name, job in BEAT_SCHEDULE.items()
+        for name, entry in BEAT_SCHEDULE.items()
     ]
 {% endif %}
 
 
-def timing(schedule: BaseSchedule, last_run_at: datetime | None = None) -> dict[str, Any]:
-    """Return the fields `schedule`, `timezone` and `next_run_at` of a schedule.
+def describe_schedule(schedule: BaseSchedule, last_run_at: datetime | None = None) -> dict[str, Any]:
+    """Return the fields `schedule`, `timezone` and `next_run_at` for a schedule.
 
     Args:
         schedule: The schedule.
-        last_run_at: The last run; without it, the next run of an interval is unknown.
+        last_run_at: The time of the last run. Without it, the next run of an interval is unknown.
     """
     text = str(schedule).strip("<>")
     if isinstance(schedule, crontab):
         text = " ".join(str(getattr(schedule, f"_orig_{field}")) for field in CRON_FIELDS)
     elif not isinstance(schedule, solar) and hasattr(schedule, "seconds"):
         text = f"every {schedule.seconds:g} s"
-    by_the_clock = isinstance(schedule, crontab | solar)
-    since = last_run_at or (schedule.now() if by_the_clock else None)
+    has_fixed_times = isinstance(schedule, crontab | solar)
+    since = last_run_at or (schedule.now() if has_fixed_times else None)
     due = since and schedule.now() + schedule.remaining_estimate(since)
     return {
         "schedule": text,
         "timezone": str(schedule.tz),
-        # To the second: both calls read the clock.
+        # Rounded to the second, since both calls above read the clock.
         "next_run_at": due and datetime.fromtimestamp(round(due.timestamp()), due.tzinfo),
     }

@@ -1,4 +1,4 @@
-"""The class of every task of this project: one that does not start when somebody asked for its end."""
+"""The base class of all tasks, which supports cancellation without killing a process."""
 
 from typing import Any
 
@@ -9,44 +9,44 @@ from celery.exceptions import Ignore
 from {{ cookiecutter.project_slug }}.base_task import BaseTask
 
 STOP = "STOP"
-"""The state of the record that says that a task shall stop."""
+"""The state of the record that marks a task as cancelled."""
 
 log = structlog.get_logger(__name__)
 
 
 class TaskCancelled(Ignore):
-    """The end of a task that was cancelled; its state is REVOKED."""
+    """The exception that ends a cancelled task, with the state REVOKED."""
 
 
-def stop_id(task_id: str) -> str:
-    """Under what id the result backend keeps that record of a task."""
+def cancellation_id(task_id: str) -> str:
+    """Return the id of the record that marks a task as cancelled."""
     return f"{task_id}-stop"
 
 
-def stop_if_asked(task: Task[Any, Any]) -> None:
-    """Call this between the steps of a long task: it ends here, as REVOKED, if somebody asked for it.
+def stop_if_cancelled(task: Task[Any, Any]) -> None:
+    """Stop the task, with the state REVOKED, if it was cancelled. Call this between the steps of a long task.
 
     Raises:
-        TaskCancelled: it shall stop; let it pass.
+        TaskCancelled: The task was cancelled. Do not catch this exception.
     """
     request = task.request
     if not request.id or request.is_eager or request.ignore_result:
         return
     try:
-        asked = task.backend.get_task_meta(stop_id(request.id), cache=False)["status"] == STOP
-    except Exception:  # a result backend that is away is no reason to lose a task
-        log.warning("cannot see whether to stop", exc_info=True)
+        cancelled = task.backend.get_task_meta(cancellation_id(request.id), cache=False)["status"] == STOP
+    except Exception:  # an outage of the result backend must not stop the task
+        log.warning("cancellation check failed", exc_info=True)
         return
-    if asked:
+    if cancelled:
         task.backend.mark_as_revoked(request.id, "stopped on request", request=request)
         log.info("task cancelled")
         raise TaskCancelled
 
 
 class StoppableTask(BaseTask):
-    """A task that looks, before it starts, whether somebody asked for its end."""
+    """A task that does not start if it was cancelled."""
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
-        """Celery calls this in the worker, just before the task."""
-        stop_if_asked(self)
+        """Stop a cancelled task before it starts. Celery calls this method in the worker."""
+        stop_if_cancelled(self)
         super().before_start(task_id, args, kwargs)

@@ -1,1 +1,1 @@
-"""Reports: a row that says what is wanted, and a task that makes it. The pattern for your own apps."""
+"""An example app: saving a `Report` publishes a task that builds it."""

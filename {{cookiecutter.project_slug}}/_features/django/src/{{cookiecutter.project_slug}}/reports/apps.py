@@ -1,9 +1,9 @@
-"""What Django knows of this app."""
+"""The configuration of the app `reports`."""
 
 from django.apps import AppConfig
 
 
 class ReportsConfig(AppConfig):
-    """Reports."""
+    """The app `reports`."""
 
     name = "{{ cookiecutter.project_slug }}.reports"

@@ -1,4 +1,4 @@
-"""What people ask for, and what became of it."""
+"""The model of reports."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from {{ cookiecutter.project_slug }}.reports.tasks import build
 
 
 class Report(models.Model):
-    """How many accounts were opened from one day to another, both included.
+    """The number of accounts that were created between two dates, inclusive.
 
-    To create one is to have it built. A row whose `built_at` is empty still waits for that.
+    Saving a new report publishes the task that builds it. `built_at` is null until it is built.
     """
 
     since = models.DateField()
@@ -24,14 +24,14 @@ class Report(models.Model):
     accounts = models.PositiveIntegerField(null=True, editable=False)
 
     class Meta:
-        """The last one asked for comes first."""
+        """The most recent request first."""
 
         ordering = ("-requested_at",)
         constraints = (
             models.CheckConstraint(
                 condition=models.Q(since__lte=models.F("until")),
                 name="report_since_before_until",
-                violation_error_message="It ends before it begins.",
+                violation_error_message="The end date is before the start date.",
             ),
         )
 
@@ -39,12 +39,11 @@ class Report(models.Model):
         return f"{self.since} to {self.until}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save it; a new one is built once the transaction that it belongs to is committed.
+        """Save the report. Publish the task of a new report after the transaction is committed.
 
-        Not before: a worker may be quicker than the commit, and would not find the row. Never, if it is
-        rolled back.
+        Before the commit, a worker would not find the row. After a rollback, no task is published.
         """
-        new = self._state.adding
+        is_new = self._state.adding
         super().save(*args, **kwargs)
-        if new:
+        if is_new:
             build.delay_on_commit(self.pk)

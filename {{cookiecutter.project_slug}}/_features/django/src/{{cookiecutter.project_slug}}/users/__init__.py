@@ -1,1 +1,1 @@
-"""Users."""
+"""The user model and its admin."""

@@ -1,9 +1,9 @@
-"""Django's configuration of this app."""
+"""The configuration of the app `users`."""
 
 from django.apps import AppConfig
 
 
 class UsersConfig(AppConfig):
-    """Users."""
+    """The app `users`."""
 
     name = "{{ cookiecutter.project_slug }}.users"

@@ -1,4 +1,4 @@
-"""The HTTP API."""
+"""The HTTP API, built with django-ninja."""
 
 from ninja import NinjaAPI
 from ninja.operation import Operation
@@ -9,10 +9,10 @@ from {{ cookiecutter.project_slug }}.web.security import ApiKey, Session
 
 
 class Api(NinjaAPI):
-    """An API whose operations are named after their module and function, for example `tasks-submit`."""
+    """An API with operation ids of module and function name, for example `tasks-submit`."""
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
-        """Return the name in generated clients."""
+        """Return the operation id, which generated clients use as the name."""
         function = operation.view_func
         return f"{function.__module__.rpartition('.')[2]}-{function.__name__}"
 
@@ -25,6 +25,6 @@ api = Api(
     docs_url="/docs" if env.api_docs else None,
     auth=[ApiKey(), Session()],
 )
-problems.install(api)
+problems.add_error_handlers(api)
 api.add_router("", overview.router)
 api.add_router("/tasks", tasks.router)

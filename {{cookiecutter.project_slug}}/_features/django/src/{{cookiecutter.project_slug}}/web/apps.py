@@ -1,13 +1,13 @@
-"""What Django knows of this app."""
+"""The configuration of the app `web`."""
 
 from django.apps import AppConfig
 
 
 class WebConfig(AppConfig):
-    """Tasks by HTTP."""
+    """The app `web`."""
 
     name = "{{ cookiecutter.project_slug }}.web"
 
     def ready(self) -> None:
-        """Make this project's the application that tasks are sent with, as a worker's is from the start."""
+        """Load the Celery application, so that `shared_task` uses it in HTTP processes, too."""
         from {{ cookiecutter.project_slug }} import celery_app as celery_app

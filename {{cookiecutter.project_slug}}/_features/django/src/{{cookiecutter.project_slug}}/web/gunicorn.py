@@ -1,6 +1,6 @@
-"""Gunicorn's configuration: `gunicorn -c python:{{ cookiecutter.project_slug }}.web.gunicorn {{ cookiecutter.project_slug }}.wsgi`.
+"""The configuration of Gunicorn: `gunicorn -c python:{{ cookiecutter.project_slug }}.web.gunicorn {{ cookiecutter.project_slug }}.wsgi`.
 
-Its own variable `WEB_CONCURRENCY` is the number of processes.
+The environment variable `WEB_CONCURRENCY` sets the number of worker processes.
 https://docs.gunicorn.org/en/stable/settings.html
 """
 
@@ -16,16 +16,16 @@ from {{ cookiecutter.project_slug }} import logs
 {% if plan().features.http_metrics %}
 
 if os.environ.get("METRICS_ADDRESS"):
-    # The processes share their metrics in files of this folder; prometheus_client reads the variable on import.
+    # The processes share metrics in files in this directory. prometheus_client reads the variable on import.
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="metrics-"))
 {% endif %}
 
 
 class Logger(glogging.Logger):
-    """Gunicorn's messages in the form of all others."""
+    """A logger that writes Gunicorn's messages in the format of the other log lines."""
 
     def setup(self, cfg: Any) -> None:
-        """Leave the handlers to the root logger."""
+        """Remove Gunicorn's handlers, so that the root logger handles its messages."""
         super().setup(cfg)
         logs.configure()
         self.error_log.handlers.clear()
@@ -34,17 +34,17 @@ class Logger(glogging.Logger):
 
 logger_class = Logger
 worker_class = "gthread"
-threads = 8  # requests that a process serves at a time; most of them wait for the database
-timeout = 60  # seconds until a process that does not answer its parent is replaced
-graceful_timeout = 30  # seconds that a stopping process may take to finish its requests
-max_requests = 10_000  # a fresh process now and then bounds what leaks
-max_requests_jitter = 1_000  # but not all at once
-control_socket_disable = True  # the supervisor starts and stops it
+threads = 8  # concurrent requests per process; most requests wait for the database
+timeout = 60  # seconds without a heartbeat until Gunicorn restarts a process
+graceful_timeout = 30  # seconds for open requests to finish at shutdown
+max_requests = 10_000  # restart processes regularly, to limit memory leaks
+max_requests_jitter = 1_000  # avoid that all processes restart at the same time
+control_socket_disable = True  # the supervisor controls the processes
 {% if plan().features.http_metrics %}
 
 
 def post_worker_init(worker: Any) -> None:
-    """Serve the metrics of all processes in the first of them."""
+    """Serve the metrics. The first process serves those of all processes."""
     from {{ cookiecutter.project_slug }} import http_metrics
 
     http_metrics.serve()

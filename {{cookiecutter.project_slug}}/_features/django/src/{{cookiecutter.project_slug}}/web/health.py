@@ -1,4 +1,4 @@
-"""Liveness and readiness, for probes: they have neither a key nor the site's host name."""
+"""Liveness and readiness probes. They require neither an API key nor an allowed host name."""
 
 from collections.abc import Callable
 
@@ -9,18 +9,18 @@ from {{ cookiecutter.project_slug }}.readiness import readiness
 
 
 def live() -> JsonResponse:
-    """Answer without any server: if this fails, restart the process."""
+    """Return 200 if the process responds. It calls no server. If this probe fails, restart the process."""
     return JsonResponse({"live": True})
 
 
 def ready() -> JsonResponse:
-    """Call the servers and the workers: if this fails, submitted tasks wait or are refused."""
-    found = readiness(database=database_answers())
-    return JsonResponse(found.model_dump(), status=200 if found.ready else 503)
+    """Return whether all servers are reachable and every queue has a worker."""
+    result = readiness(database=is_database_reachable())
+    return JsonResponse(result.model_dump(), status=200 if result.ready else 503)
 
 
-def database_answers() -> bool:
-    """Return whether the database answers, over this thread's connection or a new one."""
+def is_database_reachable() -> bool:
+    """Return whether the database is reachable through the connection of this thread or a new one."""
     try:
         connection.ensure_connection()
         return connection.is_usable()
@@ -28,16 +28,16 @@ def database_answers() -> bool:
         return False
 
 
-ANSWERS = {"/health/live": live, "/health/ready": ready}
+ENDPOINTS = {"/health/live": live, "/health/ready": ready}
 
 
 class HealthMiddleware:
-    """Answers `/health/`, and nothing else."""
+    """Middleware that handles the paths of the probes, before Django checks the host name."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, or pass the request on."""
-        answer = ANSWERS.get(request.path)
-        return answer() if answer else self.get_response(request)
+        """Return the response of a probe, or pass the request on."""
+        endpoint = ENDPOINTS.get(request.path)
+        return endpoint() if endpoint else self.get_response(request)

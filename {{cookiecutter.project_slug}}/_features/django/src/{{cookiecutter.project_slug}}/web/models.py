@@ -1,18 +1,18 @@
-"""Who may do what with tasks. It has no table: a permission belongs to a model, and these belong to none of the others."""
+"""Permissions of the HTTP API."""
 
 from django.db import models
 
 
 class Task(models.Model):
-    """The permissions that the views ask for; the admin grants them to people and groups."""
+    """A model without a table, since Django attaches every permission to a model."""
 
     class Meta:
-        """Permissions only."""
+        """The permissions. Grant them to users and groups in the admin."""
 
         managed = False
         default_permissions = ()
         permissions = (
             ("submit_task", "Can submit tasks"),
-            ("view_task", "Can see tasks, their results, queues and periodic jobs"),
+            ("view_task", "Can view tasks, results, queues and periodic tasks"),
             ("cancel_task", "Can cancel tasks"),
         )

@@ -1,4 +1,4 @@
-"""What the project runs: the tasks that can be submitted, the queues, the schedule."""
+"""The task types, the queues and the periodic tasks of the project."""
 
 from ninja import Router
 
@@ -7,29 +7,29 @@ from {{ cookiecutter.project_slug }} import periodic_tasks, readiness, submissio
 {% elif not plan().features.http_schedule %}
 from {{ cookiecutter.project_slug }} import readiness, submissions
 {% endif %}
-from {{ cookiecutter.project_slug }}.web.security import ApiRequest, require
+from {{ cookiecutter.project_slug }}.web.security import ApiRequest, require_permission
 
 router = Router(tags=["overview"])
 
 
-@router.get("/task-types", response=list[submissions.TaskType], summary="List the tasks that can be submitted")
+@router.get("/task-types", response=list[submissions.TaskType], summary="List the task types")
 def task_types(request: ApiRequest) -> list[submissions.TaskType]:
-    """Return each task with the schema of its arguments."""
-    require(request, "web.view_task")
+    """Return the tasks that can be submitted, each with the JSON schema of its arguments."""
+    require_permission(request, "web.view_task")
     return submissions.task_types()
 
 
 @router.get("/queues", response=list[readiness.Queue], summary="List the queues")
 def queues(request: ApiRequest) -> list[readiness.Queue]:
-    """Return the queues with their length and their workers."""
-    require(request, "web.view_task")
+    """Return the queues, each with its length and its workers."""
+    require_permission(request, "web.view_task")
     return readiness.queues()
 {% if plan().features.http_schedule %}
 
 
 @router.get("/schedule", response=list[periodic_tasks.PeriodicTask], summary="List the periodic tasks")
 def schedule(request: ApiRequest) -> list[periodic_tasks.PeriodicTask]:
-    """Return the entries of the schedule."""
-    require(request, "web.view_task")
+    """Return the periodic tasks, each with its schedule and its next run."""
+    require_permission(request, "web.view_task")
     return periodic_tasks.periodic_tasks()
 {% endif %}

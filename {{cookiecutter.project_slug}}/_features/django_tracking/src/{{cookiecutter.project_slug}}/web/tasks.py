@@ -1,4 +1,4 @@
-"""Submit a task, look at it, and cancel it."""
+"""Endpoints that submit, show and cancel a task."""
 
 import uuid
 from typing import TYPE_CHECKING, Annotated
@@ -9,12 +9,12 @@ from ninja import Header, Router
 from ninja.errors import HttpError
 
 from {{ cookiecutter.project_slug }} import submissions, tracking
-from {{ cookiecutter.project_slug }}.web.security import ApiRequest, require
+from {{ cookiecutter.project_slug }}.web.security import ApiRequest, require_permission
 
 if TYPE_CHECKING:
     from {{ cookiecutter.project_slug }}.submissions import Submission
 else:
-    Submission = submissions.any_submission()
+    Submission = submissions.submission_type()
 
 router = Router(tags=["tasks"])
 
@@ -28,8 +28,8 @@ def submit(
         str | None, Header(alias="Idempotency-Key", max_length=200, description=tracking.IDEMPOTENCY)
     ] = None,
 ) -> submissions.Submitted:
-    """Send a task to its queue; `Location` is its address."""
-    require(request, "web.submit_task")
+    """Publish a task to its queue. `Location` is the URL of the task."""
+    require_permission(request, "web.submit_task")
     task_id = tracking.submit(submission, request.auth.get_username(), idempotency_key)
     response["Location"] = reverse("api:show", args=(task_id,))
     return submissions.Submitted(id=uuid.UUID(task_id))
@@ -38,17 +38,17 @@ def submit(
 @router.get("/{task_id}", response=tracking.TaskStatus, summary="Show a task")
 def show(request: ApiRequest, task_id: uuid.UUID) -> tracking.TaskStatus:
     """Return the state of a task, its progress, and its result or error."""
-    require(request, "web.view_task")
+    require_permission(request, "web.view_task")
     return find(task_id)
 
 
 @router.delete("/{task_id}", response={202: tracking.TaskStatus}, summary="Cancel a task")
 def cancel(request: ApiRequest, task_id: uuid.UUID) -> tracking.TaskStatus:
-    """Keep a waiting task from starting; a running one stops where it calls `stop_if_asked()`.
+    """Cancel a task. A running task stops at its next call of `stop_if_cancelled()`.
 
-    Its state is REVOKED once a worker has handled that. Cancelling twice is no error.
+    The state becomes REVOKED when a worker has processed the cancellation. Repeated requests are allowed.
     """
-    require(request, "web.cancel_task")
+    require_permission(request, "web.cancel_task")
     task = find(task_id)
     if task.ended and task.state != "REVOKED":
         raise HttpError(409, f"The task has already ended: {task.state}.")
@@ -60,9 +60,9 @@ def find(task_id: uuid.UUID) -> tracking.TaskStatus:
     """Return the task with this id.
 
     Raises:
-        HttpError: There is none; the status is 404.
+        HttpError: The task does not exist (404).
     """
     status = tracking.status(str(task_id))
     if status is None:
-        raise HttpError(404, "No task was submitted under this id, or its result has expired.")
+        raise HttpError(404, "The task does not exist, or its result has expired.")
     return status

@@ -1,7 +1,7 @@
 """The HTTP API: `uvicorn --factory {{ cookiecutter.project_slug }}.api:create_app`.
 
-Endpoints that call the broker or the result backend are plain functions, which FastAPI runs in threads: nothing in
-the event loop waits for either.
+Endpoints that call the broker or the result backend are plain `def` functions. FastAPI runs them in a thread pool, so
+they do not block the event loop.
 """
 
 import asyncio
@@ -20,28 +20,28 @@ from {{ cookiecutter.project_slug }} import http_metrics, logs, signals, submiss
 from {{ cookiecutter.project_slug }} import logs, signals, submissions
 {% endif %}
 from {{ cookiecutter.project_slug }}.api import health, overview, problems, tasks
-from {{ cookiecutter.project_slug }}.api.middleware import RequestContext
+from {{ cookiecutter.project_slug }}.api.middleware import RequestContextMiddleware
 from {{ cookiecutter.project_slug }}.api_keys import KEYS
 from {{ cookiecutter.project_slug }}.settings import env
 
-THREADS = 200
-"""Requests that may wait for the broker at the same time, each in a thread, for at most two seconds."""
+MAX_THREADS = 200
+"""The size of the thread pool: a request that calls the broker uses a thread for at most two seconds."""
 
 TAGS = [
-    {"name": "tasks", "description": "Submit tasks, and follow them."},
-    {"name": "overview", "description": "The tasks, queues and periodic tasks of this project."},
-    {"name": "health", "description": "For probes; no key is needed."},
+    {"name": "tasks", "description": "Submit, follow and cancel tasks."},
+    {"name": "overview", "description": "The task types, queues and periodic tasks of this project."},
+    {"name": "health", "description": "Liveness and readiness. No API key is required."},
 ]
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Start and stop what runs beside the requests."""
-    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    """Start the background services of the process, and stop them at shutdown."""
+    anyio.to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
 {% if plan().features.http_metrics %}
     http_metrics.serve()
 {% endif %}
-    heartbeat = asyncio.create_task(beat())
+    heartbeat = asyncio.create_task(send_heartbeats())
     liveness.notify_systemd("READY=1")
     yield
     liveness.notify_systemd("STOPPING=1")
@@ -50,19 +50,20 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await heartbeat
 
 
-async def beat() -> None:
-    """Show that the event loop is alive: to systemd's watchdog, and by `HEARTBEAT_FILE`."""
+async def send_heartbeats() -> None:
+    """Notify systemd's watchdog and touch `HEARTBEAT_FILE` every 10 seconds, while the event loop runs."""
     while True:
         liveness.show_life()
         await asyncio.sleep(10)
 
 
 def configure_logs() -> None:
-    """Log Uvicorn's messages in the form of all others; by now it has set up its own."""
+    """Write Uvicorn's messages in the format of the other log lines."""
+    # Uvicorn has configured its own handlers before it calls `create_app`.
     logs.configure()
     logging.getLogger("uvicorn").handlers.clear()
     logging.getLogger("uvicorn").propagate = True
-    # It passes each text twice, the second time with colours.
+    # Uvicorn adds each message a second time, with colours, as `color_message`.
     logging.getLogger("uvicorn.error").addFilter(lambda record: record.__dict__.pop("color_message", "") is not None)
 
 
@@ -70,30 +71,30 @@ def create_app() -> FastAPI:
     """Return the application.
 
     Raises:
-        SystemExit: There is no API key; the message is one line.
+        SystemExit: No API key is configured. The message is one line.
         NotRegistered, TypeError: A task in `submissions.SUBMITTABLE` cannot be submitted.
     """
     if not KEYS:
         raise SystemExit("API_KEY: is missing. Write for example: API_KEY=at-least-16-random-characters")
     configure_logs()
     signals.start_sentry()
-    submissions.prepare()
+    submissions.warm_up()
     app = FastAPI(
         title={{ plan().project.name | python }},
         description={{ plan().project.description | python }},
         lifespan=lifespan,
         openapi_tags=TAGS,
         generate_unique_id_function=lambda route: f"{route.tags[0]}-{route.name}",
-        # The pages load their code from a CDN.
+        # Swagger UI loads its scripts from a CDN.
         docs_url="/docs" if env.api_docs else None,
         redoc_url=None,
         openapi_url="/openapi.json" if env.api_docs else None,
-        # A redirect would go to the host that the client named.
+        # A redirect would use the Host header of the request, which the client controls.
         redirect_slashes=False,
     )
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=submissions.LARGEST)
-    app.add_middleware(RequestContext)  # outside the others: it logs what they answer
-    problems.install(app)
-    for routes in (health, overview, tasks):
-        app.include_router(routes.router)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=submissions.MAX_BODY_BYTES)
+    app.add_middleware(RequestContextMiddleware)  # the outermost one: it logs the responses of the others
+    problems.add_error_handlers(app)
+    for module in (health, overview, tasks):
+        app.include_router(module.router)
     return app

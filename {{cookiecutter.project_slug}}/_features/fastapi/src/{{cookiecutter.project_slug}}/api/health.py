@@ -1,4 +1,4 @@
-"""Liveness and readiness, for probes: they need no key."""
+"""Liveness and readiness probes. They require no API key."""
 
 from fastapi import APIRouter, Response
 
@@ -9,17 +9,17 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 @router.get("/live", summary="Liveness")
 async def live() -> dict[str, bool]:
-    """Answer without any server: if this fails, restart the process."""
+    """Return 200 if the process responds. It calls no server. If this probe fails, restart the process."""
     return {"live": True}
 
 
 @router.get(
     "/ready",
     summary="Readiness",
-    responses={503: {"description": "A server does not answer, or a queue has no worker.", "model": Readiness}},
+    responses={503: {"description": "A server is unreachable, or a queue has no worker.", "model": Readiness}},
 )
 def ready(response: Response) -> Readiness:
-    """Call the servers and the workers: if this fails, submitted tasks wait or are refused."""
-    found = readiness()
-    response.status_code = 200 if found.ready else 503
-    return found
+    """Return whether all servers are reachable and every queue has a worker."""
+    result = readiness()
+    response.status_code = 200 if result.ready else 503
+    return result

@@ -1,4 +1,4 @@
-"""The context of every request: an id, a line in the log, and headers."""
+"""Middleware that gives every request an id, a log line and response headers."""
 
 import time
 
@@ -6,38 +6,38 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from {{ cookiecutter.project_slug }}.request_log import log_request, request_id
+from {{ cookiecutter.project_slug }}.request_log import choose_request_id, log_request
 
 
-class RequestContext:
-    """Gives each request an id, `X-Request-ID`, which its log lines and the tasks that it submits carry."""
+class RequestContextMiddleware:
+    """Middleware that sets `X-Request-ID`. The log lines of a request and the tasks that it submits carry this id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Handle a request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started = time.monotonic()
-        own_id = request_id(Headers(scope=scope).get("X-Request-ID"))
-        status = 500  # of a request that ends by an exception: the server answers it
+        current_id = choose_request_id(Headers(scope=scope).get("X-Request-ID"))
+        status = 500  # the status if the application raises an exception
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = own_id
+                headers["X-Request-ID"] = current_id
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=own_id):
+        with structlog.contextvars.bound_contextvars(request_id=current_id):
             try:
                 await self.app(scope, receive, send_with_headers)
             finally:
-                # As it came, percent-encoded: a client cannot add lines to the log.
+                # The raw path is percent-encoded, so a client cannot inject line breaks into the log.
                 path = scope["raw_path"].decode("ascii", "replace")
                 log_request(scope["method"], path, getattr(scope.get("route"), "path", ""), status, started)

@@ -1,4 +1,4 @@
-"""What the project runs: the tasks that can be submitted, the queues, the schedule."""
+"""The task types, the queues and the periodic tasks of the project."""
 
 from fastapi import APIRouter, Depends
 
@@ -7,27 +7,27 @@ from {{ cookiecutter.project_slug }} import periodic_tasks, readiness, submissio
 {% elif not plan().features.http_schedule %}
 from {{ cookiecutter.project_slug }} import readiness, submissions
 {% endif %}
-from {{ cookiecutter.project_slug }}.api.problems import documented
+from {{ cookiecutter.project_slug }}.api.problems import error_responses
 from {{ cookiecutter.project_slug }}.api.security import require_key
 
 router = APIRouter(tags=["overview"], dependencies=[Depends(require_key)])
 
 
-@router.get("/task-types", summary="List the tasks that can be submitted", responses=documented(401))
+@router.get("/task-types", summary="List the task types", responses=error_responses(401))
 def task_types() -> list[submissions.TaskType]:
-    """Return each task with the schema of its arguments."""
+    """Return the tasks that can be submitted, each with the JSON schema of its arguments."""
     return submissions.task_types()
 
 
-@router.get("/queues", summary="List the queues", responses=documented(401, 503))
+@router.get("/queues", summary="List the queues", responses=error_responses(401, 503))
 def queues() -> list[readiness.Queue]:
-    """Return the queues with their length and their workers."""
+    """Return the queues, each with its length and its workers."""
     return readiness.queues()
 {% if plan().features.http_schedule %}
 
 
-@router.get("/schedule", summary="List the periodic tasks", responses=documented(401))
+@router.get("/schedule", summary="List the periodic tasks", responses=error_responses(401))
 def schedule() -> list[periodic_tasks.PeriodicTask]:
-    """Return the entries of the schedule."""
+    """Return the periodic tasks, each with its schedule and its next run."""
     return periodic_tasks.periodic_tasks()
 {% endif %}

@@ -1,4 +1,4 @@
-"""Submit a task, look at it, follow it, and cancel it."""
+"""Endpoints that submit, show, follow and cancel a task."""
 
 import time
 import uuid
@@ -11,22 +11,22 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from {{ cookiecutter.project_slug }} import submissions, tracking
-from {{ cookiecutter.project_slug }}.api.problems import documented
+from {{ cookiecutter.project_slug }}.api.problems import error_responses
 from {{ cookiecutter.project_slug }}.api.security import require_key
 
 if TYPE_CHECKING:
     from {{ cookiecutter.project_slug }}.submissions import Submission
 else:
-    Submission = submissions.any_submission()
+    Submission = submissions.submission_type()
 
-INTERVAL = 0.5
-"""Seconds between two readings of a task whose progress is streamed."""
+POLL_INTERVAL = 0.5
+"""Seconds between two reads of a task's status for a stream."""
 
-LONGEST_STREAM = 600.0
-"""Seconds after which a stream ends; browsers then reconnect."""
+MAX_STREAM_SECONDS = 600.0
+"""The maximum duration of a stream. Browsers reconnect after it."""
 
-MOST_STREAMS = 100
-"""Streams at the same time."""
+MAX_STREAMS = 100
+"""The maximum number of concurrent streams."""
 
 router = APIRouter(prefix="/tasks", tags=["tasks"], dependencies=[Depends(require_key)])
 
@@ -35,11 +35,11 @@ def find(task_id: uuid.UUID) -> tracking.TaskStatus:
     """Return the task with this id.
 
     Raises:
-        HTTPException: There is none; the status is 404.
+        HTTPException: The task does not exist (404).
     """
     status = tracking.status(str(task_id))
     if status is None:
-        raise HTTPException(404, "No task was submitted under this id, or its result has expired.")
+        raise HTTPException(404, "The task does not exist, or its result has expired.")
     return status
 
 
@@ -51,8 +51,8 @@ Task = Annotated[tracking.TaskStatus, Depends(find)]
     status_code=202,
     summary="Submit a task",
     responses={
-        **documented(400, 401, 409, 422, 503),
-        202: {"headers": {"Location": {"description": "The task's address.", "schema": {"type": "string"}}}},
+        **error_responses(400, 401, 409, 422, 503),
+        202: {"headers": {"Location": {"description": "The URL of the task.", "schema": {"type": "string"}}}},
     },
 )
 def submit(
@@ -61,23 +61,25 @@ def submit(
     client: Annotated[str, Depends(require_key)],
     idempotency_key: Annotated[str | None, Header(max_length=200, description=tracking.IDEMPOTENCY)] = None,
 ) -> submissions.Submitted:
-    """Send a task to its queue; `Location` is its address."""
+    """Publish a task to its queue. `Location` is the URL of the task."""
     task_id = tracking.submit(submission, client, idempotency_key)
     response.headers["Location"] = router.url_path_for("show", task_id=task_id)
     return submissions.Submitted(id=uuid.UUID(task_id))
 
 
-@router.get("/{task_id}", summary="Show a task", responses=documented(401, 404, 422, 503))
+@router.get("/{task_id}", summary="Show a task", responses=error_responses(401, 404, 422, 503))
 def show(task: Task) -> tracking.TaskStatus:
     """Return the state of a task, its progress, and its result or error."""
     return task
 
 
-@router.delete("/{task_id}", status_code=202, summary="Cancel a task", responses=documented(401, 404, 409, 422, 503))
+@router.delete(
+    "/{task_id}", status_code=202, summary="Cancel a task", responses=error_responses(401, 404, 409, 422, 503)
+)
 def cancel(task: Task) -> tracking.TaskStatus:
-    """Keep a waiting task from starting; a running one stops where it calls `stop_if_asked()`.
+    """Cancel a task. A running task stops at its next call of `stop_if_cancelled()`.
 
-    Its state is REVOKED once a worker has handled that. Cancelling twice is no error.
+    The state becomes REVOKED when a worker has processed the cancellation. Repeated requests are allowed.
     """
     if task.ended and task.state != "REVOKED":
         raise HTTPException(409, f"The task has already ended: {task.state}.")
@@ -85,20 +87,20 @@ def cancel(task: Task) -> tracking.TaskStatus:
     return task
 
 
-_streams = anyio.CapacityLimiter(MOST_STREAMS)
+_streams = anyio.CapacityLimiter(MAX_STREAMS)
 
 
-async def stream() -> AsyncIterator[None]:
-    """Take one of the streams.
+async def limit_streams() -> AsyncIterator[None]:
+    """Limit the number of concurrent streams.
 
     Raises:
-        UnavailableError: All are in use.
+        UnavailableError: The limit is reached.
     """
     borrower = object()
     try:
         _streams.acquire_on_behalf_of_nowait(borrower)
     except anyio.WouldBlock:
-        raise submissions.UnavailableError("too many streams") from None
+        raise submissions.UnavailableError("too many concurrent streams") from None
     try:
         yield
     finally:
@@ -109,22 +111,22 @@ async def stream() -> AsyncIterator[None]:
     "/{task_id}/events",
     summary="Follow a task",
     response_class=EventSourceResponse,
-    response_description="Server-sent events: `status` at each change, and `end` with the last of them.",
-    responses=documented(401, 404, 422, 503),
-    dependencies=[Depends(stream)],
+    response_description="Server-sent events: `status` for each change, and `end` for the final state.",
+    responses=error_responses(401, 404, 422, 503),
+    dependencies=[Depends(limit_streams)],
 )
 async def follow(task: Task) -> AsyncIterator[ServerSentEvent]:
-    """Send a task at each of its changes, until it has ended; a comment every 15 seconds keeps the connection open."""
-    until = time.monotonic() + LONGEST_STREAM
+    """Stream the status of a task until it ends. A comment every 15 seconds keeps the connection open."""
+    deadline = time.monotonic() + MAX_STREAM_SECONDS
     sent: tracking.TaskStatus | None = None
     now: tracking.TaskStatus | None = task
     while now is not None:
         if now != sent:
             yield ServerSentEvent(event="end" if now.ended else "status", data=now)
             sent = now
-        if now.ended or time.monotonic() > until:
+        if now.ended or time.monotonic() > deadline:
             return
-        await anyio.sleep(INTERVAL)
+        await anyio.sleep(POLL_INTERVAL)
         try:
             now = await run_in_threadpool(tracking.status, str(task.id))
         except submissions.UnavailableError:

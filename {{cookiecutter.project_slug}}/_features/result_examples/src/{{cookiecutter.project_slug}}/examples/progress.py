@@ -9,13 +9,13 @@ from typing import Any
 from celery import Task, shared_task
 
 from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.stoppable_task import STOP, stop_id, stop_if_asked
+from {{ cookiecutter.project_slug }}.stoppable_task import STOP, cancellation_id, stop_if_cancelled
 
 
 def ask_to_stop(task_id: str) -> None:
     """Ask a running task to stop, and one that has not started not to."""
     # A record of its own: the task's is overwritten whenever it reports progress.
-    app.backend.store_result(stop_id(task_id), None, STOP)
+    app.backend.store_result(cancellation_id(task_id), None, STOP)
     app.control.revoke(task_id)
 
 
@@ -25,7 +25,7 @@ def add_up(self: Task[Any, Any], numbers: list[int]) -> int:
     total = 0
     for done, number in enumerate(numbers, start=1):
         # Both cost a trip to the result backend: where steps are short, do it at each hundredth.
-        stop_if_asked(self)
+        stop_if_cancelled(self)
         total += number
         self.update_state(state="PROGRESS", meta={"done": done, "of": len(numbers)})
     return total

@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("since__lte", models.F("until"))),
                         name="report_since_before_until",
-                        violation_error_message="It ends before it begins.",
+                        violation_error_message="The end date is before the start date.",
                     )
                 ],
             },

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             options={
                 "permissions": (
                     ("submit_task", "Can submit tasks"),
-                    ("view_task", "Can see tasks, their results, queues and periodic jobs"),
+                    ("view_task", "Can view tasks, results, queues and periodic tasks"),
                     ("cancel_task", "Can cancel tasks"),
                 ),
                 "managed": False,

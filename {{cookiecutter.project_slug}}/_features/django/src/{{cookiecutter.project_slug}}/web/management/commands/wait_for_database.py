@@ -1,4 +1,4 @@
-"""`wait_for_database`: what runs before `migrate` where nothing else waits for the database's server."""
+"""The command `wait_for_database`, for use before `migrate` where the supervisor does not wait for the database."""
 
 import time
 from typing import Any
@@ -6,33 +6,33 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
 
-PAUSE = 1.0
+RETRY_INTERVAL = 1.0
 """Seconds between two attempts."""
 
 
 class Command(BaseCommand):
-    """Return as soon as the database answers."""
+    """A command that exits when the database accepts connections."""
 
-    help = "Wait until the database answers."
+    help = "Wait until the database accepts connections."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """How long to wait."""
-        parser.add_argument("--timeout", type=float, default=60, help="give up after so many seconds (default: 60)")
+        """Add the option `--timeout`."""
+        parser.add_argument("--timeout", type=float, default=60, help="maximum wait in seconds (default: 60)")
 
     def handle(self, *args: Any, timeout: float, **options: Any) -> None:
-        """Try, and try again.
+        """Connect to the database, and retry until the timeout.
 
         Raises:
-            CommandError: it did not answer in time; the message has the reason.
+            CommandError: The timeout expired. The message has the last error.
         """
-        until = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout
         while True:
             try:
                 connection.ensure_connection()
             except OperationalError as error:
-                if time.monotonic() + PAUSE > until:
-                    raise CommandError(f"the database did not answer within {timeout:.0f} s: {error}") from error
-                time.sleep(PAUSE)
+                if time.monotonic() + RETRY_INTERVAL > deadline:
+                    raise CommandError(f"database unreachable after {timeout:.0f} s: {error}") from error
+                time.sleep(RETRY_INTERVAL)
             else:
                 return
