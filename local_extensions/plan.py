@@ -215,7 +215,7 @@ class Plan:
 
     @property
     def schedule_kinds(self) -> frozenset[str]:
-        """Return the kinds of the jobs' schedules: "crontab", "interval" and "solar". Sessions are cleared by a crontab."""
+        """Return the kinds of schedules: "crontab", "interval" and "solar". A crontab clears Django's sessions."""
         sessions = ["crontab"] if self.features["session_cleanup"] else []
         return frozenset([*sessions, *(job.schedule.kind for job in self.jobs)])
 

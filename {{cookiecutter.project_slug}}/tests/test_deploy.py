@@ -139,7 +139,7 @@ def test_the_installer_installs_the_locked_packages_and_every_unit() -> None:
     assert ran.returncode == 0, ran.stderr
     commands = [line.removeprefix("+ ").split() for line in ran.stdout.splitlines() if line.startswith("+ ")]
     assert any("sync" in words and "--locked" in words for words in commands)
-    (copied,) = (words for words in commands if words[0] == "cp" and f"{SYSTEMD}/{SLUG}.target" in words)
+    (copied,) = (words for words in commands if words[:1] == ["cp"] and f"{SYSTEMD}/{SLUG}.target" in words)
     assert {str(file) for file in SYSTEMD.glob(f"{SLUG}-*.service")} <= set(copied)
     assert ["systemctl", "daemon-reload"] in commands
 
