@@ -27,9 +27,9 @@ def covering_variants() -> list[Variant]:
     return covering([variant(answers) for answers in filter(supported, combinations(list(DEPENDENCIES)))], DEPENDENCIES)
 
 
-def make_demo(folder: Path) -> subprocess.CompletedProcess[str]:
+def make_demo(folder: Path, target: str = "demo") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", "demo"],
+        ["make", target],
         cwd=folder,
         env=clean_environment() | {"COLUMNS": "150"},
         stdin=subprocess.DEVNULL,
@@ -86,3 +86,34 @@ def test_the_demo_of_a_project_fails_if_a_task_fails(bake: Bakery, tmp_path: Pat
     ran = make_demo(project.path)
 
     assert ran.returncode != 0, ran.stdout
+
+
+def test_a_projects_drill_counts_what_faults_cost(bake: Bakery, tmp_path: Path) -> None:
+    ran = make_demo(bake(queues="default:1", beat_jobs="").copy_to(tmp_path).path, "drill")
+
+    assert ran.returncode == 0, ran.stdout
+    rows = {cells[1]: cells[2:6] for cells in table_of(ran.stdout)}
+    assert {(sent, runs, lost) for sent, runs, _, lost in rows.values()} == {("60", "60", "0")}
+    assert rows["a worker is stopped"][2] == "0"
+
+
+def test_a_projects_drill_fails_when_a_task_is_lost(bake: Bakery, tmp_path: Path) -> None:
+    project = bake(queues="default:1", beat_jobs="", framework="django").copy_to(tmp_path)
+    for file, kept, lost in (
+        (project.package / "settings" / "celery.py", "TASK_ACKS_LATE = True", "TASK_ACKS_LATE = False"),
+        (project.path / "scripts" / "drill.py", "TIMEOUT = 180.0", "TIMEOUT = 60.0"),
+    ):
+        written = file.read_text(encoding="utf-8")
+        assert kept in written
+        file.write_text(written.replace(kept, lost), encoding="utf-8")
+
+    ran = make_demo(project.path, "drill")
+
+    assert ran.returncode != 0, ran.stdout
+    (killed,) = (cells for cells in table_of(ran.stdout) if cells[1] == "a worker is killed")
+    assert (int(killed[5]) > 0, killed[6]) == (True, "none"), ran.stdout
+
+
+def table_of(output: str) -> list[list[str]]:
+    """The cells of the rows of a table."""
+    return [[cell.strip() for cell in line.split("│")] for line in output.splitlines() if line.startswith("│ ")]

@@ -147,6 +147,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     (
         {"broker": "redis"},
         {
+            "scripts/drill.py",
             "src/{slug}/failed_tasks.py",
             "src/{slug}/redis_memory.py",
             "src/{slug}/redis_transport.py",

