@@ -248,6 +248,70 @@ def test_no_worker_holds_a_delayed_task(couriers: Couriers) -> None:
     assert couriers.runs() == [1]
 
 
+def test_a_worker_is_as_small_with_100_000_delayed_tasks(couriers: Couriers) -> None:
+    (worker,) = couriers.start_couriers(1)
+
+    def memory() -> int:
+        """Return the resident memory of the worker and its processes, in kB."""
+        ran = subprocess.run(["ps", "-A", "-o", "pgid=,rss="], check=True, capture_output=True, text=True)
+        lines = (line.split() for line in ran.stdout.splitlines())
+        return sum(int(rss) for group, rss in lines if int(group) == worker.popen.pid)
+
+    send = f"{WORK}\nfor number in range(2): work.apply_async((number,), countdown=2)\nanswer = None"
+    couriers.ask(send)
+    couriers.wait_until(lambda: couriers.runs() == [0, 1] and couriers.is_drained())
+    before = memory()
+    # Copies of one message, since to publish so many takes a minute.
+    couriers.ask(
+        f"from couriers.celery_app import app\n{WORK}\n"
+        "task_id = work.apply_async((2,), countdown=86400).id\n"
+        "with app.connection_for_write() as connection:\n"
+        "    client = connection.default_channel.client\n"
+        '    (message,) = client.zrange("default.scheduled", 0, -1)\n'
+        '    score = client.zscore("default.scheduled", message)\n'
+        "    for first in range(1, 100000, 1000):\n"
+        '        ids = [f"{number:08}" for number in range(first, min(first + 1000, 100000))]\n'
+        "        copies = {message.replace(task_id[:8].encode(), each.encode()): score for each in ids}\n"
+        '        client.zadd("default.scheduled", copies)\n'
+        "answer = None"
+    )
+    assert couriers.redis("zcard", "default.scheduled") == "100000"
+
+    couriers.ask(send)
+    couriers.wait_until(lambda: couriers.runs() == [0, 0, 1, 1] and couriers.is_drained())
+    assert memory() - before < 10_000
+    assert couriers.redis("zcard", "default.scheduled") == "100000"
+
+
+def test_workers_with_kombus_transport_share_the_queue_in_an_upgrade(
+    couriers: Couriers, project: BakedProject, tmp_path: Path
+) -> None:
+    old = project.copy_to(tmp_path)
+    module = old.package / "redis_transport.py"
+    text, number = re.subn(r"^TRANSPORT_ALIASES\[.*\n", "", module.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert number == 2
+    module.write_text(text, encoding="utf-8")
+    (before,) = couriers.start_couriers(1, PYTHONPATH=str(old.path / "src"))
+    (after,) = couriers.start_couriers(1)
+    send = (
+        f"{WORK}\nfrom kombu.transport import TRANSPORT_ALIASES\n"
+        "for number in range({first}, {first} + 100):\n"
+        "    work.apply_async((number, 0.05), countdown=None if number % 10 else 3)\n"
+        "answer = TRANSPORT_ALIASES['redis']"
+    )
+    assert couriers.ask(send.format(first=0)) == "couriers.redis_transport:Transport"
+    new, couriers.variables = couriers.variables, couriers.variables | {"PYTHONPATH": str(old.path / "src")}
+    assert couriers.ask(send.format(first=100)) == "kombu.transport.redis:Transport"
+    couriers.variables = new
+    couriers.wait_until(lambda: len(couriers.runs("began")) > 50)
+    before.terminate()
+    assert before.wait(40) == 0
+
+    couriers.wait_until(lambda: couriers.runs() == list(range(200)) and couriers.is_drained())
+    assert couriers.runs("began") == list(range(200))
+    assert all("<ran" in worker.output for worker in (before, after))
+
+
 def test_a_storm_of_lost_connections_loses_no_task(couriers: Couriers) -> None:
     workers = couriers.start_couriers(2)
     couriers.ask(f"{WORK}\nfor number in range(60): work.delay(number, 0.1)\nanswer = None")
