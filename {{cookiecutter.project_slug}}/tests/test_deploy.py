@@ -160,6 +160,19 @@ def test_a_worker_replaces_its_processes_before_they_reach_its_limit(name: str) 
         assert limit > int(processes) * app.conf.worker_max_memory_per_child
 
 
+def test_a_task_with_a_rate_limit_has_a_queue_and_a_worker_of_concurrency_1() -> None:
+    # While tasks wait for their turn, no other task of the queue starts; with several processes Celery starts one a second.
+    app.loader.import_default_modules()
+    own = {name: task for name, task in app.tasks.items() if name.startswith(SLUG)}
+    queues = {name: str(app.amqp.router.route({}, name)["queue"].name) for name in own}
+    commands = [f"{interpolated(worker['command'])} " for worker in WORKERS.values()]
+    for name, queue in queues.items():
+        if own[name].rate_limit:
+            advice = f"{name} has a rate_limit: give it a queue without other tasks, whose worker has the concurrency 1"
+            assert list(queues.values()).count(queue) == 1, advice
+            assert any(f" -Q {queue} " in command and " -c 1 " in command for command in commands), advice
+
+
 @pytest.mark.parametrize("name", WORKERS)
 def test_a_stopping_worker_has_requeued_its_tasks_before_it_is_killed(name: str) -> None:
     assert int(WORKERS[name]["stop_grace_period"].removesuffix("s")) >= WARM_SHUTDOWN + 10
