@@ -5,6 +5,9 @@ A missing or bad variable ends the process with exit status 1 and one clear line
 
 import os
 import re
+{% if plan().features.monitoring %}
+import socket
+{% endif %}
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -60,6 +63,15 @@ def check_server(url: str) -> str:
 Server = AfterValidator(check_server)
 
 
+{% if plan().features.monitoring %}
+def listen_on(address: str) -> tuple[str, int]:
+    """Return the host and the port of an address; without a host, that of all addresses, IPv4's and IPv6's."""
+    host, _, port = address.rpartition(":")
+    every = "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104
+    return host.strip("[]") or every, int(port)
+
+
+{% endif %}
 class Environment(BaseSettings):
     """What an operator may change. Each field is the variable of the same name in capitals."""
 
@@ -176,9 +188,9 @@ class Environment(BaseSettings):
 {% if plan().features.monitoring %}
     metrics_address: str = Field(
         default="",
-        pattern="^(\\S+:[0-9]+)?$",
+        pattern="^(\\S*:[0-9]+)?$",
         examples=["127.0.0.1:9700"],
-        description="Where worker, beat and exporter serve their metrics, as host:port; empty: nowhere.",
+        description="Where worker, beat and exporter serve their metrics, as host:port, or :port; empty: nowhere.",
     )
 {% endif %}
     celery_publish_timeout: float = Field(

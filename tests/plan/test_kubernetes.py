@@ -75,7 +75,7 @@ def test_the_config_contains_no_secret_and_secrets_have_no_value() -> None:
         "SECURE_HSTS_INCLUDE_SUBDOMAINS": "false",
         "SECURE_HSTS_PRELOAD": "false",
         "API_DOCS": "false",
-        "METRICS_ADDRESS": "0.0.0.0:9700",
+        "METRICS_ADDRESS": ":9700",
         "CELERY_PUBLISH_TIMEOUT": "60",
         "DEAD_LETTERS_MAX_COUNT": "10000",
         "DEAD_LETTERS_MAX_AGE_DAYS": "30",

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -15,8 +16,9 @@ from celery.exceptions import Reject
 from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
-from {{ cookiecutter.project_slug }} import exporter
+from {{ cookiecutter.project_slug }} import exporter, metrics
 from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.settings import listen_on
 {% if plan().features.task_tracking %}
 from {{ cookiecutter.project_slug }}.stoppable_task import TaskCancelled
 {% endif %}
@@ -77,7 +79,32 @@ def test_prometheus_scrapes_each_process_of_compose_at_its_port() -> None:
     expected = {name for name, service in services.items() if processes.search(str(service.get("command")))}
     assert set(discovery["names"]) == expected, "deploy/monitoring/prometheus.yaml: names"
     for name in expected:
-        assert services[name]["environment"]["METRICS_ADDRESS"] == f"0.0.0.0:{discovery['port']}"
+        assert services[name]["environment"]["METRICS_ADDRESS"] == f":{discovery['port']}"
+
+
+def test_metrics_without_a_host_are_served_at_every_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = [address for address in ("127.0.0.1", "::1") if exists(address)]
+    with socket.create_server((addresses[0], 0), family=family(addresses[0])) as unused:
+        port: int = unused.getsockname()[1]
+    metrics.serve(f":{port}")
+    for address in addresses:
+        socket.create_connection((address, port), timeout=5).close()
+    monkeypatch.setattr("socket.has_dualstack_ipv6", lambda: False)  # as where the kernel has no IPv6
+    assert listen_on(":9700") == ("0.0.0.0", 9700)  # noqa: S104
+
+
+def family(address: str) -> socket.AddressFamily:
+    """Return the family of an address."""
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def exists(address: str) -> bool:
+    """Return whether this host has an address: some have only IPv4, some only IPv6."""
+    try:
+        socket.create_server((address, 0), family=family(address)).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_prometheus_scrapes_each_process_of_systemd_at_its_own_port() -> None:

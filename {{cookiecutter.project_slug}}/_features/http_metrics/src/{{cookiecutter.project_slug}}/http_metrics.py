@@ -11,7 +11,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Histogram, start_http_server
 {% endif %}
 
-from {{ cookiecutter.project_slug }}.settings import env
+from {{ cookiecutter.project_slug }}.settings import env, listen_on
 
 METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
@@ -46,19 +46,19 @@ def serve() -> None:
 
     A port that is in use is logged. It does not stop the process.
     """
-    host, _, port = env.metrics_address.rpartition(":")
-    if not port:
+    if not env.metrics_address:
         return
+    host, port = listen_on(env.metrics_address)
 {% if plan().features.django %}
     registry = CollectorRegistry()
     HttpMetricsCollector(registry)  # type: ignore[no-untyped-call]
     try:
-        start_http_server(int(port), host.strip("[]"), registry=registry)
+        start_http_server(port, host, registry=registry)
     except OSError as error:
         log.info("metrics served by another process", address=env.metrics_address, error=str(error))
 {% elif plan().features.fastapi %}
     try:
-        start_http_server(int(port), host.strip("[]"), registry=REGISTRY)
+        start_http_server(port, host, registry=REGISTRY)
     except OSError as error:
         log.error("metrics not served", address=env.metrics_address, error=str(error))
 {% endif %}

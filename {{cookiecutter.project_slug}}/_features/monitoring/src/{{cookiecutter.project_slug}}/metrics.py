@@ -18,7 +18,7 @@ from celery.worker.request import Request
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from {{ cookiecutter.project_slug }}.base_task import BaseTask, waited
-from {{ cookiecutter.project_slug }}.settings import env
+from {{ cookiecutter.project_slug }}.settings import env, listen_on
 {% if plan().features.task_tracking %}
 from {{ cookiecutter.project_slug }}.stoppable_task import TaskCancelled
 {% endif %}
@@ -57,9 +57,9 @@ def serve(address: str) -> None:
     """
     if not address:
         return
-    host, _, port = address.rpartition(":")
+    host, port = listen_on(address)
     try:
-        start_http_server(int(port), host.strip("[]"))
+        start_http_server(port, host)
     except OSError as error:
         log.error("metrics are not served", address=address, error=str(error))
 

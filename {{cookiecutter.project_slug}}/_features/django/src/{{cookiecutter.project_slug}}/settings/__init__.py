@@ -43,7 +43,14 @@ from {{ cookiecutter.project_slug }}.settings.environment import (  # noqa: E402
     Environment,
     check_server,
     env,
+{% if plan().features.monitoring %}
+    listen_on,
+{% endif %}
     read_environment,
 )
 
+{% if plan().features.monitoring %}
+__all__ = ("UNVERIFIED", "Environment", "check_server", "env", "listen_on", "read_environment")
+{% else %}
 __all__ = ("UNVERIFIED", "Environment", "check_server", "env", "read_environment")
+{% endif %}

@@ -6,7 +6,10 @@ https://docs.gunicorn.org/en/stable/settings.html
 
 {% if plan().features.http_metrics %}
 import os
+import socket
 import tempfile
+{% else %}
+import socket
 {% endif %}
 from typing import Any
 
@@ -32,6 +35,8 @@ class Logger(glogging.Logger):
         self.error_log.propagate = True
 
 
+# All addresses, IPv4's and IPv6's; the option -b goes before it.
+bind = "[::]:8000" if socket.has_dualstack_ipv6() else "0.0.0.0:8000"
 logger_class = Logger
 worker_class = "gthread"
 threads = 8  # concurrent requests per process; most requests wait for the database
