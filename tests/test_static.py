@@ -689,22 +689,73 @@ def test_the_installer_enables_the_services_of_the_roles(
     framework: str, options: str, expected: set[str], bake: Bakery, tmp_path: Path
 ) -> None:
     need(shutil.which("systemctl"), "systemctl")
-    project = bake(framework=framework, queues="a-b, c", beat_jobs="tick = @daily").copy_to(tmp_path / "project")
-    (project.path / "uv.lock").touch()
-    install_units(project, tmp_path / "root/usr/local/lib/systemd/system")
-    preset = tmp_path / "root/etc/systemd/system-preset/50-project.preset"
-    preset.parent.mkdir(parents=True)
+    host = Host(bake(framework=framework, queues="a-b, c", beat_jobs="tick = @daily"), tmp_path)
+    host.install(options)
+    assert host.enabled() == expected
 
-    script = project.path / "deploy/systemd/install.sh"
-    printed = subprocess.run([script, "--dry-run", *options.split()], check=True, capture_output=True, text=True).stdout
-    lines = re.findall(r"^\+   ((?:enable|disable) .*)$", printed, flags=re.MULTILINE)
-    preset.write_text("\n".join(lines), encoding="utf-8")
-    (units,) = re.findall(r"^\+ systemctl preset --quiet (.*)$", printed, flags=re.MULTILINE)
-    subprocess.run(["systemctl", f"--root={tmp_path / 'root'}", "preset", "--quiet", *units.split()], check=True)
 
-    enabled = tmp_path / "root/etc/systemd/system" / f"{project.slug}.target.wants"
-    names = {link.name.removeprefix(f"{project.slug}-").removesuffix(".service") for link in enabled.iterdir()}
-    assert names == expected
+def test_an_installation_keeps_what_is_disabled_or_masked(bake: Bakery, tmp_path: Path) -> None:
+    need(shutil.which("systemctl"), "systemctl")
+    host = Host(bake(queues="a-b, c", beat_jobs="tick = @daily"), tmp_path)
+    host.systemctl("mask", host.unit("flower"))
+    host.install()
+    assert host.enabled() == ALL_SERVICES - {"flower"}
+
+    host.systemctl("disable", host.unit("beat"))
+    host.systemctl("mask", host.unit("worker-c@"))
+    before = host.enabled()
+    host.install()
+    assert host.enabled() == before
+    assert "beat" not in before
+
+    host.install("--role beat --role monitoring --role worker")
+    assert host.enabled() == before | {"beat"}
+
+
+class Host:
+    """A root folder with a project's units, in which the `systemctl preset` of the installer is run."""
+
+    def __init__(self, baked: BakedProject, folder: Path) -> None:
+        self.project = baked.copy_to(folder / "project")
+        (self.project.path / "uv.lock").touch()
+        self.root, self.installed = folder / "root", folder / "installed"
+        self.units = self.root / "usr/local/lib/systemd/system"
+        install_units(self.project, self.units)
+        self.preset = self.root / "etc/systemd/system-preset/50-project.preset"
+        self.preset.parent.mkdir(parents=True)
+        self.script = self.project.path / "deploy/systemd/install.sh"
+        text = self.script.read_text(encoding="utf-8")
+        assert "\nunits=/usr/local/lib/systemd/system\n" in text
+        text = text.replace("\nunits=/usr/local/lib/systemd/system\n", f"\nunits={self.installed}\n")
+        self.script.write_text(text, encoding="utf-8")
+        program = folder / "bin/systemctl"
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\nexec {shutil.which("systemctl")} --root={self.root} "$@"\n', encoding="utf-8")
+        program.chmod(0o755)
+        self.environment = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
+
+    def unit(self, name: str) -> str:
+        """Return the full name of a service."""
+        return f"{self.project.slug}-{name}.service"
+
+    def systemctl(self, *words: str) -> None:
+        """Run systemctl on the root folder."""
+        subprocess.run(["systemctl", "--quiet", *words], env=self.environment, check=True, capture_output=True)
+
+    def install(self, options: str = "") -> None:
+        """Install or upgrade, as far as it decides on the services to enable."""
+        command = [self.script, "--dry-run", *options.split()]
+        printed = subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True).stdout
+        lines = re.findall(r"^\+   ((?:enable|disable) .*)$", printed, flags=re.MULTILINE)
+        self.preset.write_text("\n".join(lines), encoding="utf-8")
+        for units in re.findall(r"^\+ systemctl preset --quiet (.*)$", printed, flags=re.MULTILINE):
+            self.systemctl("preset", *units.split())
+        shutil.copytree(self.units, self.installed, dirs_exist_ok=True)
+
+    def enabled(self) -> set[str]:
+        """Return the short names of the enabled services."""
+        links = self.root / "etc/systemd/system" / f"{self.project.slug}.target.wants"
+        return {link.name.removeprefix(f"{self.project.slug}-").removesuffix(".service") for link in links.iterdir()}
 
 
 @pytest.mark.parametrize("options", ["--role nobody", "--role", "--queue nothing", "--queue", "--unknown"])

@@ -188,10 +188,11 @@ install_units() {
       run rm "$file"
     fi
   done
-  # The preset decides about new services; --role applies it to all.
+  # The preset decides about new services; --role applies it to all. systemctl would fail at a masked one.
   new=
   for file in "$here/$slug"-*.service "$here/$target"; do
     unit=${file##*/}
+    [ "$(systemctl is-enabled "$unit" 2>/dev/null)" != masked ] || continue
     if [ "$selected" ] || [ ! -e "$units/$unit" ]; then new="$new $unit"; fi
   done
   run mkdir -p "$units"
