@@ -52,7 +52,7 @@ def check_server(url: str) -> str:
         try:
             parts = urlsplit(each)
             cut = bool(parts.fragment) or (parts.netloc and "@" in parts.path + parts.query) or parts.port == 0
-            cut = cut or "$" in each  # Compose replaces what follows it, systemd and Kubernetes do not
+            cut = cut or "$" in each  # Compose replaces what follows it, systemd does not
         except ValueError:  # a password's first part is no port; the message would repeat it
             cut = True
         if cut and not each.startswith("sqlite://"):  # a file, or :memory:
