@@ -58,28 +58,28 @@ def test_a_task_that_is_delivered_twice_has_its_effect_once(service: Service, re
     worker = service.workers["default"]
     for number in range(20):
         worker.wait_for_line(
-            lambda line, end=f"order=order-{number} ": "was taken before" in line and end in f"{line} ",  # type: ignore[misc]
+            lambda line, end=f"order=order-{number} ": "already charged" in line and end in f"{line} ",  # type: ignore[misc]
             timeout=60,
         )
 
-    assert len(lines_with(service, "money is taken")) == 20
+    assert len(lines_with(service, "order charged")) == 20
 
 
 def test_a_periodic_task_does_not_overlap_itself(service: Service) -> None:
     service.ask(f"{EXAMPLES}.unique import refresh\nanswer = [refresh.delay(3).id for _ in range(4)]")
     worker = service.workers["default"]
-    worker.wait_for_line("refresh ends")
+    worker.wait_for_line("refresh finished")
 
-    assert len(lines_with(service, "refresh begins")) == 1
-    assert len(lines_with(service, "refresh runs already")) == 3
+    assert len(lines_with(service, "refresh started")) == 1
+    assert len(lines_with(service, "refresh already running")) == 3
 
 
 def test_a_task_stops_when_it_is_asked_to(service: Service) -> None:
     state = service.ask(
-        f"import time\n{EXAMPLES}.progress import add_up, ask_to_stop\n"
+        f"import time\n{EXAMPLES}.progress import add_up, cancel\n"
         "sent = add_up.delay(list(range(50_000)))\n"
         "while sent.state != 'PROGRESS': time.sleep(0.1)\n"
-        "ask_to_stop(sent.id)\n"
+        "cancel(sent.id)\n"
         "sent.get(timeout=30, propagate=False)\n"
         "answer = sent.state"
     )
@@ -89,23 +89,24 @@ def test_a_task_stops_when_it_is_asked_to(service: Service) -> None:
 
 def test_a_payment_that_stays_pending_is_made_good(service: Service) -> None:
     service.ask(
-        f"{EXAMPLES}.payments import Order, take_order, confirm_payment\n"
-        "take_order.delay(Order(id='paid-1', cents=5))\n"
+        f"{EXAMPLES}.payments import Order, accept_order, confirm_payment\n"
+        "accept_order.delay(Order(id='paid-1', cents=5))\n"
         # Its last retry, so that nobody waits a minute for it.
         "answer = confirm_payment.apply_async(('pending-1',), retries=6).id"
     )
     worker = service.workers["default"]
-    worker.wait_for_line(lambda line: "order is cancelled" in line and "pending-1" in line)
+    worker.wait_for_line(lambda line: "order cancelled" in line and "pending-1" in line)
 
     worker.wait_for_line(lambda line: "task failed" in line and "the payment of order pending-1 is pending" in line)
-    assert not lines_with(service, "order is cancelled", "paid-1")
+    assert not lines_with(service, "order cancelled", "paid-1")
 
 
 def test_every_workflow_gives_its_result(service: Service) -> None:
     results = service.ask(
         f"{EXAMPLES}.workflows import *\n"
-        "flows = [one_after_the_other(1, 2), side_by_side([1, 2]), side_by_side_then_total(12, [1, 2, 3]),\n"
-        "         fan_out_and_join(5, 3), in_chunks([1, 2, 3], 2), from_data(4, [{'task': 'add', 'arguments': [2]}])]\n"
+        "flows = [build_chain(1, 2), build_group([1, 2]), build_chord(12, [1, 2, 3]),\n"
+        "         build_graph(5, 3), build_chunks([1, 2, 3], 2),\n"
+        "         build_from_data(4, [{'task': 'add', 'arguments': [2]}])]\n"
         "answer = [flow.delay().get(timeout=30) for flow in flows]"
     )
 
@@ -114,8 +115,8 @@ def test_every_workflow_gives_its_result(service: Service) -> None:
 
 def test_a_chord_with_a_part_that_fails_calls_its_error_callback_once(service: Service) -> None:
     state = service.ask(
-        f"{EXAMPLES}.workflows import side_by_side_then_total\n"
-        "sent = side_by_side_then_total(12, [1, 0, 0]).delay()\n"
+        f"{EXAMPLES}.workflows import build_chord\n"
+        "sent = build_chord(12, [1, 0, 0]).delay()\n"
         "sent.get(timeout=30, propagate=False)\n"
         "answer = sent.state"
     )

@@ -1,4 +1,4 @@
-"""The long task ends by itself, or when it is asked to."""
+"""Progress and cancellation of the countdown."""
 
 from unittest.mock import Mock
 
@@ -9,21 +9,21 @@ from {{ cookiecutter.project_slug }}.examples import stopping
 
 
 @pytest.fixture
-def reported(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """The progress that was reported; time does not pass."""
+def update_state(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Return a mock of `update_state`, and skip the delays."""
     update = Mock()
     monkeypatch.setattr(stopping.count_down, "update_state", update)
     monkeypatch.setattr("time.sleep", lambda _: None)
     return update
 
 
-def test_it_counts_down(reported: Mock) -> None:
+def test_the_task_reports_each_second(update_state: Mock) -> None:
     assert stopping.count_down(3) == "lift-off"
-    assert [call.kwargs["meta"]["left"] for call in reported.call_args_list] == [3, 2, 1]
+    assert [call.kwargs["meta"]["left"] for call in update_state.call_args_list] == [3, 2, 1]
 
 
-def test_it_stops_between_two_steps(reported: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_task_stops_between_two_steps(update_state: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stopping, "stop_if_cancelled", Mock(side_effect=[None, Ignore]))
     with pytest.raises(Ignore):
         stopping.count_down(3)
-    assert reported.call_count == 1
+    assert update_state.call_count == 1

@@ -1,4 +1,4 @@
-"""An urgent call goes to the urgent queue, all others where their module says, and a named queue wins."""
+"""The router of urgent calls."""
 
 from typing import Any
 
@@ -13,24 +13,24 @@ from {{ cookiecutter.project_slug }}.queues import QueueName
 from ..conftest import Ran
 
 
-def queue_of(kwargs: dict[str, Any], **options: str) -> str:
-    """The queue of a call with these arguments and options."""
+def route(kwargs: dict[str, Any], **options: str) -> str:
+    """Return the queue of a call with these arguments and options."""
     queue: Queue = app.amqp.router.route(options, notify.name, args=("me",), kwargs=kwargs)["queue"]
     return str(queue.name)
 
 
-def test_an_urgent_call_goes_to_the_urgent_queue() -> None:
-    assert queue_of({"urgent": True}) == URGENT
+def test_an_urgent_call_is_routed_to_the_urgent_queue() -> None:
+    assert route({"urgent": True}) == URGENT
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"urgent": False}, {"urgent": "no"}])
-def test_any_other_call_goes_where_its_task_does(kwargs: dict[str, Any]) -> None:
-    assert queue_of(kwargs) == next(iter(QueueName))
+def test_other_calls_are_routed_by_their_task(kwargs: dict[str, Any]) -> None:
+    assert route(kwargs) == next(iter(QueueName))
 
 
 @pytest.mark.parametrize("queue", QueueName)
-def test_the_queue_that_a_caller_names_wins(queue: QueueName) -> None:
-    assert queue_of({"urgent": True}, queue=queue.value) == queue
+def test_an_explicit_queue_overrides_the_router(queue: QueueName) -> None:
+    assert route({"urgent": True}, queue=queue.value) == queue
 
 
 @pytest.mark.integration

@@ -1,4 +1,4 @@
-"""A Redis for the examples that need one: a Valkey that lives as long as the tests."""
+"""A Valkey server for the tests of the examples that use Redis."""
 
 import socket
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from {{ cookiecutter.project_slug }}.examples import store as stores
 
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[Redis]:
-    """The server."""
-    # The system chooses the port: runs of the tests that look for one at the same time may find the same.
+    """Return a client of a Valkey server that runs during the tests."""
+    # The operating system assigns the port, since several test runs may start servers at the same time.
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port: int = unused.getsockname()[1]
     with ValkeyServer(port=port) as server:
@@ -23,7 +23,7 @@ def valkey() -> Iterator[Redis]:
 
 @pytest.fixture
 def store(valkey: Redis, monkeypatch: pytest.MonkeyPatch) -> Redis:
-    """The same, empty, in the place of the one that the environment names."""
+    """Empty the server, and use it as the Redis of the examples."""
     valkey.flushall()
     monkeypatch.setattr(stores, "store", lambda: valkey)
     monkeypatch.setattr(idempotency, "store", lambda: valkey)

@@ -1,4 +1,4 @@
-"""Of two runs at a time, one leaves the work to the other."""
+"""The lock of a task that must not run concurrently."""
 
 from unittest.mock import Mock
 
@@ -6,34 +6,34 @@ import pytest
 from redis import Redis
 
 from {{ cookiecutter.project_slug }}.examples import unique
-from {{ cookiecutter.project_slug }}.examples.store import PREFIX, exclusive
+from {{ cookiecutter.project_slug }}.examples.store import PREFIX, exclusive_lock
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """What the task logs."""
+def log_info(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Return a mock of `log.info`."""
     info = Mock()
     monkeypatch.setattr(unique, "log", Mock(info=info))
     return info
 
 
 @pytest.mark.usefixtures("store")
-def test_a_run_that_is_alone_works_and_leaves_no_lock(said: Mock) -> None:
+def test_a_run_releases_its_lock(log_info: Mock) -> None:
     unique.refresh()
     unique.refresh()
-    assert [call.args[0] for call in said.call_args_list] == ["refresh begins", "refresh ends"] * 2
+    assert [call.args[0] for call in log_info.call_args_list] == ["refresh started", "refresh finished"] * 2
 
 
 @pytest.mark.usefixtures("store")
-def test_a_run_that_finds_another_does_nothing(said: Mock) -> None:
-    with exclusive("refresh"):
+def test_a_concurrent_run_does_nothing(log_info: Mock) -> None:
+    with exclusive_lock("refresh"):
         unique.refresh()
-    said.assert_called_once_with("refresh runs already")
+    log_info.assert_called_once_with("refresh already running")
 
 
-def test_a_lock_that_expired_and_has_a_new_owner_is_left_to_it(store: Redis) -> None:
-    with exclusive("refresh") as first:
-        store.delete(f"{PREFIX}lock:refresh")  # as its expiry does
+def test_an_expired_lock_of_another_owner_is_not_released(store: Redis) -> None:
+    with exclusive_lock("refresh") as acquired:
+        store.delete(f"{PREFIX}lock:refresh")  # simulate the expiry
         store.set(f"{PREFIX}lock:refresh", "another")
-    assert first
+    assert acquired
     assert store.get(f"{PREFIX}lock:refresh") == b"another"

@@ -1,4 +1,4 @@
-"""A long task that reports its progress, and stops between two of its steps when somebody asked for it."""
+"""A long task that reports its progress, and can be cancelled between two steps."""
 
 import time
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from {{ cookiecutter.project_slug }}.stoppable_task import stop_if_cancelled
 
 @shared_task(bind=True, ignore_result=False)
 def count_down(self: Task[Any, Any], seconds: Annotated[int, Field(ge=1, le=60)]) -> str:
-    """Count the seconds down to zero."""
+    """Count down to zero, one step per second."""
     for left in range(seconds, 0, -1):
         stop_if_cancelled(self)
         self.update_state(state="PROGRESS", meta={"left": left, "of": seconds})

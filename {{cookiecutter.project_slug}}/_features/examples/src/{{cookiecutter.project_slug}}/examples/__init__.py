@@ -1,12 +1,12 @@
-"""A tour of patterns, one per module. Its tasks have no route, so they run on the first queue.
+"""Example tasks, one pattern per module. They have no route, so they run on the first queue.
 
-To remove it, delete:
+To remove the examples, delete:
 
 - this folder and `tests/examples/`
 - `include` and the route `route_urgent` in `{{ plan().framework.celery_settings }}`
 {% if plan().features.cancellation_examples %}
-- their names in `SUBMITTABLE` of `submissions.py`
+- the names of their tasks in `SUBMITTABLE` of `submissions.py`
 {% endif %}
 """
 
-from {{ cookiecutter.project_slug }}.celery_app import app as app  # as in tasks/
+from {{ cookiecutter.project_slug }}.celery_app import app as app  # `shared_task` needs the application

@@ -1,4 +1,4 @@
-"""Retry by policy: the task says which failures pass by themselves, and Celery does the rest."""
+"""Automatic retries for transient errors."""
 
 import http.client
 from urllib.parse import urlsplit
@@ -12,26 +12,26 @@ log = structlog.get_logger(__name__)
 
 
 @shared_task(
-    autoretry_for=(RetryableError, OSError),  # a connection that is refused or lost passes by itself, too
-    max_retries=5,  # the rest of the policy is that of every task (base_task.py)
+    autoretry_for=(RetryableError, OSError),  # a connection error is an OSError
+    max_retries=5,  # the other retry options are those of `BaseTask`
 )
 def check_page(url: str) -> None:
-    """Ask for a page's head, and again when its server is unreachable, busy or broken.
+    """Send a HEAD request. Retry if the server is unreachable, overloaded or fails.
 
     Raises:
-        RetryableError: the server cannot answer now.
-        PermanentError: the server says that the request itself is wrong; not retried.
+        RetryableError: The response is 429 or 5xx.
+        PermanentError: The response is another 4xx. The task is not retried.
     """
     parts = urlsplit(url)
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = connect(parts.netloc, timeout=10)  # seconds; without it a silent server holds the task
+    connection = connect(parts.netloc, timeout=10)  # seconds; the default is no timeout
     try:
         connection.request("HEAD", parts.path or "/")
         status = connection.getresponse().status
     finally:
         connection.close()
     if status >= http.client.INTERNAL_SERVER_ERROR or status == http.client.TOO_MANY_REQUESTS:
-        raise RetryableError(f"{url} answered {status}")
+        raise RetryableError(f"{url} responded with {status}")
     if status >= http.client.BAD_REQUEST:
-        raise PermanentError(f"{url} answered {status}")
-    log.info("page is there", url=url, status=status)
+        raise PermanentError(f"{url} responded with {status}")
+    log.info("page found", url=url, status=status)

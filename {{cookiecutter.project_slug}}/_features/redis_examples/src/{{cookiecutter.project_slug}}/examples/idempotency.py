@@ -1,7 +1,7 @@
-"""An effect that happens once, though its task may be delivered twice.
+"""Idempotency keys for tasks that may be delivered more than once.
 
-A task is delivered again when its worker is lost, or only seems to be, and a caller may send it twice. Where the
-work itself is not idempotent ("set the balance to 5" is, "add 5" is not), a key says whether it was done.
+The broker redelivers a task if its worker is lost, and a client may publish it twice. "Set the balance to 5" is
+idempotent, but "add 5" is not: such work needs a key that records whether it was done.
 """
 
 from collections.abc import Iterator
@@ -11,39 +11,39 @@ from typing import Any
 import structlog
 from celery import Task, shared_task
 
-from {{ cookiecutter.project_slug }}.examples.store import PREFIX, exclusive, store
+from {{ cookiecutter.project_slug }}.examples.store import PREFIX, exclusive_lock, store
 
-REMEMBER = 86400
-"""Seconds (a day) for which a key is remembered, longer than anybody sends the same again."""
+KEY_TTL = 86400
+"""Seconds (one day) until a key expires. It must be longer than clients retry."""
 
 log = structlog.get_logger(__name__)
 
 
 @contextmanager
-def once(task: Task[Any, Any], key: str) -> Iterator[bool]:
-    """Whether the work of `key` is still to be done; if the block ends without an exception, it is done.
+def run_once(task: Task[Any, Any], key: str) -> Iterator[bool]:
+    """Yield True if the work of `key` was not done yet. Without an exception in the block, mark it as done.
 
     Raises:
-        celery.exceptions.Retry: another run is at it. It may yet fail, so this one looks again in 10 s.
+        celery.exceptions.Retry: Another task is doing this work. It may fail, so retry in 10 seconds.
     """
     done = f"{PREFIX}done:{key}"
-    with exclusive(key) as alone:
-        if not alone:
+    with exclusive_lock(key) as acquired:
+        if not acquired:
             raise task.retry(countdown=10, max_retries=None)
         if store().exists(done):
             yield False
             return
         yield True
-        # A worker lost right before this line does the work a second time: no key can prevent that. Who offers
-        # idempotency keys, as payment providers do, is to be given this one as well.
-        store().set(done, 1, ex=REMEMBER)
+        # If the worker is lost right before this line, the work is done twice. To prevent that, also pass the key to
+        # the external service: payment providers, for example, support idempotency keys.
+        store().set(done, 1, ex=KEY_TTL)
 
 
 @shared_task(bind=True)
 def charge(self: Task[Any, Any], order_id: str, cents: int) -> None:
-    """Stands in for taking money: for each order, once."""
-    with once(self, f"charge:{order_id}") as first:
-        if first:
-            log.info("money is taken", order=order_id, cents=cents)
+    """Simulate a payment, once per order."""
+    with run_once(self, f"charge:{order_id}") as is_first:
+        if is_first:
+            log.info("order charged", order=order_id, cents=cents)
         else:
-            log.info("money was taken before", order=order_id)
+            log.info("order already charged", order=order_id)

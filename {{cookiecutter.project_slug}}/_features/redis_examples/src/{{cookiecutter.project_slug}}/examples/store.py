@@ -1,4 +1,4 @@
-"""The Redis that the examples use for what all workers must agree on."""
+"""The Redis client and the lock of the examples."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,32 +12,32 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.settings import env
 
 PREFIX = "{{ cookiecutter.project_slug }}:"
-"""What its keys begin with."""
+"""The prefix of the keys of the examples."""
 
 log = structlog.get_logger(__name__)
 
 
 @cache
 def store() -> Redis:
-    """The client, which connects when it is first used."""
+    """Return the Redis client. It connects on first use."""
     return Redis.from_url(
 {% if plan().features.redis_results %}
         env.celery_result_backend,
 {% elif plan().features.redis %}
         env.celery_broker_url,
 {% endif %}
-        socket_timeout=5,  # seconds; the default waits for ever
+        socket_timeout=5,  # seconds; the default is no timeout
         socket_connect_timeout=5,  # seconds
-        health_check_interval=25,  # seconds; firewalls drop idle connections
+        health_check_interval=25,  # seconds; firewalls close idle connections
     )
 
 
 @contextmanager
-def exclusive(name: str) -> Iterator[bool]:
-    """Whether nobody else is in a block of this name; who is not alone must leave it again.
+def exclusive_lock(name: str) -> Iterator[bool]:
+    """Try to acquire a lock, and yield whether it was acquired.
 
-    The lock has an expiry, so that a lost worker does not hold it for ever: a little longer than the time limit
-    of a task. And it holds its owner's token, so that nobody releases another's.
+    The lock expires shortly after the time limit of a task, in case its worker is lost. It contains a token, so that
+    only its owner releases it.
     """
     lock = store().lock(f"{PREFIX}lock:{name}", timeout=app.conf.task_time_limit + 10, blocking=False)
     if not lock.acquire():
@@ -49,5 +49,5 @@ def exclusive(name: str) -> Iterator[bool]:
         try:
             lock.release()
         except LockNotOwnedError:
-            # Threads and greenlets have no time limit that ends them.
-            log.warning("a lock expired before its work was done", name=name)
+            # Time limits do not apply to the pools of threads and greenlets.
+            log.warning("lock expired during work", name=name)

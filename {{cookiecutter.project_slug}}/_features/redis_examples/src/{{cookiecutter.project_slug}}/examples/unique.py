@@ -1,7 +1,7 @@
-"""A periodic task that never overlaps itself, however long it takes and however often beat sends it.
+"""A periodic task that never overlaps itself.
 
-It has no entry in beat's schedule, since no example runs unasked. This would be one, with an `expires` so that runs
-which found no worker do not pile up:
+Examples are not scheduled. To schedule this one, add an entry like this to the schedule. `expires` discards tasks that
+no worker has received in time:
 
     "refresh": {
         "task": "{{ cookiecutter.project_slug }}.examples.unique.refresh",
@@ -15,18 +15,18 @@ import time
 import structlog
 from celery import shared_task
 
-from {{ cookiecutter.project_slug }}.examples.store import exclusive
+from {{ cookiecutter.project_slug }}.examples.store import exclusive_lock
 
 log = structlog.get_logger(__name__)
 
 
 @shared_task
 def refresh(seconds: float = 0.0) -> None:
-    """Stands in for work that must not run twice at a time; a run that finds another one leaves it to that."""
-    with exclusive("refresh") as alone:
-        if not alone:
-            log.info("refresh runs already")
+    """Simulate work that must not run concurrently. If another run is active, do nothing."""
+    with exclusive_lock("refresh") as acquired:
+        if not acquired:
+            log.info("refresh already running")
             return
-        log.info("refresh begins")
+        log.info("refresh started")
         time.sleep(seconds)
-        log.info("refresh ends")
+        log.info("refresh finished")

@@ -1,7 +1,7 @@
-"""Progress of a long task, kept with its result for whoever asks, and its end on request.
+"""Progress and cancellation of a long task.
 
-`revoke(terminate=True)` would kill a process that may by then be running another task. So a long task looks
-from time to time whether it is to stop.
+`revoke(terminate=True)` kills a process, which may already run another task. Therefore, a long task checks
+periodically whether it was cancelled.
 """
 
 from typing import Any
@@ -12,19 +12,19 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.stoppable_task import STOP, cancellation_id, stop_if_cancelled
 
 
-def ask_to_stop(task_id: str) -> None:
-    """Ask a running task to stop, and one that has not started not to."""
-    # A record of its own: the task's is overwritten whenever it reports progress.
+def cancel(task_id: str) -> None:
+    """Cancel a task, whether it is queued or running."""
+    # A separate record, since progress reports overwrite the record of the task.
     app.backend.store_result(cancellation_id(task_id), None, STOP)
     app.control.revoke(task_id)
 
 
 @shared_task(bind=True, ignore_result=False)
 def add_up(self: Task[Any, Any], numbers: list[int]) -> int:
-    """The sum of many numbers; `AsyncResult.info` says meanwhile how many are done."""
+    """Return the sum of the numbers. `AsyncResult.info` has the progress."""
     total = 0
     for done, number in enumerate(numbers, start=1):
-        # Both cost a trip to the result backend: where steps are short, do it at each hundredth.
+        # Both calls access the result backend. If steps are short, do this every hundredth step.
         stop_if_cancelled(self)
         total += number
         self.update_state(state="PROGRESS", meta={"done": done, "of": len(numbers)})

@@ -1,7 +1,7 @@
-"""Tasks put together: one after the other, side by side, with a task at the end, and from data.
+"""Workflows: chain, group, chord, graph, chunks, and a chain that is built from data.
 
-The parts keep their results, since the next part takes them. A part that fails for good ends its workflow:
-what comes after it does not run, and who waits for the result gets the exception.
+The tasks store their results, since the next task receives them. If a task fails permanently, the following tasks do
+not run, and `get()` raises the exception.
 """
 
 import inspect
@@ -18,66 +18,66 @@ log = structlog.get_logger(__name__)
 
 @shared_task(ignore_result=False)
 def add(left: int, right: int) -> int:
-    """The sum of two numbers."""
+    """Return the sum of two numbers."""
     return left + right
 
 
 @shared_task(ignore_result=False)
 def double(number: int) -> int:
-    """Twice a number."""
+    """Return twice the number."""
     return 2 * number
 
 
 @shared_task(ignore_result=False)
 def share(number: int, parts: int) -> int:
-    """A whole part of a number; of no parts there is none."""
+    """Return the number divided by the number of parts, rounded down. It fails for zero parts."""
     return number // parts
 
 
 @shared_task(ignore_result=False)
 def total(numbers: list[int]) -> int:
-    """The sum of many numbers."""
+    """Return the sum of the numbers."""
     return sum(numbers)
 
 
 @shared_task
 def report_failure(request: Context, error: BaseException, traceback: object) -> None:
-    """What a workflow calls when it fails: Celery passes these three to an error callback, on the worker."""
+    """Log the failure of a workflow. Celery calls this error callback with these arguments on a worker."""
     log.error("workflow failed", part=request.id, error=repr(error))
 
 
-def one_after_the_other(left: int, right: int) -> Signature[Any]:
-    """A chain: each task takes the result of the one before."""
+def build_chain(left: int, right: int) -> Signature[Any]:
+    """Return a chain: each task receives the result of the previous one."""
     return chain(add.s(left, right), double.s())
 
 
-def side_by_side(numbers: list[int]) -> Signature[Any]:
-    """A group: tasks that do not depend on each other."""
+def build_group(numbers: list[int]) -> Signature[Any]:
+    """Return a group: independent tasks that run in parallel."""
     return group(double.s(number) for number in numbers)
 
 
-def side_by_side_then_total(number: int, parts: list[int]) -> Signature[Any]:
-    """A chord: a group, and a task that takes all its results when the last has come.
+def build_chord(number: int, parts: list[int]) -> Signature[Any]:
+    """Return a chord: a group, and a callback that receives all results.
 
-    If a part fails, the error callback runs in place of that task, once, however many parts failed.
+    If tasks of the group fail, the error callback runs once, and the callback does not run.
     """
     return chord([share.s(number, each) for each in parts], total.s().on_error(report_failure.s()))
 
 
-def fan_out_and_join(left: int, right: int) -> Signature[Any]:
-    """A graph: one task, then three side by side that take its result, then one that takes all of theirs."""
+def build_graph(left: int, right: int) -> Signature[Any]:
+    """Return a graph: one task, then three tasks in parallel, then a task that receives their results."""
     return chain(add.s(left, right), group(double.s(), share.s(2), share.s(4)), total.s())
 
 
-def in_chunks(numbers: list[int], size: int) -> Signature[Any]:
-    """Many small tasks in few messages: each chunk runs in one task, whose result is the list of theirs."""
+def build_chunks(numbers: list[int], size: int) -> Signature[Any]:
+    """Return chunks: each message contains several calls, and returns the list of their results."""
     return double.chunks([(number,) for number in numbers], size).group()
 
 
 class Step(BaseModel):
-    """A step of a workflow that comes as data: a task of `STEPS`, and its arguments but for the first.
+    """A step of a workflow that is defined by data: a task of `STEPS`, and its arguments after the first.
 
-    The first is the result of the step before; for the first step it is what the workflow begins with.
+    The first argument is the result of the previous step, or the initial value.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -87,24 +87,24 @@ class Step(BaseModel):
 
 
 STEPS: dict[str, Task[..., int]] = {"add": add, "double": double, "share": share}
-"""What a workflow from data may run. Whoever writes the data must not choose among all tasks there are."""
+"""The tasks that data may refer to. Data must not start arbitrary tasks."""
 
 
-def from_data(start: int, data: Sequence[object]) -> Signature[Any]:
-    """A chain of these steps, each like `{"task": "add", "arguments": [2]}`.
+def build_from_data(start: int, data: Sequence[object]) -> Signature[Any]:
+    """Return a chain of steps such as `{"task": "add", "arguments": [2]}`.
 
     Raises:
-        ValueError: a step is wrong, or there is none; nothing has been sent. The message names the step.
+        ValueError: A step is invalid, or there is no step. The message contains the number of the step.
     """
     steps: list[Signature[Any]] = []
     for number, item in enumerate(data, start=1):
         try:
             step = Step.model_validate(item)
         except ValidationError as error:
-            mistake = error.errors()[0]
-            raise ValueError(f"step {number}: {'.'.join(map(str, mistake['loc']))}: {mistake['msg']}") from None
+            detail = error.errors()[0]
+            raise ValueError(f"step {number}: {'.'.join(map(str, detail['loc']))}: {detail['msg']}") from None
         if step.task not in STEPS:
-            raise ValueError(f"step {number}: no task is called {step.task!r}; there are {', '.join(STEPS)}")
+            raise ValueError(f"step {number}: unknown task {step.task!r}; available: {', '.join(STEPS)}")
         arguments = step.arguments if steps else [start, *step.arguments]
         try:
             inspect.signature(STEPS[step.task].run).bind(*([0] if steps else []), *arguments)
@@ -112,5 +112,5 @@ def from_data(start: int, data: Sequence[object]) -> Signature[Any]:
             raise ValueError(f"step {number}: {step.task}: {error}") from None
         steps.append(STEPS[step.task].s(*arguments))
     if not steps:
-        raise ValueError("a workflow has at least one step")
+        raise ValueError("a workflow needs at least one step")
     return chain(*steps)
