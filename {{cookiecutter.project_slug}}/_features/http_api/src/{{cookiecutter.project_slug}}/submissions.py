@@ -46,7 +46,7 @@ MAX_JSON_DEPTH = 32
 """The maximum nesting depth of lists and objects in arguments."""
 
 MAX_BODY_BYTES = 64 * 1024
-"""The maximum size of the arguments as JSON. Pass ids to a task, not data."""
+"""The maximum size of the arguments as JSON, in bytes. Pass ids to a task, not data."""
 
 FAIL_FAST_SETTINGS: dict[str, Any] = {
     "broker_connection_timeout": 1,
@@ -88,7 +88,7 @@ _executor = ThreadPoolExecutor(max_workers=16, thread_name_prefix="broker")
 
 
 class RefusedError(Exception):
-    """The error of a submission that is invalid or conflicts with an earlier one.
+    """A submission that is invalid, or conflicts with an earlier one.
 
     Attributes:
         status: The HTTP status of the response.
@@ -100,7 +100,7 @@ class RefusedError(Exception):
 
 
 class UnavailableError(Exception):
-    """The error of a call to an unreachable broker or result backend, or of a call that timed out."""
+    """A broker or result backend that is unreachable or did not respond in time."""
 
 
 class Submission(BaseModel):
@@ -133,7 +133,7 @@ class TaskType(BaseModel):
 
 
 def warm_up() -> None:
-    """Prepare an HTTP process: apply `FAIL_FAST_SETTINGS`, and initialize what the first request would.
+    """Prepare an HTTP process: apply `FAIL_FAST_SETTINGS`, and create the models and the connection pools.
 
     Call it once, before the first connection to the broker.
 

@@ -35,7 +35,7 @@ class PeriodicTask(BaseModel):
     schedule: str = Field(description="A cron expression or an interval.", examples=["0 3 * * *", "every 600 s"])
     timezone: str = Field(description="The time zone of the cron expression.", examples=["UTC"])
     next_run_at: datetime | None = Field(
-        description="The time of the next run; null for an interval, if only beat knows its last run."
+        description="The time of the next run; null for an interval whose last run is unknown."
     )
     expires: float | None = Field(description="Seconds after which the task is discarded if no worker has received it.")
 

@@ -8,10 +8,10 @@ from {{ cookiecutter.project_slug }}.base_task import BaseTask
 from {{ cookiecutter.project_slug }}.celery_app import app as app  # `shared_task` needs the application
 
 
-@shared_task(base=BaseTask)  # the default of the application; here for type checkers, because of delay_on_commit
+@shared_task(base=BaseTask)  # explicit for type checkers: BaseTask has delay_on_commit
 def build(report_id: int) -> None:
     """Build a report. The task is idempotent, and ignores a deleted report."""
-    from {{ cookiecutter.project_slug }}.reports.models import Report  # a circular import otherwise
+    from {{ cookiecutter.project_slug }}.reports.models import Report  # imported here to avoid a circular import
 
     report = Report.objects.filter(pk=report_id, built_at=None).first()
     if report is None:

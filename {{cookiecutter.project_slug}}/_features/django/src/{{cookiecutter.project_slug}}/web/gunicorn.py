@@ -43,7 +43,7 @@ threads = 8  # concurrent requests per process; most requests wait for the datab
 timeout = 60  # seconds without a heartbeat until Gunicorn restarts a process
 graceful_timeout = 30  # seconds for open requests to finish at shutdown
 max_requests = 10_000  # restart processes regularly, to limit memory leaks
-max_requests_jitter = 1_000  # avoid that all processes restart at the same time
+max_requests_jitter = 1_000  # spread the restarts
 control_socket_disable = True  # the supervisor controls the processes
 {% if plan().features.http_metrics %}
 

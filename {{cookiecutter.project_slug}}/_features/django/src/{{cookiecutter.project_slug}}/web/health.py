@@ -9,7 +9,7 @@ from {{ cookiecutter.project_slug }}.readiness import readiness
 
 
 def live() -> JsonResponse:
-    """Return 200 if the process responds. It calls no server. If this probe fails, restart the process."""
+    """Return 200 without calling a server. If this probe fails, restart the process."""
     return JsonResponse({"live": True})
 
 

@@ -9,7 +9,7 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 @router.get("/live", summary="Liveness")
 async def live() -> dict[str, bool]:
-    """Return 200 if the process responds. It calls no server. If this probe fails, restart the process."""
+    """Return 200 without calling a server. If this probe fails, restart the process."""
     return {"live": True}
 
 
