@@ -174,7 +174,7 @@ def test_an_unhandled_exception_returns_no_details(
 
 
 @pytest.mark.integration
-def test_the_request_id_is_passed_to_the_task(client: TestClient, outcome: Ran, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_request_id_is_passed_to_the_task(client: TestClient, outcome: Ran) -> None:
     request_ids = {}
 
     def record(headers: dict[str, Any], **_: Any) -> None:
