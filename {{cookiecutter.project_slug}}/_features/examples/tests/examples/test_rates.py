@@ -1,4 +1,4 @@
-"""A batch is spread over time, and waits without a process."""
+"""The tasks of a batch are spread over time."""
 
 import time
 

@@ -1,7 +1,7 @@
-"""At most five tasks of a batch in a second, for all workers together: they become due one after the other.
+"""Limit the rate of a batch, for all workers together: its tasks have a countdown.
 
-Celery's own `rate_limit` holds for each worker, and delays every other task of the queue: tasks that wait for their turn
-keep the worker's processes. A task that has one needs a queue to itself, with a worker of concurrency 1.
+Celery's `rate_limit` applies to each worker and delays all other tasks of the queue, because tasks that exceed the rate
+occupy the worker's prefetch. A task with a `rate_limit` needs a separate queue, whose worker has a concurrency of 1.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ log = structlog.get_logger(__name__)
 
 @shared_task
 def notify(recipient: str, *, urgent: bool = False) -> None:
-    """Stands in for a call to a service that allows only so many; an urgent one takes another queue (routing.py)."""
+    """Call a service that limits the rate of requests. Urgent calls use another queue, see routing.py."""
     log.info("is notified", recipient=recipient, urgent=urgent)
 
 
 def notify_all(recipients: Sequence[str]) -> list[str]:
-    """Notify these, `PER_SECOND` of them in each second; return the tasks' ids."""
+    """Notify the recipients, `PER_SECOND` in each second; return the ids of the tasks."""
     return [notify.apply_async((name,), countdown=place // PER_SECOND).id for place, name in enumerate(recipients)]
