@@ -744,7 +744,7 @@ class Host:
 
     def install(self, options: str = "") -> None:
         """Install or upgrade, as far as it decides on the services to enable."""
-        command = [self.script, "--dry-run", *options.split()]
+        command = [str(self.script), "--dry-run", *options.split()]
         printed = subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True).stdout
         lines = re.findall(r"^\+   ((?:enable|disable) .*)$", printed, flags=re.MULTILINE)
         self.preset.write_text("\n".join(lines), encoding="utf-8")
