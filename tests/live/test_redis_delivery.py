@@ -182,11 +182,21 @@ def test_a_task_that_kills_its_workers_becomes_a_dead_letter(couriers: Couriers)
     assert couriers.redis("hlen", "couriers:dead_letters") == "1"
 
 
-def test_a_stopping_worker_keeps_its_leases(couriers: Couriers) -> None:
+@pytest.mark.parametrize("stop", ["SIGTERM", "celery control shutdown"])
+def test_a_stopping_worker_keeps_its_leases(couriers: Couriers, stop: str) -> None:
     stopping, _ = couriers.start_couriers(2)
-    couriers.ask(f"{WORK}\nfor number in range(4): work.delay(number, {2.5 * LEASE})\nanswer = None")
+    couriers.ask(f"{WORK}\nfor number in range(4): work.delay(number, {5 * LEASE})\nanswer = None")
     couriers.wait_until(lambda: len(couriers.runs("began")) == 4)
-    stopping.terminate()
+    if stop == "SIGTERM":
+        stopping.terminate()
+    else:
+        couriers.ask(
+            "from couriers.celery_app import app\n"
+            f"suffix = '-{len(couriers.workers) - 2}@'\n"
+            "(name,) = [name for name in app.control.inspect(timeout=3).ping() if suffix in name]\n"
+            "app.control.shutdown(destination=[name])\n"
+            "answer = None"
+        )
 
     assert stopping.wait(40) == 0
     couriers.wait_until(couriers.is_drained)

@@ -1,7 +1,7 @@
 """The part of a worker that receives messages: Celery's, with stops that run no task twice."""
 
-# mypy: disable-error-code="attr-defined"
-# celery-types describes Celery's public names only.
+# mypy: disable-error-code="assignment, attr-defined"
+# celery-types describes public names only, and no exit status.
 
 import threading
 from typing import Any
@@ -24,7 +24,7 @@ class Consumer(consumer.Consumer):
         """
         pool: Any = getattr(self.pool, "_pool", None)
         given: dict[int, Any] = {}
-        if isinstance(pool, AsynPool) and pool._state == CLOSE:
+        if isinstance(pool, AsynPool) and pool._state == CLOSE and state.should_terminate is None:
             given = {number: job for number, job in pool._cache.items() if job._write_to}
             for job in given.values():
                 if (writer := job._writer()) in pool._active_writers:
@@ -35,6 +35,8 @@ class Consumer(consumer.Consumer):
 
     def stop(self) -> None:
         """Stop to receive, and let a pool of threads end its tasks: Celery keeps no connection alive meanwhile."""
+        if state.should_stop is None:
+            state.should_stop = 0  # no signal, but `celery control shutdown`, which tells nobody
         super().stop()
         if self.hub and isinstance(self.pool, ThreadPool) and state.should_terminate is None:
             waiting = threading.Thread(target=self.pool.on_stop)
