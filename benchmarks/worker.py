@@ -181,7 +181,10 @@ def measure_pairs(bench: Bench, broker: str, pairs: int) -> Iterator[str]:
             theirs, ours = ([run[figure] for run in runs[app]] for app in (baseline, generated))
             ratios = [own / other for own, other in zip(ours, theirs, strict=True)]
             spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-            medians = f"{statistics.median(theirs):.3g} | {statistics.median(ours):.3g}"
+            medians = " | ".join(
+                f"{median:.3g}" if median < 100 else f"{median:.0f}"
+                for median in map(statistics.median, (theirs, ours))
+            )
             yield (
                 f"| {broker} | {bench.pool} | {baseline.name} | {figure} | {medians} "
                 f"| **{statistics.median(ratios):.2f}** | {spread} |"
