@@ -1,4 +1,4 @@
-"""The tasks of a batch are spread over time."""
+"""The rate limit for a batch of tasks."""
 
 import time
 
@@ -10,8 +10,8 @@ from ..conftest import Ran
 
 
 @pytest.mark.integration
-def test_six_tasks_at_five_a_second_take_a_second(outcome: Ran) -> None:
+def test_the_sixth_task_of_a_batch_starts_a_second_later(outcome: Ran) -> None:
     started = time.monotonic()
-    sent = notify_all([f"user-{number}" for number in range(6)])
-    assert outcome(sent[-1]) == "SUCCESS"
+    ids = notify_all([f"user-{number}" for number in range(6)])
+    assert outcome(ids[-1]) == "SUCCESS"
     assert time.monotonic() - started > 0.8  # seconds
