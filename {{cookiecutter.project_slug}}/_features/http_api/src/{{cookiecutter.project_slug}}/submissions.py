@@ -140,7 +140,7 @@ def warm_up() -> None:
     Raises:
         NotRegistered, TypeError: See `models`.
 {% if plan().features.redis_servers %}
-        SystemExit: A Redis cannot be used; see `redis_servers.py`.
+        SystemExit: A Redis server is unsuitable; see `redis_servers.py`.
 {% endif %}
     """
     for name, value in FAIL_FAST_SETTINGS.items():

@@ -35,7 +35,7 @@ class Logger(glogging.Logger):
         self.error_log.propagate = True
 
 
-# All addresses, IPv4's and IPv6's; the option -b goes before it.
+# All IPv4 and IPv6 addresses. The option -b overrides this.
 bind = "[::]:8000" if socket.has_dualstack_ipv6() else "0.0.0.0:8000"
 logger_class = Logger
 worker_class = "gthread"
