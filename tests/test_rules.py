@@ -26,6 +26,7 @@ PROJECT = ROOT / "{{cookiecutter.project_slug}}"
 FEATURES = PROJECT / "_features"
 PARTIALS = ROOT / "templates"
 SOURCES = sorted(path for folder in (PROJECT, PARTIALS) for path in folder.rglob("*") if path.is_file())
+DOCS = sorted((ROOT / "docs").glob("*.md"))
 
 
 def name(path: Path) -> str:
@@ -180,12 +181,20 @@ def test_a_document_exists(document: str) -> None:
     assert (ROOT / document).read_text(encoding="utf-8").strip()
 
 
-def test_the_readme_contains_each_question_and_choice() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_reference_contains_each_question_and_choice() -> None:
+    reference = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
     answers = [answer for offered in choices().values() for answer in offered if isinstance(answer, str)]
 
-    missing = [word for word in (*questions(), *answers) if f"`{word}`" not in readme]
+    missing = [word for word in (*questions(), *answers) if f"`{word}`" not in reference]
     assert not missing
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in DOCS)])
+def test_each_link_in_a_document_has_a_target(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+
+    assert [link for link in links if not (ROOT / document).parent.joinpath(link).exists()] == []
 
 
 def test_the_lock_file_contains_only_the_public_registry() -> None:
