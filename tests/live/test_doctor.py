@@ -98,7 +98,7 @@ def test_what_fills_the_memory_of_redis_is_named(service: Service) -> None:
     assert status == 1
     assert "failure  broker: memory\n" in printed
     assert "dead letters: " in printed
-    assert "more than 10%: requeue or purge them" in printed
+    assert "more than 10 %: requeue or purge them" in printed
     assert "workers" not in printed
 
 

@@ -62,10 +62,10 @@ def check_memory(channel: Any) -> Iterator[str]:
     if not limit:
         yield Unknown(f"{used:.0f} MiB are used, but there is no limit to compare them with: set maxmemory")
         return
-    yield Note(f"{used:.0f} of {limit:.0f} MiB are used ({used / limit:.0%})")
+    yield Note(f"{used:.0f} of {limit:.0f} MiB are used ({100 * used / limit:.0f} %)")
     for use, share in redis_memory.shares(channel).items():
         if share > (budget := redis_memory.BUDGETS[use]):
-            yield f"{use}: {share:.0%} of maxmemory, more than {budget:.0%}: {ADVICE[use]}"
+            yield f"{use}: {100 * share:.0f} % of maxmemory, more than {100 * budget:.0f} %: {ADVICE[use]}"
 
 
 def check_eviction(channel: Any) -> Iterator[str]:
