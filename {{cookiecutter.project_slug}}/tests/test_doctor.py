@@ -35,6 +35,14 @@ def test_a_connection_over_a_public_network_needs_tls(url: str, problems: int) -
 def test_a_password_is_not_printed() -> None:
     (problem,) = doctor.check_encryption({"URL": "redis://user:secret@cache.example.com:6379/0"})
     assert "secret" not in problem
+
+
+@pytest.mark.parametrize("name", ["task_acks_late", "task_reject_on_worker_lost"])
+def test_settings_that_lose_tasks_are_reported(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(doctor.check_acknowledgement()) == []
+    monkeypatch.setitem(app.conf, name, False)
+    (problem,) = doctor.check_acknowledgement()
+    assert problem.startswith(f"{name} is off")
 {% if plan().features.several_redis_databases %}
 
 

@@ -90,6 +90,13 @@ def check_databases(urls: Mapping[str, str] = URLS) -> Iterator[str]:
 {% endif %}
 
 
+def check_acknowledgement() -> Iterator[str]:
+    """Report settings with which a task is lost together with its worker."""
+    for name in ("task_acks_late", "task_reject_on_worker_lost"):
+        if not app.conf[name]:
+            yield f"{name} is off: a task is lost with its worker. Set it to True"
+
+
 {% if plan().features.beat_remote_control %}
 def check_beats(replies: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Report several beats, which publish every job several times, by the replies to a ping."""
@@ -112,6 +119,7 @@ def check_redis(client: Any) -> Iterator[str]:
 {% filter one_line_if_short %}
 CHECKS: dict[str, Check] = {
     "encryption": check_encryption,
+    "acknowledgement": check_acknowledgement,
 {% if plan().features.several_redis_databases %}
     "databases": check_databases,
 {% endif %}
