@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import shutil
+import subprocess
 import time
 import urllib.error
 import urllib.parse
@@ -144,6 +145,17 @@ def used(project: BakedProject) -> set[tuple[str, frozenset[str]]]:
     return {(name, frozenset(re.findall(r"\w+", by) + re.findall(r"(\w+)=", selected))) for by, name, selected in found}
 
 
+@pytest.fixture
+def memory_limit(service: Service) -> Iterator[None]:
+    """A limit of Redis's memory; without one, the exporter exports no share of it."""
+    url = service.variables["CELERY_BROKER_URL"]
+    command = ["redis-cli", "-u", url, "config", "set", "maxmemory"] if url.startswith("redis") else ["true"]
+    subprocess.run([*command, "1gb"], check=True)
+    yield
+    subprocess.run([*command, "0"], check=True)
+
+
+@pytest.mark.usefixtures("memory_limit")
 def test_its_processes_export_every_series_that_alerts_and_dashboard_use(
     project: BakedProject, service: Service, request: pytest.FixtureRequest
 ) -> None:
