@@ -9,7 +9,7 @@ from benchmarks.worker import FIGURES, main
 
 @pytest.mark.usefixtures("redis")
 def test_a_worker_is_measured_against_one_with_celerys_defaults(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--pairs", "1", "--tasks", "20", "--brokers", "redis", "--pools", "threads"])
+    main(["--pairs", "1", "--tasks", "300", "--brokers", "redis", "--pools", "threads"])
 
     head, _, *rows = capsys.readouterr().out.splitlines()
     figures = [dict(zip(head.split(" | "), row.split(" | "), strict=True)) for row in rows]

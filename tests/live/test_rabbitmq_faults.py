@@ -27,6 +27,9 @@ TASKS = """
 def nap(seconds: float) -> None:
     import time
 
+    import structlog
+
+    structlog.get_logger(__name__).info("nap started")
     time.sleep(seconds)
 """
 SEND = "from faults.tasks.default import nap\nanswer = [nap.delay({seconds}).id for _ in range({number})]"
@@ -142,7 +145,7 @@ def test_a_memory_alarm_lets_a_worker_drain(service: Service, rabbitmq: RabbitMQ
 def test_a_stop_longer_than_the_heartbeats_acknowledges_its_tasks(service: Service, queue: str) -> None:
     stopping = service.workers.get(queue) or service.start_worker(queue)
     task = service.ask(f"from faults.tasks.default import nap\nanswer = nap.apply_async((14,), queue={queue!r}).id")
-    stopping.wait_for_line(lambda line: task in line and "task started" in line)
+    stopping.wait_for_line(lambda line: task in line and "nap started" in line)
     stopping.terminate()
     assert stopping.wait(30) == 0
 

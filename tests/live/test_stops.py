@@ -163,7 +163,8 @@ def test_a_stop_completes_a_message_that_a_process_has_received_in_part(couriers
         os.kill(pid, signal.SIGSTOP)
     # Larger than what a pipe holds.
     couriers.ask(SEND.format(queue="prefork", first=-2, last=0, padding=2_000_000))
-    couriers.wait_until(lambda: worker.output.count("received") == 2)
+    reserved = "answer = [task['id'] for tasks in app.control.inspect(timeout=5).reserved().values() for task in tasks]"
+    couriers.wait_until(lambda: len(couriers.ask(f"from couriers.celery_app import app\n{reserved}")) == 2)
     worker.terminate()
     worker.wait_for_line("Warm shutdown")
     for pid in processes:
