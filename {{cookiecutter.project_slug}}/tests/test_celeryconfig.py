@@ -47,3 +47,10 @@ def test_a_guarantee_depends_on_this_setting(name: str) -> None:
 
 def test_a_process_is_replaced_before_it_has_leaked_much() -> None:
     assert 0 < app.conf.worker_max_tasks_per_child <= 10_000
+    assert app.conf.worker_max_memory_per_child > 100 * 1024  # KiB; a new process has 50 MiB
+{% if plan().features.rabbitmq %}
+
+
+def test_a_publish_waits_for_its_confirmation() -> None:
+    assert app.conf.broker_transport_options["confirm_publish"]
+{% endif %}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -39,6 +40,12 @@ def test_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_one_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "second"]) == 0
     assert json.loads(capsys.readouterr().out)["args"] == [2]
+
+
+@pytest.mark.parametrize(("command", "other"), [("requeue", "purge"), ("purge", "requeue")])
+def test_a_command_calls_the_function_of_its_name(command: str, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, other, Mock(side_effect=AssertionError))
+    assert main([command, "first"]) == 0
 
 
 @pytest.mark.parametrize("command", ["requeue", "purge"])

@@ -1,9 +1,11 @@
 """The checks of the doctor, its output, and its exit status."""
 
+from unittest.mock import Mock
+
 import pytest
 from kombu import Connection
 
-from {{ cookiecutter.project_slug }} import doctor
+from {{ cookiecutter.project_slug }} import broker_checks, doctor
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.findings import Note, Unknown
 
@@ -95,3 +97,15 @@ def test_a_broker_that_refuses_connections_is_a_failure(
     monkeypatch.setattr(app, "connection_for_read", lambda: Connection("pyamqp://127.0.0.1:1"))
     assert doctor.main() == 1
     assert "failure  broker\n         OperationalError: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("results", "status"),
+    [([True, True, True], 0), ([False, True, True], 1), ([True, False], 1), ([True, True, False], 1)],
+)
+def test_the_exit_status_is_1_if_a_check_fails(
+    results: list[bool], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "run", Mock(side_effect=results))
+    monkeypatch.setattr(broker_checks, "checks", lambda _: {})
+    assert doctor.main() == status
