@@ -52,12 +52,14 @@ class StandbyScheduler(RedBeatScheduler):  # type: ignore[misc]
         if not keys:
             return
         client = get_redis(self.app)
+        indexed = client.zmscore(self.app.redbeat_conf.schedule_key, list(keys.values()))
+        if None not in indexed and client.exists(*keys.values()) == len(keys):
+            return
         lost = [name for name, key in keys.items() if not client.exists(key)]
-        if lost or None in client.zmscore(self.app.redbeat_conf.schedule_key, list(keys.values())):
-            log.warning("Redis has lost the schedule; writing it again", entries=lost)
-            self.setup_schedule()
-            for name in lost:
-                self.Entry.from_key(keys[name], app=self.app).reschedule(self.sent_until)
+        log.warning("Redis has lost the schedule; writing it again", entries=lost)
+        self.setup_schedule()
+        for name in lost:
+            self.Entry.from_key(keys[name], app=self.app).reschedule(self.sent_until)
 
     def has_lock(self) -> bool:
         """Keep the lock, or try to get it; whether this beat has it now."""
