@@ -113,8 +113,7 @@ def report_rejection(task: base_task.BaseTask, task_id: str, state: str, retval:
     """Treat a task that rejects itself for good as a failure; Celery reports nothing of it."""
     if state == states.REJECTED and not retval.requeue:
         task.on_rejection(retval)
-        if alerts.is_critical(task):
-            alerts.alert(f"{task.name}[{task_id}] failed: {retval!r}")
+        alert_of_critical(sender=task, task_id=task_id, exception=retval)
 
 
 @signals.task_postrun.connect
