@@ -27,10 +27,6 @@ class InvalidAnswersError(Exception):
         self.lines = lines
 
 
-# tests/support/answers.py uses the former name.
-Refused = InvalidAnswersError
-
-
 class AnswerErrors:
     """The errors found in the answers."""
 

@@ -14,9 +14,6 @@ MAX_NAME_LENGTH = 54
 MAX_SLUG_LENGTH = 32
 """Characters: `from <slug>.tasks.<queue> import ping` fits into 120 columns with the longest queue name."""
 
-# tests/support/variants.py uses the former names.
-LONGEST_NAME, LONGEST_SLUG = MAX_NAME_LENGTH, MAX_SLUG_LENGTH
-
 STDLIB_MODULES = frozenset(sys.stdlib_module_names) | {
     # Modules that Python 3.12 to 3.14 removed or added.
     *("aifc", "asynchat", "asyncore", "audioop", "cgi", "cgitb", "chunk", "crypt", "distutils", "imghdr", "imp"),

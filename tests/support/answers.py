@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local_extensions.errors import Refused
+from local_extensions.errors import InvalidAnswersError
 from local_extensions.plan import make_plan
 
 if TYPE_CHECKING:
@@ -42,6 +42,6 @@ def mistakes_in(**answers: object) -> tuple[str, ...]:
     """Return the lines by which the answers are refused, or none if they are valid; see `all_answers`."""
     try:
         plan_of(**answers)
-    except Refused as refused:
+    except InvalidAnswersError as refused:
         return refused.lines
     return ()

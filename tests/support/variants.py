@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from local_extensions.catalogue import UNSUPPORTED
-from local_extensions.names import LONGEST_NAME, LONGEST_SLUG
+from local_extensions.names import MAX_NAME_LENGTH, MAX_SLUG_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -63,11 +63,11 @@ SHAPES: dict[str, dict[str, str]] = {
         "task_time_limit": "3600",
     },
     "long-names": {
-        "project_slug": "s" * LONGEST_SLUG,
-        "queues": f"{'q' * LONGEST_NAME}:1, {'r' * LONGEST_NAME}:1@threads",
+        "project_slug": "s" * MAX_SLUG_LENGTH,
+        "queues": f"{'q' * MAX_NAME_LENGTH}:1, {'r' * MAX_NAME_LENGTH}:1@threads",
         "beat_jobs": (
-            f"{'j' * LONGEST_NAME} = every 5m -> {'r' * LONGEST_NAME}; "
-            f"{'k' * LONGEST_NAME}(1, 'two', three=3.0) = @daily"
+            f"{'j' * MAX_NAME_LENGTH} = every 5m -> {'r' * MAX_NAME_LENGTH}; "
+            f"{'k' * MAX_NAME_LENGTH}(1, 'two', three=3.0) = @daily"
         ),
     },
 }
