@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +16,8 @@ import yaml
 from tests.support.processes import Process
 
 if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
     from types import TracebackType
 
     from tests.support.environments import Environment
@@ -90,6 +93,18 @@ class Service:
         for queue in queues:
             self.workers[queue].wait_for_line(" ready.", START)
 
+    def start_instances(self, queue: str, number: int, **variables: str) -> list[Process]:
+        """Start several workers of a queue at once, each with a unique node name, and wait until they take tasks."""
+        started = []
+        for index in range(len(self.workers), len(self.workers) + number):
+            name = f"{queue}-{index}"
+            words = [re.sub(r"@%h$", f"-{index}@%h", word) for word in self._words[queue]]
+            self.workers[name] = self.start(words, name, **variables)
+            started.append(self.workers[name])
+        for worker in started:
+            worker.wait_for_line(" ready.", START)
+        return started
+
     def start_all(self) -> None:
         """Start every worker at once, and beat once they take tasks."""
         self.start_workers(*filter(None, self._words))
@@ -109,6 +124,24 @@ class Service:
         )
         assert (ran.returncode == 0) == (ran.stderr == ""), ran
         return ran.stderr
+
+    def diagnose(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the doctor with the variables of this service and these."""
+        command = ("python", "-m", f"{self.project.slug}.doctor")
+        return self.project.run(
+            *command, environment=self.environment, variables=self.variables | variables, check=False
+        )
+
+    def wait_until(self, done: Callable[[], bool], seconds: float = 30, pause: float = 0.1) -> None:
+        """Wait for what no process prints. Poll every `pause` seconds.
+
+        Raises:
+            AssertionError: `seconds` went by.
+        """
+        until = time.monotonic() + seconds
+        while not done():
+            assert time.monotonic() < until, {name: worker.output[-3000:] for name, worker in self.workers.items()}
+            time.sleep(pause)
 
     def ask(self, code: str, timeout: float = 60) -> Any:
         """Run Python in the project's environment; `answer = ...` in it is what comes back, by way of JSON."""

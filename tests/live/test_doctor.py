@@ -51,9 +51,7 @@ def service(
 
 def diagnose(service: Service, **variables: str) -> tuple[str, int]:
     """Return what the doctor prints, and its exit status."""
-    command = ("python", "-m", "patient.doctor")
-    named = service.variables | variables
-    ran = service.project.run(*command, environment=service.environment, variables=named, check=False)
+    ran = service.diagnose(**variables)
     assert ran.stderr == ""
     return ran.stdout, ran.returncode
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import count, need
-from tests.live.service import START, Service
+from tests.live.service import Service
 from tests.support.brokers import private_redis, redis_server
 from tests.support.gate import Gate, port_of, through
 from tests.support.processes import Process, free_port, wait_for_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -83,35 +83,13 @@ class Couriers(Service):
 
     def start_couriers(self, number: int, **variables: str) -> list[Process]:
         """Start workers at once, and wait until they consume."""
-        (words,) = self._words.values()
-        first = len(self.workers)
-        started = []
-        for index in range(first, first + number):
-            name = f"courier-{index}"
-            # A name for each, in the place of the one of its container.
-            named = [re.sub(r"@%h$", f"-{index}@%h", word) for word in words]
-            self.workers[name] = self.start(named, name, **variables)
-            started.append(self.workers[name])
-        for worker in started:
-            worker.wait_for_line(" ready.", START)
-        return started
+        return self.start_instances("default", number, **variables)
 
     def redis(self, *command: str) -> str:
         """What Redis answers."""
         url = self.variables["CELERY_BROKER_URL"]
         ran = subprocess.run(["redis-cli", "-u", url, *command], check=True, capture_output=True, text=True)
         return ran.stdout.strip()
-
-    def wait_until(self, done: Callable[[], bool], seconds: float = 30) -> None:
-        """Wait for what no process prints.
-
-        Raises:
-            AssertionError: `seconds` went by.
-        """
-        until = time.monotonic() + seconds
-        while not done():
-            assert time.monotonic() < until, {name: worker.output[-3000:] for name, worker in self.workers.items()}
-            time.sleep(0.1)
 
     def runs(self, word: str = "ran") -> list[int]:
         """The numbers of the tasks that ran, or began, in any worker."""

@@ -123,8 +123,7 @@ def test_each_process_works_as_the_user_of_readme(
 
         def doctor(user: str) -> str:
             """What the doctor prints, run as a user."""
-            command = ("python", "-m", "single.doctor")
-            ran = project.run(*command, environment=environment, variables=variables(user), check=False)
+            ran = Service(project, environment, variables(user)).diagnose()
             assert ran.returncode == 0, ran.stdout
             return ran.stdout
 

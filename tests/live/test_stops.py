@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import time
@@ -16,7 +15,7 @@ from tests.conftest import count
 from tests.live.service import START, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.support.bakery import Bakery
     from tests.support.environments import Environment
@@ -77,38 +76,14 @@ def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pyte
 class Couriers(Service):
     """The project's workers, several for each queue."""
 
-    def start_couriers(self, queue: str, number: int = WORKERS) -> list[Process]:
-        """Start workers of a queue at once, and wait until they consume."""
-        started = []
-        for _ in range(number):
-            name = f"{queue}-{len(self.workers)}"
-            # A name for each, in the place of the one of its container.
-            words = [re.sub(r"@%h$", f"-{len(self.workers)}@%h", word) for word in self._words[queue]]
-            self.workers[name] = self.start(words, name)
-            started.append(self.workers[name])
-        for worker in started:
-            worker.wait_for_line(" ready.", START)
-        return started
-
     def runs(self, queue: str) -> Counter[str]:
         """How often each task of a queue ran."""
         file = self.project.path.parent / queue
         return Counter(file.read_text(encoding="utf-8").split() if file.exists() else [])
 
-    def wait_until(self, done: Callable[[], bool]) -> None:
-        """Wait for what no process prints.
-
-        Raises:
-            AssertionError: it took more than a minute.
-        """
-        until = time.monotonic() + START
-        while not done():
-            assert time.monotonic() < until, {name: worker.output[-3000:] for name, worker in self.workers.items()}
-            time.sleep(0.02)
-
     def wait_for_runs(self, queue: str, number: int) -> None:
         """Wait until so many tasks of a queue ran."""
-        self.wait_until(lambda: self.runs(queue).total() >= number)
+        self.wait_until(lambda: self.runs(queue).total() >= number, START, pause=0.02)
 
     def stop_couriers(self, workers: list[Process]) -> None:
         """Stop workers as their supervisor does."""
@@ -137,7 +112,7 @@ def test_stops_of_busy_workers_are_quick_and_run_no_task_twice(
 ) -> None:
     tasks = 0
     for _ in range(ROUNDS[pool]):
-        workers = couriers.start_couriers(pool)
+        workers = couriers.start_instances(pool, WORKERS)
         enough = couriers.runs(pool).total() + TASKS // 4
         send = SEND.format(queue=pool, first=tasks, last=tasks + TASKS, padding=0)
         sender = couriers.start(["python", "-c", send], "sender")
@@ -148,14 +123,14 @@ def test_stops_of_busy_workers_are_quick_and_run_no_task_twice(
         count(request, "live")
     assert couriers.runs(pool).total() < tasks, "the workers were not busy when they stopped"
 
-    couriers.start_couriers(pool, 2)
+    couriers.start_instances(pool, 2)
     couriers.wait_for_runs(pool, tasks)
     assert couriers.runs(pool) == Counter(map(str, range(tasks)))
 
 
 @pytest.mark.parametrize("project", ["redis"], indirect=True)
 def test_a_stop_completes_a_message_that_a_process_has_received_in_part(couriers: Couriers) -> None:
-    (worker,) = couriers.start_couriers("prefork", 1)
+    (worker,) = couriers.start_instances("prefork", 1)
     answers = couriers.ask("from couriers.celery_app import app\nanswer = app.control.inspect(timeout=5).stats()")
     processes = [pid for answer in answers.values() for pid in answer["pool"]["processes"]]
     before = couriers.runs("prefork").total()
@@ -164,7 +139,7 @@ def test_a_stop_completes_a_message_that_a_process_has_received_in_part(couriers
     # Larger than what a pipe holds.
     couriers.ask(SEND.format(queue="prefork", first=-2, last=0, padding=2_000_000))
     reserved = "answer = [task['id'] for tasks in app.control.inspect(timeout=5).reserved().values() for task in tasks]"
-    couriers.wait_until(lambda: len(couriers.ask(f"from couriers.celery_app import app\n{reserved}")) == 2)
+    couriers.wait_until(lambda: len(couriers.ask(f"from couriers.celery_app import app\n{reserved}")) == 2, START)
     worker.terminate()
     worker.wait_for_line("Warm shutdown")
     for pid in processes:

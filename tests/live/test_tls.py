@@ -98,28 +98,21 @@ def test_redis(
                     trusting.start_worker("default")
                     result = "from encrypted.tasks.default import ping\nanswer = ping.delay().get(timeout=20)"
                     assert trusting.ask(result) == "pong"
-                    doctor = diagnose(trusting)
+                    doctor = trusting.diagnose().stdout
                     assert "ok       encryption\n" in doctor
                     assert "ok       broker\n" in doctor
-                assert "CERTIFICATE_VERIFY_FAILED" in diagnose(service)
+                assert "CERTIFICATE_VERIFY_FAILED" in service.diagnose().stdout
             else:
                 for client, error in connect(service, *clients, trusted=certificate).items():
                     assert "IP address mismatch" in error, client
                 off = {variable: f"{url}?ssl_cert_reqs=none" for variable, url in urls.items()}
                 with Service(project, environment, service.variables | off) as open_to_all:
                     assert connect(open_to_all, *clients) == dict.fromkeys(clients, "connected")
-                    doctor = diagnose(open_to_all)
+                    doctor = open_to_all.diagnose().stdout
                     worker = open_to_all.start_worker("default")
                     for variable in variables:
                         assert f"{variable} does not verify the server" in doctor
                         assert f"variable={variable}" in worker.output
-
-
-def diagnose(service: Service) -> str:
-    """Return what the doctor prints."""
-    command = ("python", "-m", "encrypted.doctor")
-    ran = service.project.run(*command, environment=service.environment, variables=service.variables, check=False)
-    return ran.stdout
 
 
 def test_rabbitmq_and_postgresql(
@@ -154,4 +147,4 @@ def test_rabbitmq_and_postgresql(
             off = {"CELERY_BROKER_URL": f"{urls['CELERY_BROKER_URL']}?ssl_cert_reqs=none"}
             with Service(project, environment, urls | off) as open_to_all:
                 assert connect(open_to_all, "broker") == {"broker": "connected"}
-                assert "CELERY_BROKER_URL does not verify the server" in diagnose(open_to_all)
+                assert "CELERY_BROKER_URL does not verify the server" in open_to_all.diagnose().stdout
