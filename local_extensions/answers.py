@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 AnyChoice = TypeVar("AnyChoice", bound=Choice)
 
 QUESTIONS = json.loads((Path(__file__).parents[1] / "cookiecutter.json").read_text(encoding="utf-8"))
+QUESTION_NAMES = tuple(question for question in QUESTIONS if not question.startswith("_"))
 BOOLEAN_QUESTIONS = tuple(question for question, default in QUESTIONS.items() if isinstance(default, bool))
 
 MAX_TEXT_LENGTHS = {"project_name": 80, "description": 300, "author_name": 80, "author_email": 200}

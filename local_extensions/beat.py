@@ -69,8 +69,12 @@ class JobText:
 
 
 def parse_jobs(text: str, queues: Mapping[str, QueueAnswer], errors: AnswerErrors) -> tuple[JobAnswer, ...]:
-    """Parse the answer to `beat_jobs`. A job without a queue gets the first of `queues`."""
+    """Parse the answer to `beat_jobs`. A job without a queue gets the first of `queues`.
+
+    "none" has no jobs. At the prompt, an empty answer is the default.
+    """
     jobs: dict[str, JobAnswer | None] = {}
+    text = "" if text == "none" else text
     for count, piece in enumerate(split_jobs(text)):
         if count == MAX_JOBS:
             errors.add("beat_jobs", piece.text, f"exceeds the maximum of {MAX_JOBS} jobs")

@@ -12,9 +12,11 @@ from cookiecutter.exceptions import FailedHookException
 from jinja2 import pass_context
 
 from local_extensions import filters
+from local_extensions.answers import QUESTION_NAMES
 from local_extensions.errors import InvalidAnswersError
 from local_extensions.names import slugify
 from local_extensions.plan import Plan, make_plan
+from local_extensions.prompts import is_interactive, repeat_until_valid
 from local_extensions.python_code import format_string, one_line_if_short, python
 from local_extensions.queues import last_queue
 
@@ -75,9 +77,21 @@ def plan(context: Context) -> Plan:
 
 
 @pass_context
-def check(context: Context) -> str:
-    """Return an empty string if the answers are valid; see `plan`."""
-    plan(context)
+def check(context: Context, question: str = "") -> str:
+    """Return an empty string if the answers are valid.
+
+    With a question, this repeats the question at a terminal until its answer is valid. Without one, it raises the
+    errors of all answers; see `plan`. During a replay, the context contains only the answers that the file does not
+    contain: `project_folder` validates them.
+    """
+    answers = context["cookiecutter"]
+    if not question and answers.keys() >= set(QUESTION_NAMES):
+        plan(context)
+    elif question and is_interactive():
+        environment = context.environment
+        repeat_until_valid(
+            answers, question, lambda default: environment.from_string(default).render(cookiecutter=answers)
+        )
     return ""
 
 

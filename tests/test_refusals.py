@@ -272,9 +272,13 @@ def test_the_command_exits_with_1_and_prints_only_the_error(
     assert files_under(tmp_path / "output") == []
 
 
-def run_replay(folder: Path, **answers: object) -> subprocess.CompletedProcess[str]:
+OLD_REPLAY = {"__check": "", "_extensions": ["local_extensions.PlanExtension"]}
+"""The private variables in a replay file of an older version, in which fewer answers were checked at the prompt."""
+
+
+def run_replay(folder: Path, private: dict[str, object], **answers: object) -> subprocess.CompletedProcess[str]:
     """Run `cookiecutter` with a replay file."""
-    context = {**DEFAULTS, **answers, "__check": "", "_extensions": ["local_extensions.PlanExtension"]}
+    context = {**DEFAULTS, **answers, **private}
     (folder / "answers.json").write_text(json.dumps({"cookiecutter": context}), encoding="utf-8")
     output = folder / "output"
     output.mkdir(exist_ok=True)
@@ -290,8 +294,9 @@ def run_replay(folder: Path, **answers: object) -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.usefixtures("home")
-def test_answers_in_a_replay_file_are_validated(tmp_path: Path) -> None:
-    ran = run_replay(tmp_path, project_slug="../shop", broker="none-such")
+@pytest.mark.parametrize("private", [OLD_REPLAY, {}], ids=["old", "answers only"])
+def test_answers_in_a_replay_file_are_validated(private: dict[str, object], tmp_path: Path) -> None:
+    ran = run_replay(tmp_path, private, project_slug="../shop", broker="none-such")
     assert (ran.returncode, ran.stderr) == (1, "")
     assert ran.stdout.splitlines() == [
         f"project_slug: '../shop' is not a valid package name: {USE_ONLY_AND_BEGIN}. Example: shop",
@@ -302,8 +307,9 @@ def test_answers_in_a_replay_file_are_validated(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("home")
-def test_a_replay_file_with_valid_answers_generates_the_project(tmp_path: Path) -> None:
-    ran = run_replay(tmp_path, project_slug="shop", description="{{ 1 }}")
+@pytest.mark.parametrize("private", [OLD_REPLAY, {}], ids=["old", "answers only"])
+def test_a_replay_file_with_valid_answers_generates_the_project(private: dict[str, object], tmp_path: Path) -> None:
+    ran = run_replay(tmp_path, private, project_slug="shop", description="{{ 1 }}")
     assert (ran.returncode, ran.stdout) == (0, "")
     project = tmp_path / "output" / "shop"
     assert (
