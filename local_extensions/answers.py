@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from local_extensions.catalogue import UNSUPPORTED, Choice
+from local_extensions.catalogue import EXTRAS, UNSUPPORTED, Choice
 from local_extensions.names import find_slug_problem, slugify
 
 if TYPE_CHECKING:
@@ -90,6 +90,19 @@ def parse_boolean(answers: Mapping[str, object], question: str, errors: AnswerEr
     if word not in TRUE_WORDS | FALSE_WORDS:
         errors.add(question, word, "is not a boolean (yes or no)", str(QUESTIONS[question]).lower())
     return word in TRUE_WORDS
+
+
+def parse_extras(answers: Mapping[str, object], errors: AnswerErrors) -> tuple[Choice, ...]:
+    """Return the extras in a comma-separated list. "none" and an empty answer select no extras."""
+    text = get_answer(answers, "extras")
+    names = [] if text in {"", "none"} else [name.strip() for name in text.split(",")]
+    known = {extra.name: extra for extra in EXTRAS}
+    for name in names:
+        if name not in known:
+            errors.add("extras", name, f"is not an extra (choose from {', '.join(known)})")
+        elif names.count(name) > 1:
+            errors.add("extras", name, "is listed twice")
+    return tuple(extra for extra in EXTRAS if extra.name in names)
 
 
 def parse_time_limit(answers: Mapping[str, object], errors: AnswerErrors) -> int:

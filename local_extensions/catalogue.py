@@ -56,6 +56,7 @@ class Framework(Choice):
         celery_settings: The module of Celery's settings, in the project's package.
         environment: The module that reads the environment variables.
         setting_prefix: The prefix of the names of Celery's settings.
+        instrumentation: The requirements of the extra "tracing" that trace its requests.
         dev_packages: The requirements for development that it adds.
         database: The framework's replacement for the result backend "database", if any.
     """
@@ -65,6 +66,7 @@ class Framework(Choice):
     setting_prefix: str = ""
     dev_packages: tuple[str, ...] = ()
     database: Choice | None = None
+    instrumentation: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ FRAMEWORKS = (
         "FastAPI",
         packages=("fastapi>=0.165", "uvicorn>=0.54"),
         dev_packages=("httpx2>=2.16",),
+        instrumentation=("opentelemetry-instrumentation-fastapi>=0.66b2",),
     ),
     Framework(
         "django",
@@ -123,6 +126,7 @@ FRAMEWORKS = (
         setting_prefix="CELERY_",
         dev_packages=("django-stubs>=6.0", "factory-boy>=3.3", "pytest-django>=4.14", "types-gunicorn>=23"),
         database=Choice("database", "Django's database", packages=("django-celery-results>=2.6",)),
+        instrumentation=("opentelemetry-instrumentation-django>=0.66b2",),
     ),
 )
 
@@ -177,6 +181,18 @@ POOLS = (
     Pool("threads", "threads", concurrency="20"),
     Pool("gevent", "greenlets", concurrency="100", extra="gevent"),
 )
+
+TRACING = Choice(
+    "tracing",
+    "OpenTelemetry traces",
+    packages=(
+        "opentelemetry-exporter-otlp-proto-http>=1.45",
+        "opentelemetry-instrumentation-celery>=0.66b2",
+        "opentelemetry-sdk>=1.45",
+    ),
+)
+
+EXTRAS = (TRACING,)
 
 CIS = (Choice("github", "GitHub Actions"), Choice("gitlab", "GitLab CI/CD"), Choice("none", "none"))
 

@@ -12,6 +12,7 @@ EXAMPLES = {
     "beat_jobs": "cleanup(days=30) = 0 3 * * *; poll = every 10m",
     "timezone": "Europe/Paris",
     "task_time_limit": "300",
+    "extras": "tracing",
 }
 """A valid answer to each question that takes text."""
 

@@ -9,17 +9,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 
 def make_feature_table(
-    answers: Mapping[str, str], flags: Mapping[str, bool], *, beat: bool, several_redis_databases: bool
+    answers: Mapping[str, str],
+    flags: Mapping[str, bool],
+    *,
+    extras: Collection[str],
+    beat: bool,
+    several_redis_databases: bool,
 ) -> dict[str, bool]:
     """Return whether each feature is enabled, by its name.
 
     Args:
         answers: The name of the choice for each choice question.
         flags: The answer to each boolean question. Each is a feature with the name of the question.
+        extras: The names of the selected extras.
         beat: Whether the project has periodic tasks.
         several_redis_databases: Whether the project uses more than one Redis database.
     """
@@ -79,6 +85,8 @@ def make_feature_table(
         "sqs_metrics": monitoring and sqs,
         "oldest_message_age": monitoring and redis,
         "dead_letter_metrics": monitoring and (redis or rabbitmq),
+        # extras
+        "tracing": "tracing" in extras,
         # deployment
         "kubernetes_django": kubernetes and django,
         "kubernetes_fastapi": kubernetes and fastapi,

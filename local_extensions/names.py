@@ -25,7 +25,7 @@ STDLIB_MODULES = frozenset(sys.stdlib_module_names) | {
 DEPENDENCIES = frozenset(
     (
         *("amqp", "billiard", "boto3", "botocore", "celery", "click", "dateutil", "django", "django_celery_beat"),
-        *("django_celery_results", "dotenv", "ephem", "eventlet", "fastapi", "flower", "gevent", "greenlet"),
+        *("django_celery_results", "dotenv", "ephem", "eventlet", "fastapi", "flower", "gevent", "google", "greenlet"),
         *("hiredis", "httpx", "kombu", "mypy", "opentelemetry", "pip", "pre_commit", "watchfiles"),
         *("prometheus_client", "psycopg", "pydantic", "pydantic_core", "pydantic_settings", "pytest", "redbeat"),
         *("redis", "requests", "rich", "ruff", "sentry_sdk", "setuptools", "sqlalchemy", "starlette", "structlog"),

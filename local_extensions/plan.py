@@ -13,6 +13,7 @@ from local_extensions.answers import (
     get_answer,
     parse_boolean,
     parse_choice,
+    parse_extras,
     parse_slug,
     parse_text,
     parse_time_limit,
@@ -29,6 +30,7 @@ from local_extensions.catalogue import (
     REDIS,
     RESULT_BACKENDS,
     SCHEDULERS,
+    TRACING,
 )
 from local_extensions.errors import AnswerErrors
 from local_extensions.features import make_feature_table
@@ -281,6 +283,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     timezone = parse_timezone(answers, errors)
     time_limit = parse_time_limit(answers, errors)
     flags = {question: parse_boolean(answers, question, errors) for question in BOOLEAN_QUESTIONS}
+    extras = parse_extras(answers, errors)
     ci = parse_choice(answers, "ci", CIS, errors)
     license_ = parse_choice(answers, "license", LICENSES, errors)
     python = parse_choice(answers, "python_version", PYTHON_VERSIONS, errors)
@@ -302,7 +305,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
     jobs = tuple(make_beat_job(slug, job) for job in job_answers)
     queues = make_queues(tuple(queue_answers.values()), jobs, broker)
     # In the order of their servers in compose.yaml.
-    used = (broker, result_backend, *([scheduler] if jobs else []), framework, *find_used_pools(queues))
+    used = (broker, result_backend, *([scheduler] if jobs else []), framework, *find_used_pools(queues), *extras)
     users_of_redis = [choice for choice in used if choice.server == REDIS]
     return Plan(
         slug=slug,
@@ -314,7 +317,13 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
             timezone=timezone,
             python_version=python.name,
         ),
-        features=make_feature_table(chosen, flags, beat=bool(jobs), several_redis_databases=len(users_of_redis) > 1),
+        features=make_feature_table(
+            chosen,
+            flags,
+            extras={extra.name for extra in extras},
+            beat=bool(jobs),
+            several_redis_databases=len(users_of_redis) > 1,
+        ),
         framework=framework,
         broker=broker,
         result_backend=result_backend,
@@ -387,6 +396,7 @@ def collect_requirements(
     extras = {choice.extra for choice in used} | {"solar" for job in jobs if job.schedule.kind == "solar"}
     packages = [package for choice in used for package in choice.packages]
     packages += [PROMETHEUS_CLIENT] if monitoring else []
+    packages += framework.instrumentation if TRACING in used else ()
     return {
         "dependencies": collect_dependencies(extras, packages),
         "dev_dependencies": collect_dev_dependencies(extras, framework.dev_packages),

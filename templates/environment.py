@@ -223,6 +223,18 @@ class Environment(BaseSettings):
         examples=["production"],
         description="The environment's name in Sentry.",
     )
+{% if plan().features.tracing %}
+    otel_exporter_otlp_endpoint: Annotated[str, scheme("http", "https", "")] = Field(
+        default="",
+        examples=["http://localhost:4318"],
+        description="The OTLP endpoint (HTTP) that receives OpenTelemetry traces; empty disables tracing.",
+    )
+    otel_service_name: str = Field(
+        default="{{ plan().dns_name }}",
+        examples=["{{ plan().dns_name }}"],
+        description="The name of this service in traces.",
+    )
+{% endif %}
     alert_webhook_url: Annotated[str, scheme("http", "https", "")] = Field(
         default="",
         examples=["https://hooks.example.com/services/key"],

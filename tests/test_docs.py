@@ -9,7 +9,7 @@ import pytest
 from local_extensions.answers import MAX_TASK_TIME_LIMIT, MAX_TEXT_LENGTHS
 from local_extensions.arguments import MAX_DEPTH, MAX_INTEGER
 from local_extensions.beat import MAX_JOB_LENGTH, MAX_JOBS
-from local_extensions.catalogue import BROKERS, POOLS
+from local_extensions.catalogue import BROKERS, EXTRAS, POOLS
 from local_extensions.names import MAX_NAME_LENGTH, MAX_SLUG_LENGTH
 from local_extensions.queues import MAX_CONCURRENCY, MAX_QUEUES
 from local_extensions.schedules import NICKNAMES, SOLAR_EVENTS, parse_schedule
@@ -45,8 +45,10 @@ def test_each_question_has_its_choices_and_its_default() -> None:
 
     assert [question for question, *_ in rows] == [f"`{question}`" for question in DEFAULTS]
     for (question, default), (_, valid, shown, effect) in zip(DEFAULTS.items(), rows, strict=True):
-        assert shown == (f"`{str(default).lower()}`" if isinstance(default, bool) else f"`{default}`"), question
-        offered = choices().get(question, ())
+        assert shown == (
+            f"`{str(default).lower()}`" if isinstance(default, bool) else f"`{default}`" if default else "empty"
+        )
+        offered = [extra.name for extra in EXTRAS] if question == "extras" else choices().get(question, ())
         missing = [choice for choice in offered if f"`{str(choice).lower()}`" not in valid.lower()]
         assert not missing, question
         assert effect.endswith("."), question

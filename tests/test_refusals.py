@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 from local_extensions.errors import EXAMPLES, quote_piece
 from tests.support.answers import DEFAULTS
 from tests.support.parse import assert_every_file_parses, problem_of
-from tests.support.variants import ROOT, choices, questions
+from tests.support.variants import ROOT, questions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,6 +171,11 @@ INVALID: dict[str, list[tuple[str, str]]] = {
         (answer, f"'{answer}' is not a whole number of seconds from 1 to 43200 (12 hours). Example: 300")
         for answer in ("", "0", "-5", "abc", "43201")
     ],
+    "extras": [
+        ("trace", "'trace' is not an extra (choose from tracing). Example: tracing"),
+        ("tracing,", "'' is not an extra (choose from tracing). Example: tracing"),
+        ("tracing, tracing", "'tracing' is listed twice. Example: tracing"),
+    ],
     "queues": [
         (answer, f"{line}. Example: {QUEUES_EXAMPLE}")
         for answer, line in (
@@ -231,7 +236,7 @@ def test_text_of_2000_characters_is_rejected(question: str, tmp_path: Path) -> N
 
 
 def test_each_text_question_has_invalid_answers() -> None:
-    assert set(INVALID) == set(questions()) - set(choices())
+    assert set(INVALID) == {name for name, default in questions().items() if isinstance(default, str)}
 
 
 @pytest.mark.usefixtures("home")
@@ -319,12 +324,12 @@ def test_a_replay_file_with_valid_answers_generates_the_project(private: dict[st
 
 # Cookiecutter validates choices before it loads the extension, and raises a ValueError.
 @pytest.mark.parametrize("answer", ["", "none-such", "Redis"])
-@pytest.mark.parametrize("question", [name for name, offered in choices().items() if not isinstance(offered[0], bool)])
+@pytest.mark.parametrize("question", [name for name, default in questions().items() if isinstance(default, list)])
 def test_an_unknown_choice_is_rejected_by_cookiecutter(question: str, answer: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=question) as failure:
         cookiecutter(str(ROOT), no_input=True, extra_context={question: answer}, output_dir=str(tmp_path))
     assert str(failure.value) == (
-        f"{answer} provided for choice variable {question}, but the choices are {choices()[question]}."
+        f"{answer} provided for choice variable {question}, but the choices are {questions()[question]}."
     )
     assert files_under(tmp_path) == []
 
@@ -409,7 +414,7 @@ def test_input_at_the_prompts_is_not_rendered_as_a_template(tmp_path: Path) -> N
         check=True,
         timeout=60,
     )
-    assert "[1/19] Project name (Background Jobs):" in ran.stdout
+    assert "[1/20] Project name (Background Jobs):" in ran.stdout
     assert "2 - rabbitmq    - RabbitMQ with quorum queues" in ran.stdout
     metadata = tomllib.loads((tmp_path / "output" / "shop" / "pyproject.toml").read_text(encoding="utf-8"))
     assert metadata["project"]["description"] == HOSTILE["jinja"]

@@ -169,6 +169,10 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         },
     ),
     (
+        {"extras": "tracing"},
+        {"src/{slug}/tracing.py", "tests/test_tracing.py"},
+    ),
+    (
         {"broker": "sqs"},
         {
             "deploy/aws/queues.yaml",

@@ -68,7 +68,7 @@ class Service:
         self._stack.close()
 
     @cached_property
-    def _words(self) -> dict[str, list[str]]:
+    def commands(self) -> dict[str, list[str]]:
         """The commands of compose.yaml by their queue; beat's by ""."""
         found = commands(self.project).values()
         by_queue = {queue_of(words): words for words in found}
@@ -89,7 +89,7 @@ class Service:
     def start_workers(self, *queues: str) -> None:
         """Start the workers of these queues at once, and wait until they take tasks."""
         for queue in queues:
-            self.workers[queue] = self.start(self._words[queue], queue)
+            self.workers[queue] = self.start(self.commands[queue], queue)
         for queue in queues:
             self.workers[queue].wait_for_line(" ready.", START)
 
@@ -98,7 +98,7 @@ class Service:
         started = []
         for index in range(len(self.workers), len(self.workers) + number):
             name = f"{queue}-{index}"
-            words = [re.sub(r"@%h$", f"-{index}@%h", word) for word in self._words[queue]]
+            words = [re.sub(r"@%h$", f"-{index}@%h", word) for word in self.commands[queue]]
             self.workers[name] = self.start(words, name, **variables)
             started.append(self.workers[name])
         for worker in started:
@@ -107,13 +107,13 @@ class Service:
 
     def start_all(self) -> None:
         """Start every worker at once, and beat once they take tasks."""
-        self.start_workers(*filter(None, self._words))
+        self.start_workers(*filter(None, self.commands))
         self.beat = self.start_beat("beat")
 
     def start_beat(self, name: str) -> Process:
         """Start a beat, which keeps its state in the project's copy instead of where the container keeps it."""
         state = str(self.project.path / f"{name}.db")
-        return self.start([state if word.startswith("/") else word for word in self._words[""]], name)
+        return self.start([state if word.startswith("/") else word for word in self.commands[""]], name)
 
     def health(self, name: str) -> str:
         """What the probe of a running worker or beat complains of; "" if it is healthy."""

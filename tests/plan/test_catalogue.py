@@ -35,7 +35,17 @@ def test_the_questions_are_in_order_and_the_check_is_last() -> None:
     assert list(DEFAULTS) == [
         *("project_name", "project_slug", "description", "author_name", "author_email"),
         *("framework", "broker", "result_backend", "queues", "beat_jobs", "beat_scheduler"),
-        *("timezone", "task_time_limit", "examples", "monitoring", "kubernetes", "ci", "license", "python_version"),
+        *(
+            "timezone",
+            "task_time_limit",
+            "examples",
+            "monitoring",
+            "kubernetes",
+            "extras",
+            "ci",
+            "license",
+            "python_version",
+        ),
     ]
     assert list(QUESTIONS)[-1] == "__check"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from local_extensions.answers import BOOLEAN_QUESTIONS
+from local_extensions.catalogue import EXTRAS
 from local_extensions.features import make_feature_table
 from tests.support.answers import DEFAULTS, plan_of
 
@@ -86,12 +87,18 @@ def test_fastapi_with_rabbitmq_enables_these_features() -> None:
     }
 
 
+@pytest.mark.parametrize("extra", [extra.name for extra in EXTRAS])
+def test_an_extra_is_a_feature_with_its_name(extra: str) -> None:
+    assert extra in enabled(extras=extra)
+    assert extra not in enabled()
+
+
 @pytest.mark.parametrize("question", BOOLEAN_QUESTIONS)
 def test_a_boolean_question_is_a_feature_with_its_name(question: str) -> None:
     assert set(FLAGS) == set(BOOLEAN_QUESTIONS)
     for answer in (True, False):
         flags = {**FLAGS, question: answer}
-        table = make_feature_table(ANSWERS, flags, beat=True, several_redis_databases=False)
+        table = make_feature_table(ANSWERS, flags, extras=(), beat=True, several_redis_databases=False)
         assert {name: table[name] for name in flags} == flags
 
 

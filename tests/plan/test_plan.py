@@ -71,7 +71,7 @@ def test_missing_answers_are_rejected_by_question() -> None:
     with pytest.raises(InvalidAnswersError) as raised:
         make_plan({})
     named = {line.partition(":")[0] for line in raised.value.lines}
-    assert named == set(DEFAULTS) - {"beat_jobs"}
+    assert named == set(DEFAULTS) - {"beat_jobs", "extras"}
 
 
 def test_the_errors_of_all_questions_are_reported_together_once() -> None:

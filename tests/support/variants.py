@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from local_extensions.catalogue import UNSUPPORTED
+from local_extensions.catalogue import EXTRAS, UNSUPPORTED
 from local_extensions.names import MAX_NAME_LENGTH, MAX_SLUG_LENGTH
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ First = TypeVar("First")
 Second = TypeVar("Second")
 
 # These change what is in the same files, so every combination of theirs is baked, linted, type-checked and run.
-CROSSED = ("framework", "broker", "result_backend", "beat_scheduler", "examples", "monitoring", "kubernetes")
+CROSSED = ("framework", "broker", "result_backend", "beat_scheduler", "examples", "monitoring", "kubernetes", "extras")
 # These change what is installed and what runs: every combination of theirs runs its own tests.
 DEPENDENCIES = ("framework", "broker", "result_backend", "beat_scheduler")
 
@@ -103,6 +103,8 @@ def choices() -> dict[str, list[Answer]]:
             offered[name] = [value, not value]
         elif isinstance(value, list):
             offered[name] = list(value)
+        elif name == "extras":
+            offered[name] = ["", ", ".join(extra.name for extra in EXTRAS)]
     return offered
 
 
@@ -135,7 +137,7 @@ def label(name: str, answer: Answer) -> str:
     """`redis` for an answer, `examples` or `no-examples` for a boolean."""
     if isinstance(answer, bool):
         return name if answer else f"no-{name}"
-    return answer.lower()
+    return answer.lower() or f"no-{name}"
 
 
 def variant(answers: Mapping[str, Answer], shape: str = "default") -> Variant:
@@ -175,12 +177,14 @@ def core_answers() -> list[dict[str, Answer]]:
 
 def varied_answers() -> list[tuple[dict[str, Answer], dict[str, Answer]]]:
     """Every combination of DEPENDENCIES, twice: with some of the crossed booleans in turn, and with their opposites."""
-    booleans = list(combinations([name for name in crossed() if name not in DEPENDENCIES]))
+    offered = choices()
+    pairs = list(combinations([name for name in crossed() if name not in DEPENDENCIES]))
     found = []
     for number, answers in enumerate(filter(supported, combinations(list(DEPENDENCIES)))):
         # Moved on by one in each round, so that a boolean does not keep to an answer that changes as often.
-        chosen = booleans[(number + number // len(booleans)) % len(booleans)]
-        found.append(({**answers, **chosen}, {**answers, **{name: not answer for name, answer in chosen.items()}}))
+        chosen = pairs[(number + number // len(pairs)) % len(pairs)]
+        opposite = {name: next(each for each in offered[name] if each != answer) for name, answer in chosen.items()}
+        found.append(({**answers, **chosen}, {**answers, **opposite}))
     return found
 
 

@@ -7,6 +7,10 @@ from celery import maybe_signature
 from celery.exceptions import QueueNotFound
 from celery.result import AsyncResult
 from kombu.utils.functional import maybe_list
+{% if plan().features.tracing %}
+
+from {{ cookiecutter.project_slug }} import tracing
+{% endif %}
 
 
 class Celery(celery.Celery):
@@ -29,7 +33,12 @@ class Celery(celery.Celery):
         # Some result backends send a task that waits for the parts, with the body as its argument, before the parts.
         if body := args[1] if name == "celery.chord_unlock" else options.get("chord"):
             self._check(body, [])
+{% if plan().features.tracing %}
+        with tracing.publishing():
+            return super().send_task(name, args, kwargs, *others, **options)
+{% else %}
         return super().send_task(name, args, kwargs, *others, **options)
+{% endif %}
 
     def _check(self, signature: Any, *results: Any) -> None:
         """Check what will be called with these results, unless it is immutable."""

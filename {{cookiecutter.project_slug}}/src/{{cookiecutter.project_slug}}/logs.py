@@ -11,10 +11,16 @@ import sys
 import structlog
 from structlog.typing import Processor
 
+{% if plan().features.tracing %}
+from {{ cookiecutter.project_slug }} import tracing
+{% endif %}
 from {{ cookiecutter.project_slug }}.settings import env
 
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
+{% if plan().features.tracing %}
+    tracing.add_trace_ids,
+{% endif %}
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.stdlib.PositionalArgumentsFormatter(),

@@ -17,7 +17,11 @@ from celery import Task, signals, states
 from celery.beat import Service
 from structlog.contextvars import bind_contextvars, get_contextvars, reset_contextvars
 
+{% if plan().features.tracing %}
+from {{ cookiecutter.project_slug }} import alerts, base_task, health, logs, tracing
+{% else %}
 from {{ cookiecutter.project_slug }} import alerts, base_task, health, logs
+{% endif %}
 from {{ cookiecutter.project_slug }}.settings import env
 
 WARM_SHUTDOWN = {{ plan().limits.warm_shutdown }}
@@ -58,6 +62,21 @@ def start_sentry(**_: Any) -> None:
             ignore_logger(module.__name__)  # they log failures, which Celery's integration reports
 
 
+{% if plan().features.tracing %}
+@signals.celeryd_init.connect
+@signals.beat_init.connect
+def start_tracing(**_: Any) -> None:
+    """Start tracing before the worker starts its pool."""
+    tracing.configure()
+
+
+@signals.worker_process_shutdown.connect
+def flush_spans(**_: Any) -> None:
+    """Export the last spans of a pool process, for example when it is replaced because of its memory."""
+    tracing.flush()
+
+
+{% endif %}
 @signals.worker_init.connect
 def freeze_memory(**_: Any) -> None:
     """Exclude what is loaded by now from garbage collections: else each pool process soon has a copy of it.

@@ -11,6 +11,9 @@ from contextlib import asynccontextmanager, suppress
 
 import anyio.to_thread
 from fastapi import FastAPI
+{% if plan().features.tracing %}
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+{% endif %}
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from {{ cookiecutter.project_slug }} import health as liveness
@@ -78,6 +81,9 @@ def create_app() -> FastAPI:
         raise SystemExit("API_KEY: is missing. Write for example: API_KEY=at-least-16-random-characters")
     configure_logs()
     signals.start_sentry()
+{% if plan().features.tracing %}
+    signals.start_tracing()
+{% endif %}
     submissions.warm_up()
     app = FastAPI(
         title={{ plan().project.name | python }},
@@ -97,4 +103,7 @@ def create_app() -> FastAPI:
     problems.add_error_handlers(app)
     for module in (health, overview, tasks):
         app.include_router(module.router)
+{% if plan().features.tracing %}
+    FastAPIInstrumentor.instrument_app(app, excluded_urls="/health", exclude_spans=["receive", "send"])
+{% endif %}
     return app
