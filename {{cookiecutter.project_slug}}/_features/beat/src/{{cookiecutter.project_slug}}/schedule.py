@@ -1,4 +1,4 @@
-"""What beat sends, and when. A job that no worker took before its next run expires instead of piling up."""
+"""The schedule of beat. A periodic task expires if no worker starts it before its next run, so runs do not pile up."""
 
 {% if "interval" in plan().schedule_kinds %}
 from datetime import timedelta
