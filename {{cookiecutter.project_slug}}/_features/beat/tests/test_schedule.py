@@ -42,7 +42,7 @@ def test_an_entry_has_the_queue_of_its_task_and_an_expiry(entry: dict[str, Any])
 def test_the_readme_lists_each_entry(entry: dict[str, Any]) -> None:
     function, queue = entry["task"].rpartition(".")[2], QueueName(entry["options"]["queue"])
     row = rf"^\| `+ ?{function}\(.*\| `{queue}` \|$"
-    missing = f"README.md, 'Periodic jobs': add a row for {function} on the queue {queue}"
+    missing = f"README.md, 'Periodic tasks': add a row for {function} on the queue {queue}"
     assert re.search(row, README, re.MULTILINE), missing
 
 
@@ -67,7 +67,7 @@ def test_the_schedule_in_the_readme_is_correct(entry: dict[str, Any], next_run: 
     times = re.findall(r"\b\d\d:\d\d\b", when)
     if times and isinstance(entry["schedule"], crontab):
         due = next_run(entry["schedule"], datetime(2026, 1, 1, tzinfo=UTC)).astimezone(app.timezone)
-        assert f"{due:%H:%M}" in times, f"README.md, 'Periodic jobs': {function} runs at {due:%H:%M}"
+        assert f"{due:%H:%M}" in times, f"README.md, 'Periodic tasks': {function} runs at {due:%H:%M}"
     interval = re.fullmatch(r"every (\d+ )?(second|minute|hour|day)s?", when)
     if interval and isinstance(entry["schedule"], timedelta):
         assert entry["schedule"] == timedelta(**{f"{interval[2]}s": int(interval[1] or 1)})

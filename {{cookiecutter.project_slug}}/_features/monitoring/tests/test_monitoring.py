@@ -187,14 +187,14 @@ def test_a_cancelled_task_counts_as_revoked(outcome: Any) -> None:
 
 {% endif %}
 def test_queue_lengths_are_exported_only_while_the_broker_is_reachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporter, "read_length", lambda connection, queue: 7)
+    monkeypatch.setattr(exporter, "get_queue_length", lambda connection, queue: 7)
     exporter.update()
     assert (read_value("celery_broker_up"), read_value("celery_queue_length", queue=QUEUE)) == (1, 7)
 
     def refuse(connection: Any, queue: str) -> int:
         raise ConnectionError("refused")
 
-    monkeypatch.setattr(exporter, "read_length", refuse)
+    monkeypatch.setattr(exporter, "get_queue_length", refuse)
     exporter.update()
     assert REGISTRY.get_sample_value("celery_broker_up") == 0
     assert REGISTRY.get_sample_value("celery_queue_length", {"queue": QUEUE}) is None

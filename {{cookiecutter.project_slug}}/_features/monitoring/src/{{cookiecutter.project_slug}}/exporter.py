@@ -11,7 +11,7 @@ from prometheus_client import Gauge
 
 from {{ cookiecutter.project_slug }} import broker_metrics, health, logs, metrics
 from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.queue_lengths import read_length
+from {{ cookiecutter.project_slug }}.queue_lengths import get_queue_length
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.settings import env
 
@@ -25,7 +25,7 @@ def update() -> None:
     """Query the broker and set the metrics. If the broker is unreachable, export only `celery_broker_up`."""
     try:
         with app.connection_for_read() as connection:
-            lengths = {name.value: read_length(connection, name.value) for name in QueueName}
+            lengths = {name.value: get_queue_length(connection, name.value) for name in QueueName}
             broker_metrics.update(connection)
     except Exception as error:  # client libraries raise many types; retry at the next query
         log.warning("the broker does not answer", error=repr(error))

@@ -1,12 +1,12 @@
-"""Queue lengths, read from the broker."""
+"""Queue lengths from the broker."""
 
 from typing import Any
 
 from kombu import Connection
 
 
-def read_length(connection: Connection, queue: str) -> int:
-    """Return the number of ready messages in a queue, or 0 if the queue does not exist."""
+def get_queue_length(connection: Connection, queue: str) -> int:
+    """Return the number of ready messages of a queue, or 0 if the queue does not exist yet."""
     # A separate channel, since the broker may close it if the queue does not exist.
     channel: Any = connection.channel()
     try:
