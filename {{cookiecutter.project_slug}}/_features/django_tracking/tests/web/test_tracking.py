@@ -8,7 +8,7 @@ from celery import states
 
 from {{ cookiecutter.project_slug }} import tracking
 from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.submissions import models
+from {{ cookiecutter.project_slug }}.submissions import load_models
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
 from ..conftest import Ran
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def task_url(monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the URL of a submitted task that no worker receives."""
     monkeypatch.setattr(tracking, "publish", lambda *args, **headers: None)
-    return f"/tasks/{tracking.submit(models()[ping.name].model_validate({'task': ping.name}))}"
+    return f"/tasks/{tracking.submit(load_models()[ping.name].model_validate({'task': ping.name}))}"
 
 
 def test_a_queued_task_is_pending(session_client: ClientFactory, task_url: str) -> None:

@@ -49,41 +49,41 @@ CHECKS: dict[str, Callable[[], object]] = {
 """For each server, a call that fails if the server is unreachable."""
 
 _lock = threading.Lock()
-_last: tuple[float, dict[str, bool], dict[str, list[str]]] | None = None
+_cached: tuple[float, dict[str, bool], dict[str, list[str]]] | None = None
 
 
-def check() -> tuple[dict[str, bool], dict[str, list[str]]]:
+def check_servers() -> tuple[dict[str, bool], dict[str, list[str]]]:
     """Return whether each server is reachable, and the workers of each queue, within two seconds."""
-    global _last
+    global _cached
     with _lock:
-        if _last is None or time.monotonic() - _last[0] > CACHE_SECONDS:
+        if _cached is None or time.monotonic() - _cached[0] > CACHE_SECONDS:
             with ThreadPoolExecutor(len(CHECKS) + 1) as pool:
                 workers = pool.submit(find_workers)
                 servers = dict(zip(CHECKS, pool.map(_is_reachable, CHECKS.values()), strict=True))
-            _last = time.monotonic(), servers, workers.result()
-        return _last[1:]
+            _cached = time.monotonic(), servers, workers.result()
+        return _cached[1:]
 
 
-def readiness(**servers: bool) -> Readiness:
+def check_readiness(**servers: bool) -> Readiness:
     """Return the readiness.
 
     Args:
         servers: Whether each additional server, such as the database of Django, is reachable.
     """
-    reachable, consumers = check()
+    reachable, consumers = check_servers()
     servers |= reachable
     workers = {queue: bool(names) for queue, names in consumers.items()}
     return Readiness(ready=all([*servers.values(), *workers.values()]), servers=servers, workers=workers)
 
 
-def queues() -> list[Queue]:
+def list_queues() -> list[Queue]:
     """Return the queues, each with its length and its workers.
 
     Raises:
         UnavailableError: The broker is unavailable.
     """
     lengths = call_with_deadline(read_lengths)
-    _, workers = check()
+    _, workers = check_servers()
     return [Queue(name=name, length=lengths[name], workers=workers.get(name, [])) for name in QueueName]
 
 

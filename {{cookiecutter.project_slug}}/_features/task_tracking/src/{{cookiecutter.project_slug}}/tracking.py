@@ -71,7 +71,7 @@ def submit(submission: Submission, client: str = "", idempotency_key: str | None
     task_id = str(uuid.uuid4())
     if idempotency_key:
         task_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{client}\n{idempotency_key}"))
-        if earlier := status(task_id):
+        if earlier := read_status(task_id):
             if earlier.task not in (submission.task, None):
                 raise RefusedError(409, f"The Idempotency-Key was used for the task {earlier.task}.")
             return task_id
@@ -85,7 +85,7 @@ def submit(submission: Submission, client: str = "", idempotency_key: str | None
     return task_id
 
 
-def status(task_id: str) -> TaskStatus | None:
+def read_status(task_id: str) -> TaskStatus | None:
     """Return the status of a task, or None if the task is unknown or its result has expired.
 
     Raises:
