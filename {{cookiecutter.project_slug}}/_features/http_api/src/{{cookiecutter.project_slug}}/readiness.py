@@ -91,16 +91,16 @@ def find_workers() -> dict[str, list[str]]:
     """Return the workers that replied in time, by queue. Without remote control, return an empty mapping."""
     if not app.conf.worker_enable_remote_control:
         return {}
-    found: dict[str, list[str]] = {name.value: [] for name in QueueName}
+    workers: dict[str, list[str]] = {name.value: [] for name in QueueName}
 
     def add_reply(reply: dict[str, Any]) -> None:
         for worker, queues in reply.items():
             for queue in queues:
-                found.setdefault(queue["name"], []).append(worker)
+                workers.setdefault(queue["name"], []).append(worker)
 
     # The number of replies is unknown. The call ends one second after the last reply, or at the deadline.
     _is_reachable(lambda: app.control.broadcast("active_queues", reply=True, timeout=1, callback=add_reply))
-    return found
+    return workers
 
 
 def _is_reachable(call: Callable[[], object]) -> bool:

@@ -93,7 +93,7 @@ def read_status(task_id: str) -> TaskStatus | None:
     """
     meta = _read_meta(task_id)
     state, result, task = str(meta["status"]), meta["result"], meta.get("name")
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     if state == states.PENDING:
         if not isinstance(result, dict) or "task" not in result:
             return None
@@ -102,12 +102,12 @@ def read_status(task_id: str) -> TaskStatus | None:
         # Celery stores no name for a task that is revoked before it starts.
         task = task or (_read_meta(cancellation_id(task_id))["result"] or {}).get("task")
     elif state == states.SUCCESS:
-        found["result"] = to_json(result)
+        fields["result"] = to_json(result)
     elif isinstance(result, BaseException):
-        found["error"] = Failure(type=type(result).__name__, message=to_json(result))
+        fields["error"] = Failure(type=type(result).__name__, message=to_json(result))
     elif state not in states.ALL_STATES:
-        found["progress"] = to_json(result)
-    return TaskStatus(id=uuid.UUID(task_id), task=task, state=state, **found)
+        fields["progress"] = to_json(result)
+    return TaskStatus(id=uuid.UUID(task_id), task=task, state=state, **fields)
 
 
 def to_json(value: Any, levels: int = 100) -> Any:
