@@ -1,4 +1,4 @@
-"""The schedule of beat. A periodic task expires if no worker starts it before its next run, so runs do not pile up."""
+"""The schedule of beat. A run expires before the next one is due, so that missed runs do not accumulate."""
 
 {% if "interval" in plan().schedule_kinds %}
 from datetime import timedelta
