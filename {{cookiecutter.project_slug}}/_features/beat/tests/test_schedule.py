@@ -14,7 +14,7 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.schedule import BEAT_SCHEDULE
 
-from .test_queues import own_tasks, queue_of
+from .test_queues import default_queue_of, project_tasks
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 every_job = pytest.mark.parametrize("job", BEAT_SCHEDULE.values(), ids=BEAT_SCHEDULE)
@@ -26,14 +26,14 @@ def test_beat_has_the_schedule() -> None:
 
 @every_job
 def test_a_job_has_a_task_that_takes_its_arguments(job: dict[str, Any]) -> None:
-    assert job["task"] in own_tasks(), f"schedule.py: no module of tasks/ has a task {job['task']}"
+    assert job["task"] in project_tasks(), f"schedule.py: no module of tasks/ has a task {job['task']}"
     signature = inspect.signature(app.tasks[job["task"]].run)
     signature.bind(*job.get("args", ()), **job.get("kwargs", {}))
 
 
 @every_job
 def test_a_job_names_the_queue_of_its_task_and_an_expiry(job: dict[str, Any]) -> None:
-    queue = queue_of(job["task"])
+    queue = default_queue_of(job["task"])
     assert job["options"]["queue"] == queue, f"schedule.py: write 'queue': '{queue}' for {job['task']}"
     assert job["options"]["expires"] > 0
 

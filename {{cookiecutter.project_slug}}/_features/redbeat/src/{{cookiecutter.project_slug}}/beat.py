@@ -56,7 +56,7 @@ class StandbyScheduler(RedBeatScheduler):  # type: ignore[misc]
         if None not in indexed and client.exists(*keys.values()) == len(keys):
             return
         lost = [name for name, key in keys.items() if not client.exists(key)]
-        log.warning("Redis has lost the schedule; writing it again", entries=lost)
+        log.warning("schedule lost, rewritten", entries=lost)
         self.setup_schedule()
         for name in lost:
             self.Entry.from_key(keys[name], app=self.app).reschedule(self.sent_until)
@@ -70,7 +70,7 @@ class StandbyScheduler(RedBeatScheduler):  # type: ignore[misc]
         except LockError:  # it ran out: this beat was held up for long, or Redis has lost it
             has_it = lock.acquire(blocking=False)
         if has_it != bool(self.lock):
-            log.info("this beat sends from now on" if has_it else "another beat sends from now on")
+            log.info("beat active" if has_it else "beat on standby")
             if has_it:
                 self.setup_schedule()  # the other may have had an older one
         self.lock = lock if has_it else None  # close() gives it back
