@@ -13,5 +13,5 @@ task_default_queue_type = "quorum"  # replicated and durable; counts deliveries,
 task_default_exchange_type = "topic"  # required by native delayed delivery (countdown, eta, retries)
 task_create_missing_queue_type = "quorum"  # if missing queues are allowed
 task_create_missing_queue_exchange_type = "topic"  # as above
-worker_cancel_long_running_tasks_on_connection_loss = True  # the broker redelivers them
+worker_cancel_long_running_tasks_on_connection_loss = True  # the broker redelivers them: no parallel run
 task_acks_on_failure = False  # failed tasks are rejected and become dead letters (dead_letters.py)

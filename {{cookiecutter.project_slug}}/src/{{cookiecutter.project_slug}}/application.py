@@ -12,7 +12,7 @@ from kombu.utils.functional import maybe_list
 class Celery(celery.Celery):
     """A Celery application that validates callbacks and the next steps of a workflow when a message is published.
 
-    Celery validates them when it publishes them: a task that succeeded would fail because of the task after it.
+    Celery validates a next step only when it publishes it: a task that succeeded would fail because of its next step.
     """
 
     def send_task(
