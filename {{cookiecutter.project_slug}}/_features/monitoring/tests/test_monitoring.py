@@ -18,7 +18,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from {{ cookiecutter.project_slug }} import exporter, metrics
 from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.settings import listen_on
+from {{ cookiecutter.project_slug }}.settings import parse_listen_address
 {% if plan().features.task_tracking %}
 from {{ cookiecutter.project_slug }}.stoppable_task import TaskCancelled
 {% endif %}
@@ -90,7 +90,7 @@ def test_an_address_without_a_host_listens_on_all_addresses(monkeypatch: pytest.
     for address in addresses:
         socket.create_connection((address, port), timeout=5).close()
     monkeypatch.setattr("socket.has_dualstack_ipv6", lambda: False)  # as on a kernel without IPv6
-    assert listen_on(":9700") == ("0.0.0.0", 9700)  # noqa: S104
+    assert parse_listen_address(":9700") == ("0.0.0.0", 9700)  # noqa: S104
 
 
 def get_family(address: str) -> socket.AddressFamily:
@@ -138,7 +138,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 @pytest.mark.integration
 @pytest.mark.usefixtures("worker")
-def test_a_worker_records_outcome_runtime_and_latency(outcome: Any) -> None:
+def test_a_worker_records_outcome_runtime_and_latency(wait_for_task: Any) -> None:
     def read_counts() -> tuple[float, ...]:
         return (
             read_value("celery_tasks_total", queue=QUEUE, task=PING, outcome="succeeded"),
@@ -147,7 +147,7 @@ def test_a_worker_records_outcome_runtime_and_latency(outcome: Any) -> None:
         )
 
     before = read_counts()
-    assert outcome(app.tasks[PING].delay().id) == "SUCCESS"
+    assert wait_for_task(app.tasks[PING].delay().id) == "SUCCESS"
     wait_until(lambda: read_counts() != before)
     assert read_counts() == tuple(count + 1 for count in before)
 
@@ -159,11 +159,11 @@ def rejected() -> None:
 
 
 @pytest.mark.integration
-def test_a_rejected_task_counts_as_failed(outcome: Any) -> None:
+def test_a_rejected_task_counts_as_failed(wait_for_task: Any) -> None:
     def read_count() -> float:
         return read_value("celery_tasks_total", queue=QUEUE, task=rejected.name, outcome="failed")
 
-    outcome(rejected.delay().id)
+    wait_for_task(rejected.delay().id)
     wait_until(lambda: read_count() > 0)
     assert read_count() == 1
 
@@ -176,11 +176,11 @@ def cancelled() -> None:
 
 
 @pytest.mark.integration
-def test_a_cancelled_task_counts_as_revoked(outcome: Any) -> None:
+def test_a_cancelled_task_counts_as_revoked(wait_for_task: Any) -> None:
     def read_count() -> float:
         return read_value("celery_tasks_total", queue=QUEUE, task=cancelled.name, outcome="revoked")
 
-    outcome(cancelled.delay().id)
+    wait_for_task(cancelled.delay().id)
     wait_until(lambda: read_count() > 0)
     assert read_count() == 1
 

@@ -15,7 +15,7 @@ from {{ cookiecutter.project_slug }}.submissions import RefusedError, Submission
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 from {{ cookiecutter.project_slug }}.tracking import TaskStatus
 
-from .conftest import Ran
+from .conftest import WaitForTask
 
 
 @shared_task(bind=True)
@@ -60,10 +60,10 @@ def test_a_queued_task_is_pending(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.integration
-def test_the_result_of_a_submitted_task_is_stored(outcome: Ran) -> None:
+def test_the_result_of_a_submitted_task_is_stored(wait_for_task: WaitForTask) -> None:
     assert app.conf.task_ignore_result
     task_id = tracking.submit(build_submission(ping, text="hello"))
-    assert outcome(task_id) == "SUCCESS"
+    assert wait_for_task(task_id) == "SUCCESS"
     assert tracking.read_status(task_id) == build_status(task_id, ping, "SUCCESS", result="hello")
     assert AsyncResult(task_id, app=app).get(timeout=30, interval=0.05) == "hello"
     app.backend.forget(task_id)
@@ -71,16 +71,16 @@ def test_the_result_of_a_submitted_task_is_stored(outcome: Ran) -> None:
 
 
 @pytest.mark.integration
-def test_the_progress_and_the_error_of_a_submitted_task_are_stored(outcome: Ran) -> None:
+def test_the_progress_and_the_error_of_a_submitted_task_are_stored(wait_for_task: WaitForTask) -> None:
     task_id = tracking.submit(build_submission(fail))
-    assert outcome(task_id) == "FAILURE"
+    assert wait_for_task(task_id) == "FAILURE"
     error = tracking.Failure(type="ValueError", message="out of memory")
     assert statuses == [build_status(task_id, fail, "PROGRESS", progress={"done": 1})]
     assert tracking.read_status(task_id) == build_status(task_id, fail, "FAILURE", error=error)
 
 
 @pytest.mark.integration
-def test_a_cancelled_task_does_not_start(outcome: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_task_does_not_start(wait_for_task: WaitForTask, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
     monkeypatch.setattr(tracking, "publish", lambda *args, **headers: sent.append((args, headers)))
     task_id = tracking.submit(build_submission(ping))
@@ -89,17 +89,17 @@ def test_a_cancelled_task_does_not_start(outcome: Ran, monkeypatch: pytest.Monke
     tracking.cancel(build_status(task_id, ping, "PENDING"))
     (args, headers) = sent.pop()
     submissions.publish(*args, **headers)
-    outcome(task_id)
+    wait_for_task(task_id)
     assert tracking.read_status(task_id) == build_status(task_id, ping, "REVOKED")
 
 
 @pytest.mark.integration
-def test_a_running_task_stops_at_its_next_check(outcome: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_task_stops_at_its_next_check(wait_for_task: WaitForTask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app.control, "revoke", lambda task_id: None)
     log = Mock()
     monkeypatch.setattr(stoppable_task, "log", log)
     task_id = tracking.submit(build_submission(cancel_itself))
-    outcome(task_id)
+    wait_for_task(task_id)
     assert tracking.read_status(task_id) == build_status(task_id, cancel_itself, "REVOKED")
     log.info.assert_called_once_with("task cancelled")
 

@@ -11,7 +11,7 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.submissions import load_models
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
-from ..conftest import Ran
+from ..conftest import WaitForTask
 from .conftest import KEY, ClientFactory
 
 # Real commits, since threads call the result backend, which can be the database.
@@ -72,9 +72,9 @@ def test_a_task_that_has_ended_cannot_be_cancelled(session_client: ClientFactory
 
 
 @pytest.mark.integration
-def test_the_result_of_a_task_is_returned(session_client: ClientFactory, outcome: Ran) -> None:
+def test_the_result_of_a_task_is_returned(session_client: ClientFactory, wait_for_task: WaitForTask) -> None:
     client = session_client("submit_task", "view_task")
     body = {"task": ping.name, "arguments": {"text": "hello"}}
     submitted = client.post("/tasks", body, content_type="application/json")
-    assert outcome(submitted.json()["id"]) == "SUCCESS"
+    assert wait_for_task(submitted.json()["id"]) == "SUCCESS"
     assert client.get(submitted.headers["Location"]).json()["result"] == "hello"

@@ -18,7 +18,7 @@ from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.settings import env
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
-from ..conftest import ENVIRONMENT, Ran
+from ..conftest import ENVIRONMENT, WaitForTask
 
 SCHEMA: dict[str, Any] = create_app().openapi()
 ENDPOINTS = [(method.upper(), path) for path, methods in SCHEMA["paths"].items() for method in methods]
@@ -174,7 +174,7 @@ def test_an_unhandled_exception_returns_no_details(
 
 
 @pytest.mark.integration
-def test_the_request_id_is_passed_to_the_task(client: TestClient, outcome: Ran) -> None:
+def test_the_request_id_is_passed_to_the_task(client: TestClient, wait_for_task: WaitForTask) -> None:
     request_ids = {}
 
     def record(headers: dict[str, Any], **_: Any) -> None:
@@ -186,7 +186,7 @@ def test_the_request_id_is_passed_to_the_task(client: TestClient, outcome: Ran) 
     response = client.post("/tasks", json={"task": ping.name}, headers={"X-Request-ID": "from-caller_1.2"})
     assert response.headers["X-Request-ID"] == "from-caller_1.2"
     task_id = response.json()["id"]
-    assert outcome(task_id) == "SUCCESS"
+    assert wait_for_task(task_id) == "SUCCESS"
     assert request_ids[task_id] == "from-caller_1.2"
 
 

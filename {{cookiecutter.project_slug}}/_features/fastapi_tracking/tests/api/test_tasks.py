@@ -12,7 +12,7 @@ from {{ cookiecutter.project_slug }}.api import tasks
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
-from ..conftest import Ran
+from ..conftest import WaitForTask
 
 
 @pytest.fixture
@@ -28,12 +28,12 @@ def store_result(task_url: str, result: Any, state: str) -> None:
 
 
 @pytest.mark.integration
-def test_a_submitted_task_runs_and_its_result_is_returned(client: TestClient, outcome: Ran) -> None:
+def test_a_submitted_task_runs_and_its_result_is_returned(client: TestClient, wait_for_task: WaitForTask) -> None:
     response = client.post("/tasks", json={"task": ping.name, "arguments": {"text": "hello"}})
     assert response.status_code == 202
     task_id = response.json()["id"]
     assert response.headers["Location"] == f"/tasks/{task_id}"
-    assert outcome(task_id) == "SUCCESS"
+    assert wait_for_task(task_id) == "SUCCESS"
     status = client.get(f"/tasks/{task_id}").json()
     assert status.pop("id") == task_id
     assert status == {"task": ping.name, "state": "SUCCESS", "result": "hello", "error": None, "progress": None}

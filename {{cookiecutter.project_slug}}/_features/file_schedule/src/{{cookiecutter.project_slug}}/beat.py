@@ -37,7 +37,7 @@ class FileScheduler(Scheduler):
             runs = json.loads(self.path.read_bytes())
             return {name: datetime.fromisoformat(run).astimezone(self.app.timezone) for name, run in runs.items()}
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            log.warning("last runs unknown, missed tasks are not sent", file=str(self.path), error=repr(error))
+            log.warning("last runs unknown, missed tasks not sent", file=str(self.path), error=repr(error))
             return {}
 
     def sync(self) -> None:

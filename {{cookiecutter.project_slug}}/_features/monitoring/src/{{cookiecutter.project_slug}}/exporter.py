@@ -28,7 +28,7 @@ def update() -> None:
             lengths = {name.value: get_queue_length(connection, name.value) for name in QueueName}
             broker_metrics.update(connection)
     except Exception as error:  # client libraries raise many types; retry at the next query
-        log.warning("the broker does not answer", error=repr(error))
+        log.warning("broker unreachable", error=repr(error))
         UP.set(0)
         LENGTH.clear()
         broker_metrics.clear()
@@ -46,12 +46,12 @@ def main() -> None:
     """
     logs.configure()
     if not env.metrics_address:
-        sys.exit("METRICS_ADDRESS is not set. Write for example: METRICS_ADDRESS=127.0.0.1:9699")
+        sys.exit("METRICS_ADDRESS: not set. Example: METRICS_ADDRESS=127.0.0.1:9699")
     metrics.serve(env.metrics_address)
     health.notify_systemd("READY=1")
     while True:
         update()
-        health.show_life()  # also while the broker is unreachable
+        health.report_alive()  # also while the broker is unreachable
         time.sleep(broker_metrics.INTERVAL)
 
 

@@ -17,8 +17,8 @@ from celery.exceptions import Ignore, Retry, Terminated, WorkerLostError
 from celery.worker.request import Request
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
-from {{ cookiecutter.project_slug }}.base_task import BaseTask, waited
-from {{ cookiecutter.project_slug }}.settings import env, listen_on
+from {{ cookiecutter.project_slug }}.base_task import BaseTask, measure_queue_time
+from {{ cookiecutter.project_slug }}.settings import env, parse_listen_address
 {% if plan().features.task_tracking %}
 from {{ cookiecutter.project_slug }}.stoppable_task import TaskCancelled
 {% endif %}
@@ -57,11 +57,11 @@ def serve(address: str) -> None:
     """
     if not address:
         return
-    host, port = listen_on(address)
+    host, port = parse_listen_address(address)
     try:
         start_http_server(port, host)
     except OSError as error:
-        log.error("metrics are not served", address=address, error=str(error))
+        log.error("metrics not served", address=address, error=str(error))
 
 
 def get_queue(delivery_info: Any) -> str:
@@ -87,7 +87,7 @@ class CountedRequest(Request):
     def on_accepted(self, pid: str, time_accepted: float) -> None:
         """Record the queue latency."""
         super().on_accepted(pid, time_accepted)
-        if (seconds := waited(self.request_dict)) is not None:
+        if (seconds := measure_queue_time(self.request_dict)) is not None:
             LATENCY.labels(get_queue(self.delivery_info)).observe(seconds)
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:

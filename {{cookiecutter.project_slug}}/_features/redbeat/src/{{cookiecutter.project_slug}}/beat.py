@@ -56,7 +56,7 @@ class StandbyScheduler(RedBeatScheduler):  # type: ignore[misc]
         if None not in indexed and client.exists(*keys.values()) == len(keys):
             return
         lost = [name for name, key in keys.items() if not client.exists(key)]
-        log.warning("Redis has lost the schedule; writing it again", entries=lost)
+        log.warning("schedule lost, rewritten", entries=lost)
         self.setup_schedule()
         for name in lost:
             self.Entry.from_key(keys[name], app=self.app).reschedule(self.last_active_tick)
@@ -70,7 +70,7 @@ class StandbyScheduler(RedBeatScheduler):  # type: ignore[misc]
         except LockError:  # it expired, since a tick was late, or Redis has lost it
             acquired = lock.acquire(blocking=False)
         if acquired != bool(self.lock):
-            log.info("this beat sends from now on" if acquired else "another beat sends from now on")
+            log.info("beat active" if acquired else "beat on standby")
             if acquired:
                 self.setup_schedule()  # the previously active instance may have had an older release
         self.lock = lock if acquired else None  # close() releases it

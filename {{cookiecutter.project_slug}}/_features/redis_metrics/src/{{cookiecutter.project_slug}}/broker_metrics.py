@@ -8,7 +8,7 @@ from prometheus_client import Gauge
 from redis.exceptions import NoPermissionError
 
 from {{ cookiecutter.project_slug }} import redis_memory
-from {{ cookiecutter.project_slug }}.base_task import waited
+from {{ cookiecutter.project_slug }}.base_task import measure_queue_time
 from {{ cookiecutter.project_slug }}.dead_letter_store import DROPPED, KEY
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.settings import env
@@ -38,7 +38,7 @@ def update(connection: Any) -> None:
     for name in QueueName:
         message = redis.lindex(name.value, -1)  # the next message that a worker receives
         headers = json.loads(message).get("headers", {}) if message else {}
-        OLDEST.labels(name.value).set(waited(headers) or 0)  # messages of other programs have no timestamp
+        OLDEST.labels(name.value).set(measure_queue_time(headers) or 0)  # messages of other programs have no timestamp
         SCHEDULED.labels(name.value).set(channel.scheduled(name.value))
     UNACKNOWLEDGED.set(redis.hlen(channel.unacked_key))
     DEAD_LETTERS.set(redis.hlen(KEY))
