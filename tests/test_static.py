@@ -368,7 +368,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         },
     ),
     ({"monitoring": True, "beat": True}, {"src/{slug}/beat_metrics.py", "tests/test_beat_metrics.py"}),
-    ({"monitoring": True, "broker": "redis"}, {"deploy/systemd/{slug}-flower.service", "tests/test_oldest.py"}),
+    ({"monitoring": True, "broker": "redis"}, {"deploy/systemd/{slug}-flower.service", "tests/test_broker_metrics.py"}),
     ({"monitoring": True, "broker": "rabbitmq"}, {"deploy/systemd/{slug}-flower.service"}),
     ({"monitoring": True, "broker": "sqs"}, {"deploy/aws/alarms.yaml", "tests/test_alarms.py"}),
     (

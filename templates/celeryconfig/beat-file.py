@@ -1,5 +1,5 @@
 # --- Beat
-beat_scheduler = "{{ cookiecutter.project_slug }}.beat:FileScheduler"  # a file of JSON instead of a dbm
+beat_scheduler = "{{ cookiecutter.project_slug }}.beat:FileScheduler"  # a JSON file instead of dbm
 beat_schedule = BEAT_SCHEDULE  # schedule.py
-beat_sync_every = 1  # task; the default writes the file each three minutes, and a killed beat would send twice
-beat_max_loop_interval = 30  # seconds; beat wakes at least this often, so that its heartbeat shows it alive
+beat_sync_every = 1  # task; with the default of 3 minutes, a killed beat would publish tasks again
+beat_max_loop_interval = 30  # seconds; the maximum time between two heartbeats of beat

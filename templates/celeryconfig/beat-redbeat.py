@@ -1,14 +1,14 @@
-# --- Beat, by RedBeat: several may run, and the one that holds a lock in Redis sends
+# --- Beat: RedBeat; several instances may run, and the one with the lock in Redis is active
 beat_scheduler = "{{ cookiecutter.project_slug }}.beat:StandbyScheduler"
-beat_schedule = BEAT_SCHEDULE  # schedule.py; copied into Redis when beat starts, and removed from there likewise
-beat_max_loop_interval = 5  # seconds; beat wakes at least this often, to keep the lock or to ask for it
-redbeat_redis_url = env.redbeat_redis_url  # not the broker's database: purging that must not empty the schedule
-redbeat_key_prefix = "redbeat:{{ cookiecutter.project_slug }}:"  # several projects may share that database
-redbeat_lock_timeout = 25  # seconds without a sign of life until another beat takes over; five loops
+beat_schedule = BEAT_SCHEDULE  # schedule.py; beat writes it to Redis at its start, and deletes removed entries
+beat_max_loop_interval = 5  # seconds; the maximum time between two attempts to extend or acquire the lock
+redbeat_redis_url = env.redbeat_redis_url  # not the broker's database: flushing that must not delete the schedule
+redbeat_key_prefix = "redbeat:{{ cookiecutter.project_slug }}:"  # several projects may share the database
+redbeat_lock_timeout = 25  # seconds after which another instance takes over; five loops
 redbeat_redis_options = {
-    "socket_timeout": 5,  # seconds; the default is infinite: a silent peer would hang beat
+    "socket_timeout": 5,  # seconds; the default is infinite: an unresponsive server would block beat
     "socket_connect_timeout": 5,  # seconds
-    "socket_keepalive": True,  # notice a peer that vanished without a word
+    "socket_keepalive": True,  # detect a lost connection
     "health_check_interval": 25,  # seconds; firewalls drop idle connections
-    "retry_period": 60,  # seconds to outlast a restart of Redis; then beat ends, and its supervisor starts it again
+    "retry_period": 60,  # seconds of retries while Redis restarts; then beat exits, and its supervisor restarts it
 }

@@ -1,2 +1,2 @@
-# --- Beat answers pings, so that the doctor finds a second one
+# --- Beat: remote control, by which the doctor detects a second instance
 beat_enable_remote_control = True  # off by default

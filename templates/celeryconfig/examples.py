@@ -1,4 +1,4 @@
-# --- Examples: their tasks have no route, so they run on the first queue
+# --- Examples: without a route, so their tasks run on the first queue
 {% filter one_line_if_short(reserved=plan().framework.setting_prefix | length) %}
 include = [
 {% if plan().features.redis_examples %}

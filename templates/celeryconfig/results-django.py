@@ -1,10 +1,10 @@
 # --- Results: opt in with @shared_task(ignore_result=False)
 result_backend = "{{ cookiecutter.project_slug }}.results.DatabaseBackend"  # django-db; see results.py
-task_ignore_result = True  # a result nobody reads costs a write, and an outage would hold the task that has it
-task_track_started = True  # STARTED tells a running task from a queued one, where a result is kept
-result_expires = 86400  # seconds (a day) until celery.backend_cleanup, which beat sends, may delete a result
-result_extended = True  # keep the task's name and arguments with its result, for whoever looks
+task_ignore_result = True  # saves a write per task, and an outage does not delay tasks without results
+task_track_started = True  # STARTED distinguishes running from queued tasks
+result_expires = 86400  # seconds (a day) after which beat's celery.backend_cleanup may delete a result
+result_extended = True  # store the name and arguments of the task with its result
 result_backend_always_retry = True  # the default loses the result when the database restarts
-result_backend_max_retries = int(env.celery_publish_timeout)  # about one a second
-result_backend_base_sleep_between_retries_ms = 1000  # from one second
-result_backend_max_sleep_between_retries_ms = 2000  # to two
+result_backend_max_retries = int(env.celery_publish_timeout)  # about one per second
+result_backend_base_sleep_between_retries_ms = 1000  # the first delay
+result_backend_max_sleep_between_retries_ms = 2000  # the maximum delay

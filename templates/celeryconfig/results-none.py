@@ -1,2 +1,2 @@
 # --- Results
-task_ignore_result = True  # there is no result backend: a task tells of its work by its effects
+task_ignore_result = True  # without a result backend, no result is stored

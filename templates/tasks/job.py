@@ -1,10 +1,10 @@
 @shared_task
 {{ job.signature }}
-    """Beat runs this {{ job.schedule.words }}; what it does is yours to write."""
+    """Periodic task ({{ job.schedule.words }}), not implemented yet."""
 {% if job.arguments %}
 {% filter one_line_if_short %}
     log.info(
-        "{{ job.function }} is still a stub",
+        "task not implemented",
         arguments={
 {% for argument in job.arguments %}
             "{{ argument.name }}": {{ argument.name }},
@@ -13,5 +13,5 @@
     )
 {% endfilter %}
 {% else %}
-    log.info("{{ job.function }} is still a stub")
+    log.info("task not implemented")
 {% endif %}

@@ -4,5 +4,5 @@
 @shared_task
 {% endif %}
 def ping(text: str = "pong") -> str:
-    """Return the text: any queue's worker can show with it that it runs tasks."""
+    """Return the text. Use this task to check the worker of a queue."""
     return text

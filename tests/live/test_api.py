@@ -168,7 +168,7 @@ def test_a_submitted_task_runs_with_its_arguments_and_the_request_s_id(
     assert answer.status == 202
     assert answer.headers["X-Request-ID"] == "from-the-test"
     task_id = answer.json["id"]
-    line = service.workers["reports"].wait_for_line(lambda said: task_id in said and "is still a stub" in said)
+    line = service.workers["reports"].wait_for_line(lambda said: task_id in said and "task not implemented" in said)
     assert "request_id=from-the-test" in line
     assert answer.headers["Location"] == (f"/tasks/{task_id}" if results else None)
     if not results:
@@ -192,7 +192,7 @@ def test_a_repeated_submission_runs_once(api: Api, service: Service) -> None:
     wait_for_state(api, task_id, "SUCCESS")
     last = api.submit(PURGE, number=8, dry_run=True)
     wait_for_state(api, last, "SUCCESS")
-    runs = [line for line in service.workers["reports"].lines if task_id in line and "is still a stub" in line]
+    runs = [line for line in service.workers["reports"].lines if task_id in line and "task not implemented" in line]
     assert len(runs) == 1
     reused = api.ask("POST", "/tasks", {"task": PING}, Idempotency_Key="order-1")
     assert (reused.status, reused.headers["Content-Type"]) == (409, "application/problem+json")
@@ -251,7 +251,7 @@ def test_a_cancelled_task_does_not_start_even_if_no_worker_heard_of_it(alone: Se
 
     assert wait_for_state(api, wanted, "SUCCESS")
     assert wait_for_state(api, cancelled, "REVOKED")["task"] == PURGE
-    assert not [line for line in worker.lines if cancelled in line and "is still a stub" in line]
+    assert not [line for line in worker.lines if cancelled in line and "task not implemented" in line]
 
 
 def assert_unavailable(api: Api, task_id: str | None) -> None:
@@ -338,7 +338,7 @@ def test_without_an_api_key_it_says_so_in_one_line(alone: Service, project: Bake
 
     assert process.wait(30) == 1
     (line,) = process.lines
-    assert line.startswith("API_KEY: is missing.")
+    assert line.startswith("API_KEY: not set.")
 
 
 def test_a_key_is_replaced_while_both_are_valid(alone: Service) -> None:

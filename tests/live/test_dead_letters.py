@@ -90,7 +90,7 @@ def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pyte
     with (baked.package / "tasks" / "default.py").open("a", encoding="utf-8") as module:
         module.write(TASKS)
     base_task = baked.package / "base_task.py"
-    pause = re.sub(r"^REQUEUE_PAUSE = .*", "REQUEUE_PAUSE = 0.5", base_task.read_text(), flags=re.MULTILINE)
+    pause = re.sub(r"^REQUEUE_DELAY = .*", "REQUEUE_DELAY = 0.5", base_task.read_text(), flags=re.MULTILINE)
     base_task.write_text(pause, encoding="utf-8")
     if request.param == "sqs":
         # So that what nobody can run is given up within the test, but no sooner than a killed process is noticed.

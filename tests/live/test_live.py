@@ -234,7 +234,7 @@ def test_sigterm_lets_running_tasks_finish(stopped: Service, project: BakedProje
 def test_a_missing_or_bad_variable_is_one_line_and_nothing_starts(stopped: Service, project: BakedProject) -> None:
     # The other workers are the same program as the last.
     words = {"worker" if queue_of(each) else "beat": each for each in commands(project).values()}
-    wrong = {"worker": ("", "is missing"), "beat": ("http://localhost", "must begin with")}
+    wrong = {"worker": ("", "not set"), "beat": ("http://localhost", "must begin with")}
     processes = {name: stopped.start(words[name], name, CELERY_BROKER_URL=value) for name, (value, _) in wrong.items()}
 
     for name, (_, complaint) in wrong.items():

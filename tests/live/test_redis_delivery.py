@@ -73,8 +73,8 @@ def project(bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProj
     settings.write_text(text.replace('"lease": 30,', f'"lease": {LEASE},'), encoding="utf-8")
     base_task = baked.package / "base_task.py"
     text = base_task.read_text(encoding="utf-8")
-    assert text.count("MOST_LOST_WORKERS = 10\n") == 1
-    base_task.write_text(text.replace("MOST_LOST_WORKERS = 10\n", "MOST_LOST_WORKERS = 2\n"), encoding="utf-8")
+    assert text.count("MAX_LOST_WORKERS = 10\n") == 1
+    base_task.write_text(text.replace("MAX_LOST_WORKERS = 10\n", "MAX_LOST_WORKERS = 2\n"), encoding="utf-8")
     return baked
 
 
@@ -145,7 +145,7 @@ def test_the_tasks_of_a_killed_worker_run_again_soon(couriers: Couriers) -> None
     # Twice: those of the killed worker. The others keep their leases.
     couriers.wait_until(lambda: couriers.runs() == [0, 1, 2, 3] and couriers.is_drained(), 40)
     assert len(couriers.runs("began")) == 6
-    assert "requeued message" in other.output
+    assert "message of a lost worker requeued" in other.output
 
 
 def test_a_task_that_kills_its_workers_becomes_a_dead_letter(couriers: Couriers) -> None:

@@ -213,10 +213,10 @@ def test_a_worker_outlasts_an_outage(service: Service, queue: str, outage: str) 
         worker = service.start_worker(queue)
         if outage == "silent":
             gate.shut()
-            complaint = "does not answer" if queue == "emails" else "Read timeout"
+            complaint = "SQS unreachable" if queue == "emails" else "Read timeout"
         else:
             gate.refuse()
-            complaint = "does not answer" if queue == "emails" else "Cannot connect"
+            complaint = "SQS unreachable" if queue == "emails" else "Cannot connect"
         worker.wait_for_line(complaint, timeout=60)
         # What was on its way in the outage is lost to the worker, so this is sent when nothing is.
         gate.restore()

@@ -189,11 +189,11 @@ def test_a_job_has_a_task_that_logs_its_arguments() -> None:
     modules = render_queue_files("src/<slug>/tasks/{queue}.py", beat_jobs="a = @daily; b(1, to='x') = every 5m")
     assert modules["default"].endswith(
         "\n\n@shared_task\ndef a() -> None:\n"
-        '    """Beat runs this every day at 00:00; what it does is yours to write."""\n'
-        '    log.info("a is still a stub")\n'
+        '    """Periodic task (every day at 00:00), not implemented yet."""\n'
+        '    log.info("task not implemented")\n'
         "\n\n@shared_task\ndef b(number: int, *, to: str) -> None:\n"
-        '    """Beat runs this every 5 minutes; what it does is yours to write."""\n'
-        '    log.info("b is still a stub", arguments={"number": number, "to": to})\n'
+        '    """Periodic task (every 5 minutes), not implemented yet."""\n'
+        '    log.info("task not implemented", arguments={"number": number, "to": to})\n'
     )
 
 

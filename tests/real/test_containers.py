@@ -30,7 +30,7 @@ VARIANTS: dict[str, dict[str, str | bool]] = {
 }
 APPS = ("worker-", "beat", "api", "web")
 OUTAGE = 140
-"""Seconds without a broker: longer than `MAX_AGE` in health.py, after which who shows no life counts as dead."""
+"""Seconds without a broker: longer than `MAX_FILE_AGE` in health.py, after which who shows no life counts as dead."""
 
 
 @pytest.fixture(scope="module", params=[pytest.param(answers, id=name) for name, answers in VARIANTS.items()])

@@ -411,7 +411,7 @@ def test_a_release_that_does_not_run_is_noticed_and_rolled_back(
     unit = f"deploy/systemd/{installed.slug}-beat.service"
     path = installed.project.path / unit
     path.write_text(path.read_text(encoding="utf-8") + "# A line of a bad release.\n", encoding="utf-8")
-    change(installed, "Heart.start = lambda self: os._exit(3)  # as soon as a worker is ready")
+    change(installed, "HeartbeatThread.start = lambda self: os._exit(3)  # as soon as a worker is ready")
 
     ran = installed.installer(check=False)
     assert ran.returncode == 1

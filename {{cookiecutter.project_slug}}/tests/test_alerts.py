@@ -1,4 +1,4 @@
-"""A critical task that fails for good is heard of; others are not, and a dead webhook breaks nothing."""
+"""Tests of the alerts for critical tasks."""
 
 import json
 from collections.abc import Iterator
@@ -16,85 +16,84 @@ from {{ cookiecutter.project_slug }} import alerts, base_task
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
-from .conftest import Ran
+from .conftest import WaitForTask
 
 
 @pytest.fixture
-def alerted(monkeypatch: pytest.MonkeyPatch) -> Iterator["Queue[dict[str, Any]]"]:
-    """What a webhook receives."""
+def webhook_messages(monkeypatch: pytest.MonkeyPatch) -> Iterator["Queue[dict[str, Any]]"]:
+    """The messages that a webhook receives."""
     received: Queue[dict[str, Any]] = Queue()
 
     class Webhook(BaseHTTPRequestHandler):
-        """Takes every message."""
+        """A webhook that accepts every message."""
 
         def do_POST(self) -> None:
-            """Keep what is posted."""
+            """Record the message."""
             received.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(204)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
-            """Stay silent."""
+            """Do not log requests."""
 
     with HTTPServer(("127.0.0.1", 0), Webhook) as server:
-        # It looks every 0.01 s whether it is to end.
+        # 0.01 s is the interval of its checks for a shutdown.
         Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         monkeypatch.setattr(alerts, "env", Mock(alert_webhook_url=f"http://127.0.0.1:{server.server_port}/"))
         yield received
         server.shutdown()
 
 
-def fail(outcome: Ran) -> str:
-    """The id of a `ping` that failed in the worker, since it takes no such argument."""
+def run_failing_task(wait_for_task: WaitForTask) -> str:
+    """Run `ping` with an unexpected argument; return the id of the task, which fails in the worker."""
     task_id = str(app.send_task(ping.name, kwargs={"no_such": "argument"}).id)
-    assert outcome(task_id) == "FAILURE"
+    assert wait_for_task(task_id) == "FAILURE"
     return task_id
 
 
 @pytest.mark.integration
-def test_a_critical_task_that_failed_is_alerted(
-    alerted: "Queue[dict[str, Any]]", outcome: Ran, monkeypatch: pytest.MonkeyPatch
+def test_failed_critical_task_sends_an_alert(
+    webhook_messages: "Queue[dict[str, Any]]", wait_for_task: WaitForTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(alerts, "is_critical", lambda task: task.name == ping.name)
-    task_id = fail(outcome)
-    text = alerted.get(timeout=5)["text"]
+    task_id = run_failing_task(wait_for_task)
+    text = webhook_messages.get(timeout=5)["text"]
     assert text.startswith(f"{ping.name}[{task_id}] failed: TypeError(")
-    assert alerted.empty()
+    assert webhook_messages.empty()
 
 
 @pytest.mark.integration
-def test_any_other_task_is_not(alerted: "Queue[dict[str, Any]]", outcome: Ran) -> None:
-    fail(outcome)
-    assert alerted.empty()
+def test_other_task_sends_no_alert(webhook_messages: "Queue[dict[str, Any]]", wait_for_task: WaitForTask) -> None:
+    run_failing_task(wait_for_task)
+    assert webhook_messages.empty()
 
 
 @pytest.mark.parametrize("requeue", [False, True])
-def test_a_task_that_rejects_itself_for_good_is_a_failure(requeue: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    def body() -> None:
+def test_rejection_without_requeue_is_reported_as_a_failure(requeue: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reject() -> None:
         raise Reject(LookupError("no such order"), requeue=requeue)
 
-    monkeypatch.setattr(base_task, "log", logged := Mock())
-    monkeypatch.setattr(sentry_sdk, "capture_exception", reported := Mock())
-    monkeypatch.setattr(alerts, "alert", alerted := Mock())
-    app.task(name="rejects", shared=False)(alerts.critical(body)).apply(task_id="1")
+    monkeypatch.setattr(base_task, "log", log := Mock())
+    monkeypatch.setattr(sentry_sdk, "capture_exception", capture := Mock())
+    monkeypatch.setattr(alerts, "send_alert", send_alert := Mock())
+    app.task(name="rejects", shared=False)(alerts.critical(reject)).apply(task_id="1")
     app.tasks.unregister("rejects")
-    assert [logged.error.call_count, reported.call_count, alerted.call_count] == [int(not requeue)] * 3
+    assert [log.error.call_count, capture.call_count, send_alert.call_count] == [int(not requeue)] * 3
 
 
-def test_a_task_is_critical_if_its_function_is_marked() -> None:
-    def body() -> None:
+def test_task_with_a_marked_function_is_critical() -> None:
+    def function() -> None:
         """Do nothing."""
 
-    marked = app.task(name="marked")(alerts.critical(body))
+    marked = app.task(name="marked")(alerts.critical(function))
     assert alerts.is_critical(marked)
     assert not alerts.is_critical(ping)
     app.tasks.unregister("marked")
 
 
-def test_a_dead_webhook_is_logged_and_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = Mock()
-    monkeypatch.setattr(alerts, "log", said)
+def test_unreachable_webhook_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts, "log", log := Mock())
     monkeypatch.setattr(alerts, "env", Mock(alert_webhook_url="http://127.0.0.1:1/"))
-    alerts.alert("the bank is closed")
-    said.critical.assert_called_once_with("alert", text="the bank is closed")
-    assert said.error.call_args.args == ("the alert was not delivered",)
+    alerts.send_alert("the bank is closed")
+    log.critical.assert_called_once_with("alert raised", text="the bank is closed")
+    assert log.error.call_args.args == ("alert not delivered",)

@@ -1,4 +1,4 @@
-"""What a message leads to is checked when it is sent, not when it is due."""
+"""Tests of the validation of callbacks and workflow steps when a message is published."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,19 +32,19 @@ FORMS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.fixture
 def publish(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """Takes the place of the broker."""
+    """The mock that replaces publishing to the broker."""
     send = Mock()
     monkeypatch.setattr(app.amqp, "send_task_message", send)
     return send
 
 
 @pytest.mark.parametrize("name", ["{{ cookiecutter.project_slug }}", "{{ cookiecutter.project_slug }}.celery_app"])
-def test_celerys_commands_find_the_application(name: str) -> None:
+def test_celery_command_finds_the_application(name: str) -> None:
     assert find_app(name) is app
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_a_wrong_step_is_refused_before_anything_is_sent(form: Callable[[Any], Any], publish: Mock) -> None:
+def test_invalid_step_is_rejected_before_a_message_is_published(form: Callable[[Any], Any], publish: Mock) -> None:
     with pytest.raises(TypeError, match="positional argument"):
         form(ping.s("one too many"))
     with pytest.raises(QueueNotFound, match="no-such"):
@@ -53,7 +53,7 @@ def test_a_wrong_step_is_refused_before_anything_is_sent(form: Callable[[Any], A
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_a_right_step_is_sent(form: Callable[[Any], Any], publish: Mock) -> None:
+def test_valid_step_is_published(form: Callable[[Any], Any], publish: Mock) -> None:
     form(ping.s())
     form(ping.si("instead of the result"))
     assert publish.called

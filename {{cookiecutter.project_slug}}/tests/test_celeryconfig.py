@@ -1,4 +1,4 @@
-"""The settings on which the guarantees of this project depend."""
+"""Tests of the settings on which the guarantees of this project depend."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.settings import env
 
 SETTINGS: dict[str, Any] = {
-    # Without them, a task is lost with the worker or the process that runs it.
+    # Without these, a task is lost with its worker or its process.
     "task_acks_late": True,
     "task_reject_on_worker_lost": True,
     "task_retry_on_worker_lost": True,
@@ -16,11 +16,11 @@ SETTINGS: dict[str, Any] = {
     "task_default_queue_type": "quorum",
     "task_acks_on_failure": False,
 {% endif %}
-    # A worker takes no more than it runs, and waits for the broker as long as that is away.
+    # A worker prefetches one message per process, and reconnects to the broker forever.
     "worker_prefetch_multiplier": 1,
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
-    # A message cannot run code, and a misspelt queue is an error.
+    # A message cannot run code, and a misspelled queue is an error.
     "accept_content": ["json"],
     "task_create_missing_queues": False,
     # Results are opt in.
@@ -41,16 +41,16 @@ SETTINGS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_guarantee_depends_on_this_setting(name: str) -> None:
+def test_setting_has_the_required_value(name: str) -> None:
     assert app.conf[name] == SETTINGS[name]
 
 
-def test_a_process_is_replaced_before_it_has_leaked_much() -> None:
+def test_pool_processes_are_replaced_regularly() -> None:
     assert 0 < app.conf.worker_max_tasks_per_child <= 10_000
     assert app.conf.worker_max_memory_per_child > 100 * 1024  # KiB; a new process has 50 MiB
 {% if plan().features.rabbitmq %}
 
 
-def test_a_publish_waits_for_its_confirmation() -> None:
+def test_publish_waits_for_its_confirmation() -> None:
     assert app.conf.broker_transport_options["confirm_publish"]
 {% endif %}

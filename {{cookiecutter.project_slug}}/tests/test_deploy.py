@@ -185,8 +185,8 @@ def test_a_stopping_worker_has_requeued_its_tasks_before_it_is_killed(name: str)
 
 
 def test_a_worker_that_may_only_be_waiting_is_not_taken_for_dead() -> None:
-    silent = health.HANGS_AFTER + 2 * health.INTERVAL
-    assert silent < health.MAX_AGE
+    silent = health.HEARTBEAT_TIMEOUT + 2 * health.REPORT_INTERVAL
+    assert silent < health.MAX_FILE_AGE
     assert all(int(unit_of(name)["WatchdogSec"]) > silent for name in WORKERS)
 
 

@@ -1,4 +1,4 @@
-"""Every line of a task says which task, and which request, it comes from."""
+"""Tests of the log format, and of the ids in the log lines of tasks."""
 
 import io
 import json
@@ -14,45 +14,45 @@ from celery.signals import task_success
 from {{ cookiecutter.project_slug }} import logs, signals
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
-from .conftest import Ran
+from .conftest import WaitForTask
 
 
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """What is logged, with the handlers of before put back at the end."""
+def log_output() -> Iterator[io.StringIO]:
+    """The log output with the configuration of this project."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     logs.configure()
-    written = io.StringIO()
+    output = io.StringIO()
     handler = root.handlers[0]
     assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(written)
-    yield written
+    handler.setStream(output)
+    yield output
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
 
 
-def test_our_lines_and_those_of_libraries_have_one_form(lines: io.StringIO) -> None:
+def test_structlog_and_logging_have_the_same_format(log_output: io.StringIO) -> None:
     structlog.get_logger("ours").warning("disk is full", free=0)
     logging.getLogger("theirs").error("no answer from %s", "example.com")
-    ours, theirs = (json.loads(line) for line in lines.getvalue().splitlines())
+    ours, theirs = (json.loads(line) for line in log_output.getvalue().splitlines())
     assert (ours["event"], ours["free"], ours["level"], ours["logger"]) == ("disk is full", 0, "warning", "ours")
     assert (theirs["event"], theirs["level"], theirs["logger"]) == ("no answer from example.com", "error", "theirs")
 
 
-def test_an_exception_is_data_on_the_same_line(lines: io.StringIO) -> None:
+def test_exception_is_structured_without_local_variables(log_output: io.StringIO) -> None:
     password = "".join(["sec", "ret"])
     try:
         raise ValueError("bad", len(password))
     except ValueError:
         logging.getLogger("theirs").exception("failed")
-    (line,) = lines.getvalue().splitlines()
+    (line,) = log_output.getvalue().splitlines()
     assert json.loads(line)["exception"][0]["exc_type"] == "ValueError"
     assert password not in line
 
 
-def test_a_task_binds_its_ids_and_leaves_the_context_as_it_was() -> None:
+def test_log_context_is_bound_and_restored() -> None:
     before = structlog.contextvars.get_contextvars()
     signals.bind_log_context(task_id="some-id", task=ping)
     assert structlog.contextvars.get_contextvars() == {
@@ -66,15 +66,15 @@ def test_a_task_binds_its_ids_and_leaves_the_context_as_it_was() -> None:
 
 
 @pytest.mark.integration
-def test_the_request_id_travels_with_the_task(outcome: Ran) -> None:
-    seen: dict[str, dict[str, Any]] = {}
+def test_request_id_is_passed_to_the_task(wait_for_task: WaitForTask) -> None:
+    contexts: dict[str, dict[str, Any]] = {}
 
-    def look(sender: Task[Any, Any], **_: Any) -> None:
-        seen[str(sender.request.id)] = structlog.contextvars.get_contextvars()
+    def record_context(sender: Task[Any, Any], **_: Any) -> None:
+        contexts[str(sender.request.id)] = structlog.contextvars.get_contextvars()
 
-    task_success.connect(look)
+    task_success.connect(record_context)
     with structlog.contextvars.bound_contextvars(request_id="request-1"):
         task_id = ping.apply_async().id
-    assert outcome(task_id) == "SUCCESS"
-    task_success.disconnect(look)
-    assert seen[task_id] == {"task_id": task_id, "task_name": ping.name, "request_id": "request-1"}
+    assert wait_for_task(task_id) == "SUCCESS"
+    task_success.disconnect(record_context)
+    assert contexts[task_id] == {"task_id": task_id, "task_name": ping.name, "request_id": "request-1"}

@@ -1,4 +1,4 @@
-"""Every task has a queue, every queue has a worker, and a misspelt queue is an error."""
+"""Tests of the queues, their routes, modules and rows in the README."""
 
 import pkgutil
 import re
@@ -14,77 +14,77 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
-from .conftest import ENVIRONMENT, Ran
+from .conftest import ENVIRONMENT, WaitForTask
 
 FIRST = next(iter(QueueName))
 PACKAGE = Path(tasks.__path__[0])
 
 
-def own_tasks() -> list[str]:
-    """Return the registered tasks that are not Celery's own."""
+def project_tasks() -> list[str]:
+    """Return the names of the registered tasks without Celery's."""
     app.loader.import_default_modules()
     return [name for name in app.tasks if name.startswith("{{ cookiecutter.project_slug }}.")]
 
 
-def queue_of(task: str) -> str:
-    """Return the queue that a task is sent to when its caller names none."""
+def default_queue_of(task: str) -> str:
+    """Return the queue to which a task is published by default."""
     return str(app.amqp.router.route({}, task)["queue"].name)
 
 
-def test_a_task_runs_on_the_queue_of_its_module() -> None:
-    routed = [task for task in own_tasks() if task.startswith("{{ cookiecutter.project_slug }}.tasks.")]
+def test_task_is_routed_to_the_queue_of_its_module() -> None:
+    routed = [task for task in project_tasks() if task.startswith("{{ cookiecutter.project_slug }}.tasks.")]
     assert ping.name in routed
     for task in routed:
         module = task.split(".")[2]
-        assert queue_of(task) == QueueName[module.upper()]
+        assert default_queue_of(task) == QueueName[module.upper()]
 
 
-def test_each_task_has_a_route() -> None:
-    unrouted = [task for task in own_tasks() if not app.amqp.router.lookup_route(task)]
+def test_tasks_have_a_route() -> None:
+    unrouted = [task for task in project_tasks() if not app.amqp.router.lookup_route(task)]
 {% if plan().features.examples %}
     unrouted = [task for task in unrouted if not task.startswith("{{ cookiecutter.project_slug }}.examples.")]
 {% endif %}
     assert unrouted == [], "add their modules to TASK_ROUTES in queues.py"
 
 
-def test_a_queue_has_a_module_of_tasks() -> None:
+def test_queue_has_a_module() -> None:
     modules = {module.name for module in pkgutil.iter_modules([str(PACKAGE)])}
     for name, queue in QueueName.__members__.items():
-        missing = f"tasks/{name.lower()}.py is missing for the queue {queue}: write its docstring and its tasks there"
+        missing = f"the queue {queue} has no module: create tasks/{name.lower()}.py"
         assert name.lower() in modules, missing
     for module in modules:
         assert module.upper() in QueueName.__members__, f"tasks/{module}.py has no queue: add {module} to queues.py"
 
 
-def test_the_readme_has_each_queue() -> None:
+def test_readme_contains_the_queues() -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
     for queue in QueueName:
-        copy = f"README.md, 'What runs where': copy what it has for {FIRST}, and write {queue} instead"
-        assert re.search(rf"^\| `{queue}` \|", readme, re.MULTILINE), f"a row of the table is missing in {copy}"
-        assert f"|{queue}|" in readme, f"an arrow of the diagram is missing in {copy}"
+        hint = f"in README.md, copy that of {FIRST} and change the name to {queue}"
+        assert re.search(rf"^\| `{queue}` \|", readme, re.MULTILINE), f"no table row: {hint}"
+        assert f"|{queue}|" in readme, f"no arrow in the diagram: {hint}"
 
 
-def test_a_task_without_a_route_goes_to_the_first_queue() -> None:
-    assert queue_of("somewhere.else") == FIRST
+def test_task_without_a_route_uses_the_first_queue() -> None:
+    assert default_queue_of("somewhere.else") == FIRST
 
 
-def test_who_imports_a_task_has_its_application() -> None:
+def test_imported_task_has_the_application() -> None:
     script = "from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping; print(ping.app.main)"
-    caller = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=True)
-    assert caller.stdout == "{{ cookiecutter.project_slug }}\n"
+    child = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    assert child.stdout == "{{ cookiecutter.project_slug }}\n"
 
 
-def test_a_task_has_its_application_in_every_thread() -> None:
+def test_task_has_the_application_in_every_thread() -> None:
     with ThreadPoolExecutor() as threads:
         assert threads.submit(lambda: ping.app).result() is app
 
 
-def test_a_misspelt_queue_is_an_error() -> None:
-    with pytest.raises(Exception, match="misspelt"):
-        ping.apply_async(queue="misspelt")
+def test_misspelled_queue_is_an_error() -> None:
+    with pytest.raises(Exception, match="misspelled"):
+        ping.apply_async(queue="misspelled")
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize("queue", QueueName)
-def test_a_task_sent_to_any_queue_runs(queue: QueueName, outcome: Ran) -> None:
-    assert outcome(ping.apply_async(queue=queue).id) == "SUCCESS"
+def test_task_runs_on_queue(queue: QueueName, wait_for_task: WaitForTask) -> None:
+    assert wait_for_task(ping.apply_async(queue=queue).id) == "SUCCESS"

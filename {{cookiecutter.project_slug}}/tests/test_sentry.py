@@ -1,4 +1,4 @@
-"""Errors and beat's jobs are reported to Sentry where `SENTRY_DSN` says so, and else nothing is."""
+"""Tests of the integration of Sentry."""
 
 import logging
 import subprocess
@@ -16,37 +16,37 @@ from {{ cookiecutter.project_slug }} import alerts, base_task, logs, signals
 
 @pytest.fixture
 def init(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """Takes the place of Sentry's start."""
-    start = Mock()
-    monkeypatch.setattr(sentry_sdk, "init", start)
-    return start
+    """The mock that replaces `sentry_sdk.init()`."""
+    init_mock = Mock()
+    monkeypatch.setattr(sentry_sdk, "init", init_mock)
+    return init_mock
 
 
-def test_without_an_address_it_is_off(init: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sentry_is_disabled_without_a_dsn(init: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signals, "env", Mock(sentry_dsn=""))
     signals.start_sentry()
     init.assert_not_called()
 
 
-def test_without_an_address_it_takes_no_memory() -> None:
+def test_sentry_is_not_imported_without_a_dsn() -> None:
     program = "import sys, {{ cookiecutter.project_slug }}.celery_app as a; sys.exit('sentry_sdk' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_with_one_it_reports_errors_and_jobs(init: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sentry_reports_errors_and_monitors_periodic_tasks(init: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
     dsn = "https://key@sentry.example.com/1"
     monkeypatch.setattr(signals, "env", Mock(sentry_dsn=dsn, sentry_environment="staging"))
     signals.start_sentry()
-    said = init.call_args.kwargs
-    assert (said["dsn"], said["environment"]) == (dsn, "staging")
-    (integration,) = said["integrations"]
+    options = init.call_args.kwargs
+    assert (options["dsn"], options["environment"]) == (dsn, "staging")
+    (integration,) = options["integrations"]
     assert isinstance(integration, CeleryIntegration)
     assert integration.monitor_beat_tasks
 
 
 @pytest.mark.parametrize(("module", "events"), [(base_task, 0), (alerts, 0), (logs, 1)])
-def test_a_failure_is_one_event(module: ModuleType, events: int, init: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Celery's integration reports the failure, so that its log line and the alert of a critical task are none."""
+def test_failure_is_reported_once(module: ModuleType, events: int, init: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Celery's integration reports the failure. Its log line and its alert are not reported again."""
     monkeypatch.setattr(signals, "env", Mock(sentry_dsn="https://key@sentry.example.com/1", sentry_environment="test"))
     signals.start_sentry()
     dropped = Mock(return_value=None)

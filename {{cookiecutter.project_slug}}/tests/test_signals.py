@@ -1,4 +1,4 @@
-"""The receivers of `signals.py` are connected."""
+"""Tests of the signal receivers."""
 
 import inspect
 import signal
@@ -21,7 +21,7 @@ RECEIVERS = [each for each in FUNCTIONS if each.__module__ == signals.__name__]
 
 
 @pytest.mark.parametrize("receiver", RECEIVERS)
-def test_each_function_receives_a_signal(receiver: object) -> None:
+def test_receiver_is_connected(receiver: object) -> None:
     assert any(receiver in receivers for receivers in CONNECTED.values())
 
 
@@ -30,27 +30,25 @@ def test_workers_and_beat_start_sentry(name: str) -> None:
     assert signals.start_sentry in CONNECTED[name]
 
 
-def test_a_warm_shutdown_requeues_its_tasks_before_the_supervisor_kills(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warm_shutdown_has_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signals, "_stopping", False)
     monkeypatch.setattr(signal, "signal", handle := Mock())
     monkeypatch.setattr(signal, "alarm", alarm := Mock())
-    signals.bound_warm_shutdown(how="Warm")
+    signals.limit_warm_shutdown(how="Warm")
     alarm.assert_called_once_with(signals.WARM_SHUTDOWN)
     assert handle.call_args.args[0] == signal.SIGALRM
     assert signals._stopping
 
 
-def test_a_cold_shutdown_needs_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cold_shutdown_has_no_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signals, "_stopping", False)
     monkeypatch.setattr(signal, "alarm", alarm := Mock())
-    signals.bound_warm_shutdown(how="Cold")
+    signals.limit_warm_shutdown(how="Cold")
     alarm.assert_not_called()
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
-def test_what_celery_prints_is_dropped_only_where_logs_are_json(
-    log_format: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_standard_output_is_disabled_only_with_json_logs(log_format: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "__stdout__", sys.stdout)
     monkeypatch.setattr(logs, "configure", Mock())
     monkeypatch.setattr(signals, "env", Mock(log_format=log_format))
@@ -59,13 +57,13 @@ def test_what_celery_prints_is_dropped_only_where_logs_are_json(
 
 
 @pytest.mark.parametrize(
-    ("connected", "stopping", "excused"),
+    ("connected", "stopping", "is_exempt"),
     [(True, False, False), (False, False, True), (True, True, True), (False, True, True)],
 )
-def test_a_worker_sends_no_heartbeat_while_it_connects_or_stops(
-    connected: bool, stopping: bool, excused: bool, monkeypatch: pytest.MonkeyPatch
+def test_worker_is_exempt_from_heartbeats_while_it_connects_or_stops(
+    connected: bool, stopping: bool, is_exempt: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signals, "heart", heart := Mock())
+    monkeypatch.setattr(signals, "heartbeat", heartbeat := Mock())
     monkeypatch.setattr(signals, "_stopping", stopping)
     signals.report_worker_alive(sender=Mock(heart=Mock() if connected else None))
-    assert heart.excused() == excused
+    assert heartbeat.is_exempt() == is_exempt

@@ -1,15 +1,15 @@
-"""Results are in the database, so that tests of results need it."""
+"""Database access for tests that use the result backend."""
 
 import pytest
 
-ASK_FOR_RESULTS = ("tests.test_application", "tests.test_readiness", "tests.test_tracking")
+MODULES_WITH_RESULTS = ("tests.test_application", "tests.test_readiness", "tests.test_tracking")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let them use it, and the integration tests, whose worker keeps results."""
+    """Allow database access in these modules and in integration tests, whose worker stores results."""
     for item in items:
         module = item.nodeid.partition(".py")[0].replace("/", ".")
-        if module in ASK_FOR_RESULTS or item.get_closest_marker("integration"):
-            # With real commits: others than the test's own thread are to see what it writes.
+        if module in MODULES_WITH_RESULTS or item.get_closest_marker("integration"):
+            # With real commits, which other threads can read.
             item.add_marker(pytest.mark.django_db(transaction=True))

@@ -1,10 +1,10 @@
-"""A message to people when a task fails for good that matters at once.
+"""Alerts by webhook when a critical task fails permanently.
 
     @shared_task
     @critical
     def close_the_books() -> None: ...
 
-What fails otherwise is in the logs and in Sentry. Keep the critical ones few, or nobody reads them.
+Other failures are in the logs and in Sentry. Mark few tasks as critical, so that their alerts are noticed.
 """
 
 import json
@@ -24,24 +24,24 @@ log = structlog.get_logger(__name__)
 
 
 def critical(function: Callable[P, R]) -> Callable[P, R]:
-    """Mark a task's function as critical; it stands below `@shared_task`."""
+    """Mark the function of a task as critical. Use this decorator below `@shared_task`."""
     function.critical = True  # type: ignore[attr-defined]
     return function
 
 
 def is_critical(task: object) -> bool:
-    """Whether a task's function is marked so."""
+    """Return whether the function of a task is marked as critical."""
     return getattr(getattr(task, "__wrapped__", None), "critical", False)
 
 
-def alert(text: str) -> None:
-    """Post a text to `ALERT_WEBHOOK_URL`, as JSON that Slack, Mattermost and others take; log it in any case."""
-    log.critical("alert", text=text)
+def send_alert(text: str) -> None:
+    """Log a text, and post it to `ALERT_WEBHOOK_URL` as JSON in the format of Slack and Mattermost."""
+    log.critical("alert raised", text=text)
     if not env.alert_webhook_url:
         return
     body = json.dumps({"text": text}).encode()
     request = Request(env.alert_webhook_url, body, {"Content-Type": "application/json"})  # noqa: S310  # http or https
     try:
-        urlopen(request, timeout=5).close()  # noqa: S310  # settings.py checks the scheme
+        urlopen(request, timeout=5).close()  # noqa: S310  # the settings validate the scheme
     except (URLError, OSError) as error:
-        log.error("the alert was not delivered", error=repr(error))
+        log.error("alert not delivered", error=repr(error))

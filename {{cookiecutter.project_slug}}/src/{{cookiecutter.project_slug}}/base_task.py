@@ -1,4 +1,4 @@
-"""The class of every task of this project: what becomes of its failures, and what is logged of it."""
+"""The base class of all tasks: retries, failures and log lines."""
 
 import inspect
 import time
@@ -29,15 +29,15 @@ from {{ cookiecutter.project_slug }}.errors import PermanentError, RetryableErro
 from {{ cookiecutter.project_slug }}.redis_transport import LOST_WITH, LOST_WORKERS
 {% endif %}
 
-UNSENDABLE = (EncodeError, QueueNotFound, TypeError, ValueError)
-"""Errors of a publish that are not the broker's: another attempt would raise them again."""
+PERMANENT_PUBLISH_ERRORS = (EncodeError, QueueNotFound, TypeError, ValueError)
+"""Errors of a publish that the broker did not cause. A retry would raise them again."""
 
-REQUEUE_PAUSE = 5.0
-"""Seconds before a task is requeued: a broker that refuses at once would else redeliver it in a tight loop."""
+REQUEUE_DELAY = 5.0
+"""Seconds before a task is requeued. Without this delay, a broker that rejects at once redelivers it in a tight loop."""
 
 {% if plan().features.redis %}
-MOST_LOST_WORKERS = 10
-"""Workers that a task may take with it, or be held by when they are killed, before it fails."""
+MAX_LOST_WORKERS = 10
+"""Workers that may be lost while they hold a task, before it fails."""
 
 {% endif %}
 log = structlog.get_logger(__name__)
@@ -48,48 +48,48 @@ class BaseTask(DjangoTask[Any, Any]):
 {% else %}
 class BaseTask(Task[Any, Any]):
 {% endif %}
-    """Defaults that Celery knows as attributes of a task, not as settings.
+    """A task with the defaults of this project, for which Celery has task attributes instead of settings.
 
-    A task that raises `RetryableError` is retried. When its retries have run out, or when it raises anything
-    else, it has failed for good.
+    `RetryableError` retries the task. It fails permanently after the last retry, or if it raises another exception.
     """
 
-    autoretry_for = (RetryableError,)  # nothing else: to repeat a mistake does not mend it
-    max_retries = 3  # holds for a task that kills its process, too
-    retry_backoff = 2  # seconds before the first retry, doubled each time
-    retry_backoff_max = 600  # seconds at most
-    retry_jitter = True  # so that a thousand tasks that failed together do not return together
-    default_retry_delay = 5  # seconds, of a retry without backoff; Celery's own default is three minutes
-    throws = (PermanentError,)  # expected: Celery and Sentry do not report it as a bug
+    autoretry_for = (RetryableError,)  # only transient errors: a retry does not fix a bug
+    max_retries = 3  # also limits the runs of a task that kills its process
+    retry_backoff = 2  # seconds before the first retry; each further retry doubles them
+    retry_backoff_max = 600  # seconds
+    retry_jitter = True  # spreads the retries of tasks that failed at the same time
+    default_retry_delay = 5  # seconds before a retry without backoff; Celery's default is three minutes
+    throws = (PermanentError,)  # expected errors, which Celery and Sentry do not report as bugs
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse a task whose call only creates a coroutine or a generator: it would succeed without having run.
+        """Reject coroutine and generator functions: calling one succeeds without running its body.
 
         Raises:
             TypeError: The task is an `async def` function, or its function contains `yield`.
         """
         super().__init_subclass__(**kwargs)
-        body: Any = getattr(cls, "_decorated_fun", cls.run)  # with `pydantic=True`, `run` is a wrapper
-        if inspect.iscoroutinefunction(body) or inspect.isasyncgenfunction(body) or inspect.isgeneratorfunction(body):
+        function: Any = getattr(cls, "_decorated_fun", cls.run)  # with `pydantic=True`, `run` is a wrapper
+        kinds = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
+        if any(is_kind(function) for is_kind in kinds):
             raise TypeError(
                 f"{cls.__module__}.{cls.__name__} cannot be a task: Celery does not run coroutines and generators. "
                 "Define it with `def`, for example: def send(): asyncio.run(send_async())"
             )
 
     def retry(self, args: Any = None, kwargs: Any = None, exc: Any = None, *others: Any, **options: Any) -> Retry:
-        """Retry the task, as `celery.Task.retry` does, which rejects it silently if the retry cannot be published.
+        """Retry the task like `celery.Task.retry`, which silently rejects the task if it cannot publish the retry.
 
         Raises:
             Reject: The broker did not accept the retry. The task is requeued.
-            Exception: The retry cannot be published at all, for example because an argument is not JSON. The task fails.
+            Exception: The retry cannot be published, for example because an argument is not JSON. The task fails.
         """
         try:
             return super().retry(args, kwargs, exc, *others, **options)
         except Reject as rejection:
             error: Any = rejection.args[0]
         if exc is not None:
-            error.__cause__ = exc  # so that logs and Sentry show why it was retried
-        if isinstance(error, UNSENDABLE):
+            error.__cause__ = exc  # shows the reason of the retry in logs and Sentry
+        if isinstance(error, PERMANENT_PUBLISH_ERRORS):
             raise error
         raise self._requeue("retry not published, task requeued", error)
 {% if plan().features.results %}
@@ -97,18 +97,18 @@ class BaseTask(Task[Any, Any]):
     def update_state(
         self, task_id: str | None = None, state: str | None = None, meta: dict[str, Any] | None = None, **options: Any
     ) -> None:
-        """Store a state, as `celery.Task.update_state` does, unless the result is ignored: the state would stay for ever."""
+        """Store a state like `celery.Task.update_state`, unless the result is ignored: the state would never be deleted."""
         request = self.request
         if task_id not in {None, request.id} or not get_actual_ignore_result(self, request):
             super().update_state(task_id, state, meta, **options)
-        elif not request.get("state_ignored"):  # once a run
+        elif not request.get("state_ignored"):  # log once per run
             request.update(state_ignored=True)
-            log.warning("state not stored: the task needs @shared_task(ignore_result=False)", state=state)
+            log.warning("state not stored", state=state, hint="use @shared_task(ignore_result=False)")
 {% endif %}
 {% if plan().features.failed_tasks %}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the task. A worker stores the dead letter of a failure before it acknowledges the message.
+        """Run the task. If it fails in a worker, store its dead letter before the message is acknowledged.
 
         Raises:
             Reject: The dead letter cannot be stored. The task is requeued.
@@ -116,82 +116,91 @@ class BaseTask(Task[Any, Any]):
         request = self.request
         if request.is_eager:
             return self.run(*args, **kwargs)
-        if request.called_directly or request.get("body_started"):  # a task may call itself
+        if request.called_directly or request.get("body_started"):  # a task that calls itself
             return super().__call__(*args, **kwargs)
         request.update(body_started=True)
         try:
 {% if plan().features.redis %}
-            if (lost := request.get(LOST_WORKERS, 0)) >= MOST_LOST_WORKERS:
+            if (lost := request.get(LOST_WORKERS, 0)) >= MAX_LOST_WORKERS:
                 others = request.get(LOST_WITH)
-                beside = f", and each time {', '.join(others)}" if others else ""
-                raise WorkerLostError(f"{lost} workers were lost while they held the task{beside}")
+                suspects = f", each time together with {', '.join(others)}" if others else ""
+                raise WorkerLostError(f"{lost} workers were lost while they held the task{suspects}")
 {% endif %}
             return self.run(*args, **kwargs)
         except (Ignore, Reject, Retry):
             raise
         except Exception as failure:
-            # Imported late: it needs the application, which needs this class.
+            # Not at the top: a circular import.
             from {{ cookiecutter.project_slug }}.dead_letter_store import keep_failed
 
             try:
                 keep_failed(self, str(request.id), failure, args, kwargs)
             except Exception as error:
-                log.error("task failed", error=repr(failure), seconds=self._seconds(), exc_info=failure)
+                self._log_error("task failed", failure)
                 raise self._requeue("dead letter not stored, task requeued", error) from failure
             request.update(dead_letter_stored=True)
             raise
 {% endif %}
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
-        """Log the start of a redelivered task, which its worker was lost with; else the line of its end is enough."""
-        self.request.update(started=time.monotonic())
-        redelivered = (self.request.delivery_info or {}).get("redelivered")
-        write = log.info if redelivered else log.debug
-        write("task started", retries=self.request.retries, waited=waited(self.request))
+        """Log the start: at INFO if the task was redelivered, because its previous run logged no end."""
+        request = self.request
+        request.update(started=time.monotonic())
+        log_start = log.info if (request.delivery_info or {}).get("redelivered") else log.debug
+        log_start("task started", retries=request.retries, queue_seconds=measure_queue_time(request))
 
     def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
         """Log the success."""
-        request = self.request
-        log.info("task succeeded", retries=request.retries, waited=waited(request), seconds=self._seconds())
+        log.info(
+            "task succeeded",
+            retries=self.request.retries,
+            queue_seconds=measure_queue_time(self.request),
+            duration_seconds=self._measure_duration(),
+        )
 
     def on_retry(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
-        """Log why the task is retried."""
-        log.warning("task is retried", error=repr(exc), retries=self.request.retries, seconds=self._seconds())
+        """Log the reason of a retry."""
+        duration = self._measure_duration()
+        log.warning("task retrying", error=repr(exc), retries=self.request.retries, duration_seconds=duration)
 
     def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
-        """Log a failure for good, with a traceback unless it was expected."""
-        unexpected = None if isinstance(exc, self.throws) else exc
-        # With its ids, since a hard time limit brings us here outside of the task's process.
+        """Log a permanent failure, with a traceback unless the error is in `throws`."""
+        # With the ids: after a hard time limit, this runs outside of the task's process, without its log context.
         ids = {"task_id": task_id, "task_name": self.name}
-        log.error("task failed", error=repr(exc), seconds=self._seconds(), exc_info=unexpected, **ids)
+        self._log_error("task failed", exc, exc_info=None if isinstance(exc, self.throws) else exc, **ids)
 
     def on_rejection(self, exc: Reject) -> None:
-        """Log and report why a task rejected itself for good."""
-        log.error("task rejected", error=repr(exc), seconds=self._seconds(), exc_info=exc)
+        """Log and report a task that rejected itself without requeueing."""
+        self._log_error("task rejected", exc)
         report_to_sentry(exc)
 
     def _requeue(self, event: str, error: Any) -> Reject:
-        """Log and report why the task is requeued; return what to raise."""
-        log.error(event, error=repr(error), seconds=self._seconds(), exc_info=error)
+        """Log and report the reason of requeueing the task; return the exception to raise."""
+        self._log_error(event, error)
         report_to_sentry(error)
-        time.sleep(REQUEUE_PAUSE)
-        return Reject(repr(error), requeue=True)  # its repr, since not every error can be pickled
+        time.sleep(REQUEUE_DELAY)
+        return Reject(repr(error), requeue=True)  # its repr, because some errors cannot be pickled
 
-    def _seconds(self) -> float | None:
-        """How long the task has run, to the millisecond; None where that is not known."""
+    def _log_error(self, event: str, error: BaseException, **values: Any) -> None:
+        """Log an error that ended a run, with its traceback unless `values` sets another `exc_info`."""
+        values = {"exc_info": error, **values}
+        log.error(event, error=repr(error), duration_seconds=self._measure_duration(), **values)
+
+    def _measure_duration(self) -> float | None:
+        """Return the runtime so far in seconds, rounded to milliseconds; None if it is unknown."""
         started = self.request.get("started")
         return round(time.monotonic() - started, 3) if started else None
 
 
 def report_to_sentry(error: Any) -> None:
-    """Report an error to Sentry, whose integration for Celery does not report a `Reject`."""
-    import sentry_sdk  # here, since it takes 4 MB in each worker
+    """Report an error to Sentry, whose Celery integration does not report `Reject`."""
+    import sentry_sdk  # not at the top: 4 MB of memory in each worker without Sentry
 
     sentry_sdk.capture_exception(error)
 
 
-def waited(headers: Any) -> float | None:
-    """How long a task has waited since it was sent or due, by its message's headers, in seconds; None if unknown."""
+def measure_queue_time(headers: Any) -> float | None:
+    """Return the seconds since a task was published, or since its ETA, from its headers; None if they lack the time."""
     since: float | None = headers.get("sent_at")
     if since is None:
         return None

@@ -1,7 +1,7 @@
-"""The part of a worker that receives messages: Celery's, with stops that run no task twice."""
+"""The worker's consumer, with a shutdown that acknowledges the tasks that it finishes."""
 
 # mypy: disable-error-code="assignment, attr-defined"
-# celery-types describes public names only, and no exit status.
+# celery-types declares public names only, and `should_stop` as None.
 
 import threading
 from typing import Any
@@ -14,29 +14,29 @@ from celery.worker import consumer, state
 
 
 class Consumer(consumer.Consumer):
-    """A consumer that acknowledges each task which ends while the worker stops."""
+    """A consumer that acknowledges the tasks that end during a shutdown."""
 
     def on_close(self) -> None:
-        """Forget messages that wait in this worker, but no task that a process has been given.
+        """Drop prefetched messages, but keep the tasks that were written to a pool process.
 
-        When a worker stops, Celery also forgets tasks that it has not heard to have begun, though they run: they are
-        never acknowledged, and their processes wait 30 s for somebody to read their results.
+        Celery also drops tasks whose start the pool process has not reported yet. They run without being
+        acknowledged, and their processes wait 30 s for a reader of their results.
         """
         pool: Any = getattr(self.pool, "_pool", None)
-        given: dict[int, Any] = {}
+        written: dict[int, Any] = {}
         if isinstance(pool, AsynPool) and pool._state == CLOSE and state.should_terminate is None:
-            given = {number: job for number, job in pool._cache.items() if job._write_to}
-            for job in given.values():
+            written = {number: job for number, job in pool._cache.items() if job._write_to}
+            for job in written.values():
                 if (writer := job._writer()) in pool._active_writers:
-                    pool._flush_writer(job._write_to, writer)  # its process waits for the rest of a long message
+                    pool._flush_writer(job._write_to, writer)  # the process waits for the rest of a long message
         super().on_close()
-        if given:
-            pool._cache.update((number, job) for number, job in given.items() if not job.ready())
+        if written:
+            pool._cache.update((number, job) for number, job in written.items() if not job.ready())
 
     def stop(self) -> None:
-        """Stop to receive, and let a pool of threads end its tasks: Celery keeps no connection alive meanwhile."""
+        """Stop consuming, and keep the connection alive while a thread pool finishes its tasks, which Celery does not."""
         if state.should_stop is None:
-            state.should_stop = 0  # no signal, but `celery control shutdown`, which tells nobody
+            state.should_stop = 0  # `celery control shutdown` does not set it, signals do
         super().stop()
         if self.hub and isinstance(self.pool, ThreadPool) and state.should_terminate is None:
             waiting = threading.Thread(target=self.pool.on_stop)

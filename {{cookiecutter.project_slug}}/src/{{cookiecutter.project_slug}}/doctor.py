@@ -25,7 +25,7 @@ from {{ cookiecutter.project_slug }}.findings import Note, Unknown
 {% if plan().features.redis_results or plan().features.redbeat %}
 from {{ cookiecutter.project_slug }}.redis_servers import problem_of
 {% endif %}
-from {{ cookiecutter.project_slug }}.settings import UNVERIFIED, env
+from {{ cookiecutter.project_slug }}.settings import UNVERIFIED_TLS, env
 {% if plan().features.redis_results or plan().features.redbeat %}
 from {{ cookiecutter.project_slug }}.tls_checks import check_tls, redis_socket
 {% endif %}
@@ -64,7 +64,7 @@ def check_encryption(urls: Mapping[str, str] = URLS) -> Iterator[str]:
     """Report the connections that leave the private network without TLS, or do not verify the certificate."""
     for name, url in urls.items():
         parts = urlsplit(url)
-        if UNVERIFIED.search(url):
+        if UNVERIFIED_TLS.search(url):
             yield f"{name} does not verify the server: remove ssl_cert_reqs=none, or set sslmode=verify-full"
         elif not (is_private(parts.hostname or "") or parts.scheme in TLS_SCHEMES or "sslmode=verify" in parts.query):
             yield f"{name} names {parts.hostname} without TLS: use rediss://, amqps:// or ?sslmode=verify-full"

@@ -1,9 +1,9 @@
-"""The failures that a task may announce. What becomes of each is decided in `base_task.py`, for all tasks."""
+"""The exceptions for expected failures of a task. `base_task.py` handles them for all tasks."""
 
 
 class RetryableError(Exception):
-    """What passes by itself, as a server that is busy: the task runs again, later and later, a few times."""
+    """A transient failure, such as a busy server. The task is retried with exponential backoff."""
 
 
 class PermanentError(Exception):
-    """What no repetition changes, as an order that does not exist: the task fails at once, and without a traceback."""
+    """A permanent failure, such as an unknown order. The task fails without a retry, and without a traceback in the logs."""

@@ -1,6 +1,6 @@
-"""Liveness, without asking the broker: the age of a heartbeat file, and systemd's watchdog.
+"""Liveness of workers and beat, independent of the broker: a heartbeat file, and systemd's watchdog.
 
-As a probe: `python -m {{ cookiecutter.project_slug }}.health`.
+The probe is `python -m {{ cookiecutter.project_slug }}.health`.
 """
 
 import os
@@ -11,54 +11,54 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-INTERVAL = 3.0
-"""Seconds between two signs of life of a worker."""
+REPORT_INTERVAL = 3.0
+"""Seconds between two reports of a worker that it is alive."""
 
-HANGS_AFTER = 60.0
-"""Seconds without a heartbeat until a worker's main loop counts as stuck."""
+HEARTBEAT_TIMEOUT = 60.0
+"""Seconds without a heartbeat after which the main loop of a worker is considered stuck."""
 
-MAX_AGE = 120.0
-"""Seconds without a sign of life until a process counts as dead."""
+MAX_FILE_AGE = 120.0
+"""Seconds. With an older heartbeat file, a process is considered dead."""
 
 
-def show_life() -> None:
-    """Tell the supervisor that this process is alive."""
+def report_alive() -> None:
+    """Report to the supervisor that this process is alive."""
     if file := os.environ.get("HEARTBEAT_FILE"):
         Path(file).touch()
     notify_systemd("WATCHDOG=1")
 
 
-class Heart(threading.Thread):
-    """Shows life as long as a worker's main loop beats, or has a reason not to.
+class HeartbeatThread(threading.Thread):
+    """A thread that reports a worker as alive while its main loop sends heartbeats or is exempt from them.
 
-    Celery sends no heartbeat while it waits for a broker that is away, nor while it stops. Neither is a
-    reason for a supervisor to kill the worker, and its running tasks with it.
+    Celery sends no heartbeats while it reconnects to the broker or shuts down. The supervisor must not kill the
+    worker and its running tasks for that.
     """
 
     def __init__(self) -> None:
-        super().__init__(name="heart", daemon=True)
-        self.last_beat = time.monotonic()
-        self.excused: Callable[[], bool] = lambda: False
+        super().__init__(name="heartbeat", daemon=True)
+        self.last_heartbeat = time.monotonic()
+        self.is_exempt: Callable[[], bool] = lambda: False
 
-    def beat(self) -> None:
-        """Note that the main loop has turned."""
-        self.last_beat = time.monotonic()
+    def record_heartbeat(self) -> None:
+        """Record a heartbeat of the main loop."""
+        self.last_heartbeat = time.monotonic()
 
     @property
-    def alive(self) -> bool:
-        """Whether the main loop has turned of late, or is excused."""
-        return self.excused() or time.monotonic() - self.last_beat < HANGS_AFTER
+    def is_healthy(self) -> bool:
+        """Whether the last heartbeat is recent, or the worker is exempt."""
+        return self.is_exempt() or time.monotonic() - self.last_heartbeat < HEARTBEAT_TIMEOUT
 
     def run(self) -> None:
-        """Show life until the process ends."""
+        """Report until the process exits."""
         while True:
-            if self.alive:
-                show_life()
-            time.sleep(INTERVAL)
+            if self.is_healthy:
+                report_alive()
+            time.sleep(REPORT_INTERVAL)
 
 
 def notify_systemd(state: str) -> None:
-    """Tell systemd of this process's state (see sd_notify(3)); nothing happens elsewhere."""
+    """Send a state of this process to systemd, if it runs this process as a service; see sd_notify(3)."""
     if address := os.environ.get("NOTIFY_SOCKET"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notification:
             notification.connect("\0" + address[1:] if address.startswith("@") else address)
@@ -66,19 +66,19 @@ def notify_systemd(state: str) -> None:
 
 
 def main() -> int:
-    """Exit status 0 if the process that owns `HEARTBEAT_FILE` is alive, else 1 and one line why."""
-    # Read here, not by the settings: a probe runs every few seconds and must be quick.
+    """Check `HEARTBEAT_FILE`; return 0 if its process is alive, otherwise print the reason and return 1."""
+    # Not from the settings, whose import is slow: a probe runs every few seconds.
     file = os.environ.get("HEARTBEAT_FILE")
     if not file:
-        print("HEARTBEAT_FILE is not set: there is no heartbeat to look at", file=sys.stderr)
+        print("HEARTBEAT_FILE: not set. Example: HEARTBEAT_FILE=/run/heartbeat", file=sys.stderr)
         return 1
     try:
         age = time.time() - Path(file).stat().st_mtime
     except FileNotFoundError:
         print(f"{file} does not exist: the process has not started", file=sys.stderr)
         return 1
-    if age > MAX_AGE:
-        print(f"{file} is {age:.0f} s old: the process hangs", file=sys.stderr)
+    if age > MAX_FILE_AGE:
+        print(f"{file} is {age:.0f} s old: the process hangs or was killed", file=sys.stderr)
         return 1
     return 0
 

@@ -1,7 +1,7 @@
-"""Structured logs for our code, Celery's and every library's, in one format.
+"""Structured logs of this project, Celery and all libraries, in one format.
 
-`structlog.get_logger()` and `logging.getLogger()` both end here. Inside a task each line carries its
-`task_id`, `task_name` and the `request_id` of whoever sent it.
+They come from `structlog.get_logger()` and `logging.getLogger()`. Each log line of a task has its `task_id`, its
+`task_name` and the `request_id` of the request that published it.
 """
 
 import logging
@@ -27,7 +27,7 @@ SHARED: list[Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
 ]
-# Without the values of local variables, among which are passwords and what people entrusted to us.
+# Without local variables, which may contain passwords and personal data.
 TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 RENDERERS: dict[str, list[Processor]] = {
     "json": [TRACEBACKS, structlog.processors.JSONRenderer(ensure_ascii=False)],
@@ -36,7 +36,7 @@ RENDERERS: dict[str, list[Processor]] = {
 
 
 def configure() -> None:
-    """Send every log record of this process to standard error, in `LOG_FORMAT` from `LOG_LEVEL` on."""
+    """Write the log records of this process to standard error, as configured by `LOG_FORMAT` and `LOG_LEVEL`."""
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -63,12 +63,12 @@ def configure() -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
             "loggers": {
-                # base_task.py logs the same in one line, with the ids as data and without the arguments.
+                # base_task.py logs the same events, with the ids as keys and without the arguments.
                 "celery.app.trace": {"level": "CRITICAL"},
                 "celery.worker.strategy": {"level": "WARNING"},
             },
             "root": {"handlers": ["stderr"], "level": env.log_level},
         }
     )
-    for variable in env.unverified():
-        structlog.get_logger(__name__).warning("TLS does not verify the server", variable=variable)
+    for variable in env.unverified_variables():
+        structlog.get_logger(__name__).warning("TLS certificate not verified", variable=variable)

@@ -1,7 +1,7 @@
-"""The queues and the routes, and nothing else.
+"""The queues and the routes.
 
-A task of the module `tasks/<queue>.py` runs on that queue. To add a queue, write its name here and run `make test`: each
-failure names a file and what to copy there.
+The tasks in `tasks/<queue>.py` run on that queue. To add a queue, add its name here and run `make test`: each failure
+names a file and the lines to copy there.
 """
 
 from enum import StrEnum
@@ -16,7 +16,7 @@ from kombu import Queue
 
 
 class QueueName(StrEnum):
-    """Every queue; unrouted tasks go to the first."""
+    """The queues. Tasks without a route use the first."""
 
 {% for queue in plan().queues %}
     {{ queue.module | upper }} = "{{ queue.name }}"
@@ -33,7 +33,7 @@ TASK_QUEUES = tuple(Queue(name.value, routing_key=name.value) for name in QueueN
 {% endif %}
 TASK_ROUTES = {f"{module}.*": {"queue": name.value} for module, name in zip(TASK_MODULES, QueueName, strict=True)}
 {% if plan().features.django %}
-# The tasks.py of another app: a line for each.
+# One route for the tasks.py of each other app.
 {% filter one_line_if_short %}
 TASK_ROUTES["{{ cookiecutter.project_slug }}.reports.tasks.*"] = {
     "queue": QueueName.{{ plan().queues[-1].module | upper }}.value,

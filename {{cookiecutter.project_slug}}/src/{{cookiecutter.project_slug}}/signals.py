@@ -1,4 +1,4 @@
-"""What happens around tasks and processes: every signal that this project listens to.
+"""The signal receivers.
 
 https://docs.celeryq.dev/en/stable/userguide/signals.html
 """
@@ -25,10 +25,10 @@ from {{ cookiecutter.project_slug }} import alerts, base_task, health, logs
 from {{ cookiecutter.project_slug }}.settings import env
 
 WARM_SHUTDOWN = {{ plan().limits.warm_shutdown }}
-"""Seconds that a stopping worker lets its tasks finish; its supervisor kills it 20 s later."""
+"""Seconds that tasks have to finish during a warm shutdown. The supervisor kills the worker 20 s later."""
 
-heart = health.Heart()
-"""Whether the main loop of this worker turns."""
+heartbeat = health.HeartbeatThread()
+"""Reports to the supervisor that this worker is alive."""
 
 _stopping = False
 _log_contexts: dict[str, Mapping[str, Token[Any]]] = {}
@@ -36,19 +36,19 @@ _log_contexts: dict[str, Mapping[str, Token[Any]]] = {}
 
 @signals.setup_logging.connect
 def configure_logs(**_: Any) -> None:
-    """Replace Celery's logging; that this receiver exists keeps Celery from setting up its own."""
+    """Configure logging. With a receiver of this signal, Celery does not configure its own."""
     logs.configure()
     if env.log_format == "json":
-        # A stopping worker writes plain text to it, which is not JSON.
+        # Celery writes plain text to it during a shutdown.
         sys.__stdout__ = None  # type: ignore[misc]
 
 
 @signals.celeryd_init.connect
 @signals.beat_init.connect
 def start_sentry(**_: Any) -> None:
-    """Report errors, and beat's jobs as monitors, if `SENTRY_DSN` says where."""
+    """Report errors, and periodic tasks as monitors, to Sentry if `SENTRY_DSN` is set."""
     if env.sentry_dsn:
-        # Here, since it takes 4 MB in each worker.
+        # Not at the top: 4 MB of memory in each worker without Sentry.
         import sentry_sdk
         from sentry_sdk.integrations.celery import CeleryIntegration
         from sentry_sdk.integrations.logging import ignore_logger
@@ -59,7 +59,7 @@ def start_sentry(**_: Any) -> None:
             integrations=[CeleryIntegration(monitor_beat_tasks=True)],
         )
         for module in (base_task, alerts):
-            ignore_logger(module.__name__)  # they log failures, which Celery's integration reports
+            ignore_logger(module.__name__)  # they log failures that Celery's integration reports
 
 
 {% if plan().features.tracing %}
@@ -79,10 +79,10 @@ def flush_spans(**_: Any) -> None:
 {% endif %}
 @signals.worker_init.connect
 def freeze_memory(**_: Any) -> None:
-    """Exclude what is loaded by now from garbage collections: else each pool process soon has a copy of it.
+    """Exclude the objects that exist now from garbage collection, which would copy their memory into each pool process.
 
-    A full collection is due when a quarter of the objects is new. Few are left to count now, so it also comes in time
-    for the tracebacks of failed tasks, half a megabyte each, which Celery leaves in reference cycles.
+    A full collection starts when a quarter of the objects is new. Without the frozen objects, it starts early enough to
+    delete the tracebacks of failed tasks, half a megabyte each, which Celery leaves in reference cycles.
     """
     gc.collect()
     gc.freeze()
@@ -92,8 +92,8 @@ def freeze_memory(**_: Any) -> None:
 @signals.celeryd_init.connect
 @signals.beat_init.connect
 def check_redis(**_: Any) -> None:
-    """Exit with one line if a Redis cannot be used."""
-    from {{ cookiecutter.project_slug }}.redis_servers import check_servers  # it needs the application
+    """Exit with a one-line error if a Redis server cannot be used."""
+    from {{ cookiecutter.project_slug }}.redis_servers import check_servers  # not at the top: a circular import
 
     check_servers()
 
@@ -101,9 +101,9 @@ def check_redis(**_: Any) -> None:
 {% endif %}
 @signals.before_task_publish.connect
 def add_headers(headers: dict[str, Any], **_: Any) -> None:
-    """Send along the id of the request, or of the first task, that this task goes back to, and the time.
+    """Add the id of the originating request, or of the first task, and the time of publishing.
 
-    A retry is sent anew; it has waited since then.
+    A retry is published again and gets a new time.
     """
     headers.setdefault("request_id", get_contextvars().get("request_id", headers["id"]))
     headers["sent_at"] = time.time()
@@ -111,10 +111,11 @@ def add_headers(headers: dict[str, Any], **_: Any) -> None:
 
 {% if plan().features.results %}
 @signals.before_task_publish.connect
-def keep_results_of_parts(headers: dict[str, Any], body: Any, **_: Any) -> None:
-    """Keep the result of each part of a group or chord: who waits for all of them would else wait for ever."""
+def store_results_of_members(headers: dict[str, Any], body: Any, **_: Any) -> None:
+    """Store the result of each member of a group or chord: without one of them, their caller waits forever."""
     _, _, embedded = body
-    steps = embedded["chain"] or []  # of a chain whose last step is a part; a failure of the first ends them all
+    # A chain whose last step is a member: the failure of an earlier step fails the member.
+    steps = embedded["chain"] or []
     if headers["group"] or any("chord" in step["options"] for step in steps):
         headers["ignore_result"] = False
 
@@ -122,81 +123,81 @@ def keep_results_of_parts(headers: dict[str, Any], body: Any, **_: Any) -> None:
 {% endif %}
 @signals.task_prerun.connect
 def bind_log_context(task_id: str, task: Task[Any, Any], **_: Any) -> None:
-    """Let each log line of a task say which task it comes from."""
+    """Add the ids of the task to its log lines."""
     request_id = task.request.get("request_id", task_id)
     _log_contexts[task_id] = bind_contextvars(task_id=task_id, task_name=task.name, request_id=request_id)
 
 
 @signals.task_postrun.connect
 def report_rejection(task: base_task.BaseTask, task_id: str, state: str, retval: Any, **_: Any) -> None:
-    """Treat a task that rejects itself for good as a failure; Celery reports nothing of it."""
+    """Report a task that rejects itself without requeueing as a failure. Celery does not report it."""
     if state == states.REJECTED and not retval.requeue:
         task.on_rejection(retval)
-        alert_of_critical(sender=task, task_id=task_id, exception=retval)
+        alert_on_critical_failure(sender=task, task_id=task_id, exception=retval)
 
 
 @signals.task_postrun.connect
 def reset_log_context(task_id: str, **_: Any) -> None:
-    """Leave the log context as it was before the task."""
+    """Restore the log context from before the task."""
     if tokens := _log_contexts.pop(task_id, None):
         reset_contextvars(**tokens)
 
 
 @signals.task_failure.connect
-def alert_of_critical(sender: Task[Any, Any], task_id: str, exception: BaseException, **_: Any) -> None:
-    """Tell people of a critical task that failed for good."""
+def alert_on_critical_failure(sender: Task[Any, Any], task_id: str, exception: BaseException, **_: Any) -> None:
+    """Send an alert if the task that failed permanently is critical."""
     if alerts.is_critical(sender):
-        alerts.alert(f"{sender.name}[{task_id}] failed: {exception!r}")
+        alerts.send_alert(f"{sender.name}[{task_id}] failed: {exception!r}")
 
 
 @signals.heartbeat_sent.connect
-def beat(**_: Any) -> None:
-    """Celery's own heartbeat comes from the worker's main loop, every two seconds, however busy its pool is."""
-    heart.beat()
+def record_heartbeat(**_: Any) -> None:
+    """Record Celery's heartbeat, which the main loop sends every two seconds, also while the pool is busy."""
+    heartbeat.record_heartbeat()
 
 
 @signals.worker_ready.connect
 def report_worker_alive(sender: Any, **_: Any) -> None:
-    """Tell the supervisor that this worker takes tasks, and from now on that it is alive."""
-    heart.excused = lambda: sender.heart is None or _stopping  # Celery has no heart while it is not connected
-    heart.beat()
-    heart.start()
+    """Report to the supervisor that this worker consumes tasks, and from now on that it is alive."""
+    heartbeat.is_exempt = lambda: sender.heart is None or _stopping  # heart is None while Celery is not connected
+    heartbeat.record_heartbeat()
+    heartbeat.start()
     health.notify_systemd("READY=1")
 
 
 @signals.beat_init.connect
 def report_beat_alive(sender: Service, **_: Any) -> None:
-    """Beat at each tick of the scheduler, whichever it is."""
+    """Report beat as alive at each tick of its scheduler, and make its shutdown safe."""
     tick = sender.scheduler.tick
 
     def tick_and_report(*args: Any, **kwargs: Any) -> float:
         interval = tick(*args, **kwargs)
-        health.show_life()
+        health.report_alive()
         return interval
 
     sender.scheduler.tick = tick_and_report  # type: ignore[method-assign]
     if threading.current_thread() is threading.main_thread():
-        # Beat closes its scheduler when it has left the tick. Celery's handlers do so in the middle of what they
-        # interrupt: on RabbitMQ that waits for ever.
+        # Close the scheduler after the tick. Celery's signal handlers close it within the interrupted code, which waits
+        # forever on RabbitMQ.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # A unique name, so that the doctor finds a second beat.
+    # A unique name, by which the doctor detects a second beat.
     sender.hostname = sender.hostname or f"celerybeat-{os.getpid()}@%h"  # type: ignore[attr-defined]
     health.notify_systemd("READY=1")
 
 
 @signals.worker_shutting_down.connect
-def bound_warm_shutdown(how: str, **_: Any) -> None:
-    """Requeue what still runs shortly before the supervisor would kill it.
+def limit_warm_shutdown(how: str, **_: Any) -> None:
+    """Start a cold shutdown `WARM_SHUTDOWN` seconds after the start of a warm shutdown.
 
-    SIGTERM is a warm shutdown: the worker lets its tasks finish. A task that takes longer than the
-    supervisor waits would be killed with the worker, and come back only when its lease or visibility
-    timeout has passed. SIGQUIT is a cold shutdown, which gives running tasks back to the broker at once.
+    SIGTERM starts a warm shutdown, in which running tasks finish. If the supervisor killed the worker after its grace
+    period, the broker would redeliver them only after the lease or visibility timeout. SIGQUIT starts a cold
+    shutdown, which requeues running tasks.
     """
     global _stopping
     _stopping = True
     health.notify_systemd("STOPPING=1")
     if how == "Warm":
-        # An alarm, since gevent can start no thread inside a signal handler.
+        # An alarm, because gevent cannot start a thread inside a signal handler.
         signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGQUIT))
         signal.alarm(WARM_SHUTDOWN)

@@ -1,6 +1,6 @@
 {% for queue in plan().queues if queue.tasks %}
 === {{ queue.module }} ===
-"""Unit tests of the tasks on the queue `{{ queue.name }}`: each runs here, without a worker."""
+"""Unit tests of the tasks on the queue `{{ queue.name }}`, without a worker."""
 
 from {{ cookiecutter.project_slug }}.tasks import {{ queue.module }}
 {% if loop.first %}

@@ -1,4 +1,4 @@
-"""Beat is not taken for dead while it sleeps, nor while it waits for a broker that is away."""
+"""Beat passes its health checks while it sleeps and while the broker is unreachable, and stops on a signal."""
 
 import signal
 from unittest.mock import Mock
@@ -10,19 +10,20 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 
 from .test_deploy import EXAMPLE, unit_of
 
-SILENT = app.conf.beat_max_loop_interval + float(EXAMPLE["CELERY_PUBLISH_TIMEOUT"])
+MAX_TICK_SECONDS = app.conf.beat_max_loop_interval + float(EXAMPLE["CELERY_PUBLISH_TIMEOUT"])
+"""The longest time between two heartbeats of beat."""
 
 
-def test_the_probe_waits_longer() -> None:
-    assert health.MAX_AGE > SILENT
+def test_the_maximum_age_of_the_heartbeat_is_longer_than_a_tick() -> None:
+    assert health.MAX_FILE_AGE > MAX_TICK_SECONDS
 
 
-def test_the_watchdog_waits_longer() -> None:
-    assert int(unit_of("beat")["WatchdogSec"]) > SILENT
+def test_the_watchdog_timeout_is_longer_than_a_tick() -> None:
+    assert int(unit_of("beat")["WatchdogSec"]) > MAX_TICK_SECONDS
 
 
-def test_a_signal_ends_beat_before_it_closes_its_connection() -> None:
-    """Celery's handler would close it in the middle of a publish, which hangs on RabbitMQ."""
+def test_beat_exits_on_a_signal_without_closing_its_connection() -> None:
+    """Celery's handler would close it during a publish, which hangs on RabbitMQ."""
     before = {number: signal.signal(number, Mock()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         signals.report_beat_alive(sender=(service := Mock()))

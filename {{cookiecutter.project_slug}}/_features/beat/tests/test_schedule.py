@@ -1,4 +1,4 @@
-"""Every job of the schedule can run: its task exists, takes its arguments, and its queue is declared."""
+"""Each schedule entry is valid: its task exists and accepts its arguments, and its queue is declared."""
 
 import inspect
 import re
@@ -14,35 +14,35 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.schedule import BEAT_SCHEDULE
 
-from .test_queues import own_tasks, queue_of
+from .test_queues import default_queue_of, project_tasks
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-every_job = pytest.mark.parametrize("job", BEAT_SCHEDULE.values(), ids=BEAT_SCHEDULE)
+each_entry = pytest.mark.parametrize("entry", BEAT_SCHEDULE.values(), ids=BEAT_SCHEDULE)
 
 
-def test_beat_has_the_schedule() -> None:
+def test_celery_uses_the_schedule() -> None:
     assert app.conf.beat_schedule == BEAT_SCHEDULE
 
 
-@every_job
-def test_a_job_has_a_task_that_takes_its_arguments(job: dict[str, Any]) -> None:
-    assert job["task"] in own_tasks(), f"schedule.py: no module of tasks/ has a task {job['task']}"
-    signature = inspect.signature(app.tasks[job["task"]].run)
-    signature.bind(*job.get("args", ()), **job.get("kwargs", {}))
+@each_entry
+def test_the_task_exists_and_accepts_the_arguments(entry: dict[str, Any]) -> None:
+    assert entry["task"] in project_tasks(), f"schedule.py: the task {entry['task']} does not exist"
+    signature = inspect.signature(app.tasks[entry["task"]].run)
+    signature.bind(*entry.get("args", ()), **entry.get("kwargs", {}))
 
 
-@every_job
-def test_a_job_names_the_queue_of_its_task_and_an_expiry(job: dict[str, Any]) -> None:
-    queue = queue_of(job["task"])
-    assert job["options"]["queue"] == queue, f"schedule.py: write 'queue': '{queue}' for {job['task']}"
-    assert job["options"]["expires"] > 0
+@each_entry
+def test_an_entry_has_the_queue_of_its_task_and_an_expiry(entry: dict[str, Any]) -> None:
+    queue = default_queue_of(entry["task"])
+    assert entry["options"]["queue"] == queue, f"schedule.py: set 'queue': '{queue}' for {entry['task']}"
+    assert entry["options"]["expires"] > 0
 
 
-@every_job
-def test_the_readme_has_each_job(job: dict[str, Any]) -> None:
-    function, queue = job["task"].rpartition(".")[2], QueueName(job["options"]["queue"])
+@each_entry
+def test_the_readme_lists_each_entry(entry: dict[str, Any]) -> None:
+    function, queue = entry["task"].rpartition(".")[2], QueueName(entry["options"]["queue"])
     row = rf"^\| `+ ?{function}\(.*\| `{queue}` \|$"
-    missing = f"README.md, 'Periodic jobs': copy a row of the table, and write {function} and {queue} instead"
+    missing = f"README.md, 'Periodic tasks': add a row for {function} on the queue {queue}"
     assert re.search(row, README, re.MULTILINE), missing
 
 
@@ -51,35 +51,35 @@ NextRun = Callable[[Any, datetime], datetime]
 
 @pytest.fixture
 def next_run(monkeypatch: pytest.MonkeyPatch) -> NextRun:
-    """Returns when a schedule is due next after a time."""
+    """Return a function that computes the next run of a schedule after the last run."""
 
-    def after(schedule: Any, last_run: datetime) -> datetime:
+    def compute_next_run(schedule: Any, last_run: datetime) -> datetime:
         monkeypatch.setattr(app, "now", lambda: last_run)
         return last_run + timedelta(seconds=schedule.remaining_estimate(last_run).total_seconds())
 
-    return after
+    return compute_next_run
 
 
-@every_job
-def test_the_readme_says_at_what_times_a_job_runs(job: dict[str, Any], next_run: NextRun) -> None:
-    function = job["task"].rpartition(".")[2]
+@each_entry
+def test_the_schedule_in_the_readme_is_correct(entry: dict[str, Any], next_run: NextRun) -> None:
+    function = entry["task"].rpartition(".")[2]
     (when,) = re.findall(rf"^\| `+ ?{function}\(.*\| (.*) \| .*$", README, re.MULTILINE)[:1]
     times = re.findall(r"\b\d\d:\d\d\b", when)
-    if times and isinstance(job["schedule"], crontab):
-        due = next_run(job["schedule"], datetime(2026, 1, 1, tzinfo=UTC)).astimezone(app.timezone)
-        assert f"{due:%H:%M}" in times, f"README.md, 'Periodic jobs': {function} runs at {due:%H:%M}"
+    if times and isinstance(entry["schedule"], crontab):
+        due = next_run(entry["schedule"], datetime(2026, 1, 1, tzinfo=UTC)).astimezone(app.timezone)
+        assert f"{due:%H:%M}" in times, f"README.md, 'Periodic tasks': {function} runs at {due:%H:%M}"
     interval = re.fullmatch(r"every (\d+ )?(second|minute|hour|day)s?", when)
-    if interval and isinstance(job["schedule"], timedelta):
-        assert job["schedule"] == timedelta(**{f"{interval[2]}s": int(interval[1] or 1)})
+    if interval and isinstance(entry["schedule"], timedelta):
+        assert entry["schedule"] == timedelta(**{f"{interval[2]}s": int(interval[1] or 1)})
 
 
-def test_a_job_expires_before_it_is_due_again(next_run: NextRun) -> None:
-    for key, job in BEAT_SCHEDULE.items():
-        if isinstance(job["schedule"], solar):
+def test_an_entry_expires_before_its_next_run(next_run: NextRun) -> None:
+    for key, entry in BEAT_SCHEDULE.items():
+        if isinstance(entry["schedule"], solar):
             continue
-        schedule = maybe_schedule(job["schedule"])
+        schedule = maybe_schedule(entry["schedule"])
         due = next_run(schedule, datetime(2026, 1, 1, tzinfo=UTC))
         for _ in range(50):
             previous, due = due, next_run(schedule, due)
-            expired = previous + timedelta(seconds=job["options"]["expires"])
+            expired = previous + timedelta(seconds=entry["options"]["expires"])
             assert expired < due, f"schedule.py: {key} expires at {expired}, but is due at {due}"

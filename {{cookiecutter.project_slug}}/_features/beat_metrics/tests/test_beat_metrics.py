@@ -17,30 +17,30 @@ NAME, ENTRY = next(iter(app.conf.beat_schedule.items()))
 
 @pytest.fixture
 def registry() -> CollectorRegistry:
-    """The metrics as beat exports them."""
-    found = CollectorRegistry()
-    found.register(beat_metrics.LAST_TICK)
-    found.register(beat_metrics.ENTRY_DUE)
-    return found
+    """Return a registry with the metrics of beat."""
+    beat_registry = CollectorRegistry()
+    beat_registry.register(beat_metrics.LAST_TICK)
+    beat_registry.register(beat_metrics.ENTRY_DUE)
+    return beat_registry
 
 
 @pytest.fixture
 def scheduler() -> Scheduler:
-    """An observed scheduler with this project's schedule, which sends nothing."""
-    made = Scheduler(app, lazy=True)
-    made.apply_async = lambda entry, *args, **kwargs: None  # type: ignore[method-assign]
-    made.setup_schedule()
-    beat_metrics.observe(made)
-    return made
+    """Return an instrumented scheduler with the schedule of the project, which sends no tasks."""
+    lazy_scheduler = Scheduler(app, lazy=True)
+    lazy_scheduler.apply_async = lambda entry, *args, **kwargs: None  # type: ignore[method-assign]
+    lazy_scheduler.setup_schedule()
+    beat_metrics.instrument(lazy_scheduler)
+    return lazy_scheduler
 
 
-def due(registry: CollectorRegistry) -> float | None:
-    """Return the exported time when the entry is due."""
+def read_due(registry: CollectorRegistry) -> float | None:
+    """Return the exported time when the entry is due, or None."""
     labels = {"entry": NAME, "task": ENTRY["task"]}
     return registry.get_sample_value("celery_beat_entry_due_timestamp_seconds", labels)
 
 
-def test_other_processes_export_no_metrics_of_beat() -> None:
+def test_processes_other_than_beat_do_not_export_its_metrics() -> None:
     assert not [family.name for family in REGISTRY.collect() if family.name.startswith("celery_beat")]
 
 
@@ -50,51 +50,51 @@ def test_a_tick_is_recorded(scheduler: Scheduler, registry: CollectorRegistry) -
     assert registry.get_sample_value("celery_beat_last_tick_timestamp_seconds")
 
 
-def test_an_entry_that_was_sent_is_due_later(scheduler: Scheduler, registry: CollectorRegistry) -> None:
+def test_sending_an_entry_updates_its_due_time(scheduler: Scheduler, registry: CollectorRegistry) -> None:
     beat_metrics.ENTRY_DUE.labels(NAME, ENTRY["task"]).set(1)
     entry = scheduler.schedule[NAME]
     assert entry.last_run_at
     entry.last_run_at -= timedelta(days=400)
-    beat_metrics.observe(scheduler)
-    overdue = due(registry)
+    beat_metrics.instrument(scheduler)
+    overdue = read_due(registry)
     assert overdue
 
     scheduler.apply_async(entry)
 
-    assert (due(registry) or 0) > overdue
+    assert (read_due(registry) or 0) > overdue
 
 
-def test_an_entry_that_could_not_be_sent_stays_due(registry: CollectorRegistry) -> None:
+def test_an_entry_that_could_not_be_sent_stays_overdue(registry: CollectorRegistry) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
         raise SchedulingError("the broker is unreachable")
 
     failing = Scheduler(app, lazy=True)
     failing.setup_schedule()
     failing.apply_async = refuse  # type: ignore[method-assign]
-    beat_metrics.observe(failing)
+    beat_metrics.instrument(failing)
     beat_metrics.ENTRY_DUE.labels(NAME, ENTRY["task"]).set(1)
 
     with pytest.raises(SchedulingError):
         failing.apply_async(failing.schedule[NAME])
 
-    assert due(registry) == 1
+    assert read_due(registry) == 1
 {% if plan().features.redbeat %}
 
 
-def test_an_entry_that_redbeat_has_not_read_is_due_by_its_schedule(
+def test_an_entry_that_redbeat_has_not_loaded_has_a_due_time(
     registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(app.conf.beat_schedule, NAME, {**ENTRY, "schedule": timedelta(minutes=10)})
-    beat_metrics.observe(Scheduler(app, lazy=True))
-    assert (due(registry) or 0) == pytest.approx(time.time() + 600, abs=60)
+    beat_metrics.instrument(Scheduler(app, lazy=True))
+    assert (read_due(registry) or 0) == pytest.approx(time.time() + 600, abs=60)
 {% endif %}
 {% if plan().features.database_schedule %}
 
 
-def test_an_entry_that_is_disabled_is_not_due(scheduler: Scheduler, registry: CollectorRegistry) -> None:
-    assert due(registry)
+def test_a_disabled_entry_has_no_due_time(scheduler: Scheduler, registry: CollectorRegistry) -> None:
+    assert read_due(registry)
     del scheduler.schedule[NAME]
     scheduler.tick()
     scheduler.tick()
-    assert due(registry) is None
+    assert read_due(registry) is None
 {% endif %}

@@ -1,6 +1,6 @@
-"""A broker for a demonstration or for development: a Valkey that lives as long as its caller.
+"""The embedded broker of `make demo` and `make dev`: a Valkey server that stops with its caller.
 
-It is not what runs in production: that is {{ plan().broker.label }}.
+In production, the broker is {{ plan().broker.label }}.
 """
 
 import os
@@ -28,7 +28,7 @@ DATABASES = {
 
 @contextmanager
 def embedded_broker() -> Iterator[dict[str, str]]:
-    """The environment of processes that use the embedded broker, which ends with the context."""
+    """Start the embedded broker and yield the environment of its clients."""
     with ValkeyServer(port=free_port()) as server:
         yield {
             **os.environ,

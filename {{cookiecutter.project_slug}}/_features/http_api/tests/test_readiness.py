@@ -12,20 +12,20 @@ from {{ cookiecutter.project_slug }}.queues import QueueName
 @pytest.fixture(autouse=True)
 def empty_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clear the cached result."""
-    monkeypatch.setattr(readiness, "_last", None)
+    monkeypatch.setattr(readiness, "_cached", None)
 
 
 @pytest.mark.integration
 @pytest.mark.usefixtures("worker")
 def test_readiness_with_servers_and_workers() -> None:
-    result = readiness.readiness()
+    result = readiness.check_readiness()
     assert result.ready, result
     assert set(result.workers) == (set(QueueName) if app.conf.worker_enable_remote_control else set())
 
 
 def test_a_queue_without_a_worker_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "find_workers", lambda: {"default": []})
-    result = readiness.readiness()
+    result = readiness.check_readiness()
     assert not result.ready
     assert result.servers["broker"]
     assert not result.workers["default"]
@@ -37,24 +37,24 @@ def test_an_unreachable_server_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setitem(readiness.CHECKS, "broker", fail)
     monkeypatch.setattr(readiness, "find_workers", lambda: {"default": ["a worker"]})
-    result = readiness.readiness()
+    result = readiness.check_readiness()
     assert not result.ready
     assert not result.servers["broker"]
 
 
 def test_additional_servers_are_included(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "check", lambda: ({"broker": True}, {"default": ["a worker"]}))
-    assert readiness.readiness(database=True).ready
-    assert not readiness.readiness(database=False).ready
+    monkeypatch.setattr(readiness, "check_servers", lambda: ({"broker": True}, {"default": ["a worker"]}))
+    assert readiness.check_readiness(database=True).ready
+    assert not readiness.check_readiness(database=False).ready
 
 
 def test_the_result_is_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     find_workers = Mock(return_value={"default": []})
     monkeypatch.setattr(readiness, "find_workers", find_workers)
-    readiness.readiness()
-    readiness.readiness()
+    readiness.check_readiness()
+    readiness.check_readiness()
     find_workers.assert_called_once()
 
 
 def test_every_queue_is_listed() -> None:
-    assert [queue.name for queue in readiness.queues()] == list(QueueName)
+    assert [queue.name for queue in readiness.list_queues()] == list(QueueName)

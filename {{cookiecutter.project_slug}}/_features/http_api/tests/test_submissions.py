@@ -32,33 +32,33 @@ def sample(copy: int, schema: list[float] | None = None, *, anything=None) -> No
 def submittable(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make the task `sample` submittable, alone and with another task."""
     monkeypatch.setattr(submissions, "SUBMITTABLE", request.param)
-    submissions.models.cache_clear()
+    submissions.load_models.cache_clear()
     yield
-    submissions.models.cache_clear()
+    submissions.load_models.cache_clear()
 
 
 def parse(arguments: Any, task: str = sample.name) -> Submission:
     """Parse a request body."""
     body = json.loads(json.dumps({"task": task, "arguments": arguments}))
-    submission: Submission = TypeAdapter(submissions.submission_type()).validate_python(body)
+    submission: Submission = TypeAdapter(submissions.build_submission_type()).validate_python(body)
     return submission
 
 
 def test_every_submittable_task_is_registered() -> None:
-    assert ping.name in submissions.models()
+    assert ping.name in submissions.load_models()
 
 
 @pytest.mark.parametrize("submittable", [[sample.name, "tests.deleted.task"]], indirect=True)
 @pytest.mark.usefixtures("submittable")
 def test_a_task_without_its_module_is_skipped() -> None:
-    assert list(submissions.models()) == [sample.name]
+    assert list(submissions.load_models()) == [sample.name]
 
 
 @pytest.mark.parametrize("submittable", [[f"{__name__}.misspelt"]], indirect=True)
 @pytest.mark.usefixtures("submittable")
 def test_an_undefined_task_raises_an_error_at_startup() -> None:
     with pytest.raises(NotRegistered):
-        submissions.models()
+        submissions.load_models()
 
 
 @pytest.mark.usefixtures("submittable")
@@ -132,13 +132,13 @@ def test_the_maximum_depth_is_accepted() -> None:
 
 def test_a_task_with_positional_only_parameters_is_an_error_at_startup(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submissions, "SUBMITTABLE", [positional.name])
-    submissions.models.cache_clear()
+    submissions.load_models.cache_clear()
     with pytest.raises(TypeError, match=r"positional cannot be submitted: parameter copy: int "):
-        submissions.models()
+        submissions.load_models()
 
 
 def test_the_schema_of_the_arguments_is_derived_from_the_task() -> None:
-    (task_type,) = [each for each in submissions.task_types() if each.name == ping.name]
+    (task_type,) = [each for each in submissions.list_task_types() if each.name == ping.name]
     assert task_type.arguments["properties"]["text"]["default"] == "pong"
     assert task_type.description.startswith("Return the text")
 

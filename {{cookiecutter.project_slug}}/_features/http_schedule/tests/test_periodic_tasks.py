@@ -7,7 +7,7 @@ from celery.schedules import crontab, schedule
 
 from {{ cookiecutter.project_slug }}.celery_app import app
 {% if not plan().features.database_schedule %}
-from {{ cookiecutter.project_slug }}.periodic_tasks import describe_schedule, periodic_tasks
+from {{ cookiecutter.project_slug }}.periodic_tasks import describe_schedule, list_periodic_tasks
 from {{ cookiecutter.project_slug }}.schedule import BEAT_SCHEDULE
 {% elif plan().features.database_schedule %}
 from {{ cookiecutter.project_slug }}.periodic_tasks import describe_schedule
@@ -41,10 +41,10 @@ def test_the_next_run_of_an_interval_requires_its_last_run() -> None:
 
 
 def test_every_schedule_entry_is_listed() -> None:
-    for task in periodic_tasks():
+    for task in list_periodic_tasks():
         entry = BEAT_SCHEDULE[task.name]
         assert (task.task, task.queue) == (entry["task"], entry["options"]["queue"])
         assert (task.args, task.kwargs) == (entry.get("args", []), entry.get("kwargs", {}))
         assert task.next_run_at is None or task.next_run_at > app.now()
-    assert len(periodic_tasks()) == len(BEAT_SCHEDULE)
+    assert len(list_periodic_tasks()) == len(BEAT_SCHEDULE)
 {% endif %}

@@ -1,4 +1,4 @@
-"""Alerts and dashboard use metrics that exist, and Prometheus scrapes every process."""
+"""The metrics of workers and the exporter, the alerts, the dashboard, and the targets of Prometheus."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from {{ cookiecutter.project_slug }} import exporter, metrics
 from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.settings import listen_on
+from {{ cookiecutter.project_slug }}.settings import parse_listen_address
 {% if plan().features.task_tracking %}
 from {{ cookiecutter.project_slug }}.stoppable_task import TaskCancelled
 {% endif %}
@@ -35,46 +35,46 @@ PING = "{{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }}.
 QUEUE = "{{ plan().default_queue.name }}"
 
 
-def read(path: Path) -> Any:
-    """Return the content of a YAML file; JSON is YAML, too."""
+def read_yaml(path: Path) -> Any:
+    """Return the content of a YAML file."""
     return yaml.safe_load(path.read_text())
 
 
-def rules() -> list[dict[str, Any]]:
+def read_rules() -> list[dict[str, Any]]:
     """Return the alert rules."""
-    return [rule for group in read(MONITORING / "rules.yaml")["groups"] for rule in group["rules"]]
+    return [rule for group in read_yaml(MONITORING / "rules.yaml")["groups"] for rule in group["rules"]]
 
 
-def value(name: str, **labels: str) -> float:
+def read_value(name: str, **labels: str) -> float:
     """Return the value of a metric, or 0 if it is not exported with these labels."""
     return REGISTRY.get_sample_value(name, labels) or 0
 
 
-def test_alerts_and_dashboard_use_metrics_that_exist() -> None:
+def test_alerts_and_dashboard_use_exported_metrics() -> None:
     modules = [vars(import_module(f"{{ cookiecutter.project_slug }}.{name}")) for name in MODULES]
-    metrics = [item for module in modules for item in module.values() if isinstance(item, MetricWrapperBase)]
+    exported = [item for module in modules for item in module.values() if isinstance(item, MetricWrapperBase)]
     panels = json.loads((MONITORING / "grafana" / "dashboards" / "queues.json").read_text())["panels"]
     queries = [target["expr"] for panel in panels for target in panel.get("targets", [])]
-    used = set(re.findall(r"\bcelery_\w+", " ".join(queries + [rule["expr"] for rule in rules()])))
+    used = set(re.findall(r"\bcelery_\w+", " ".join(queries + [rule["expr"] for rule in read_rules()])))
     assert len(used) > 10
     assert {re.sub(r"_(total|bucket)$", "", name) for name in used} <= {
         ONLY_ON_REDIS,
-        *(family.name for metric in metrics for family in metric.describe()),
+        *(family.name for metric in exported for family in metric.describe()),
     }
 
 
-def test_each_alert_has_an_entry_in_the_runbook_and_a_test() -> None:
-    alerts = [rule["alert"] for rule in rules()]
+def test_each_alert_has_a_runbook_entry_and_a_test() -> None:
+    alerts = [rule["alert"] for rule in read_rules()]
     assert re.findall(r"^## (\w+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE) == alerts
     assert set(re.findall(r'alertname="(\w+)"', (MONITORING / "rules_test.yaml").read_text())) == set(alerts)
-    for rule in rules():
+    for rule in read_rules():
         assert rule["annotations"]["runbook_url"].endswith(f"docs/runbook.md#{rule['alert'].lower()}")
 
 
-def test_prometheus_scrapes_each_process_of_compose_at_its_port() -> None:
-    services = read(ROOT / "compose.yaml")["services"]
-    (job,) = read(MONITORING / "prometheus.yaml")["scrape_configs"]
-    (discovery,) = job["dns_sd_configs"]
+def test_prometheus_scrapes_each_service_of_compose() -> None:
+    services = read_yaml(ROOT / "compose.yaml")["services"]
+    (scrape_config,) = read_yaml(MONITORING / "prometheus.yaml")["scrape_configs"]
+    (discovery,) = scrape_config["dns_sd_configs"]
     processes = re.compile(r" worker | beat\b|\.exporter$|^(uvicorn|gunicorn) ")
     expected = {name for name, service in services.items() if processes.search(str(service.get("command")))}
     assert set(discovery["names"]) == expected, "deploy/monitoring/prometheus.yaml: names"
@@ -82,33 +82,33 @@ def test_prometheus_scrapes_each_process_of_compose_at_its_port() -> None:
         assert services[name]["environment"]["METRICS_ADDRESS"] == f":{discovery['port']}"
 
 
-def test_metrics_without_a_host_are_served_at_every_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    addresses = [address for address in ("127.0.0.1", "::1") if exists(address)]
-    with socket.create_server((addresses[0], 0), family=family(addresses[0])) as unused:
+def test_an_address_without_a_host_listens_on_all_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = [address for address in ("127.0.0.1", "::1") if is_available(address)]
+    with socket.create_server((addresses[0], 0), family=get_family(addresses[0])) as unused:
         port: int = unused.getsockname()[1]
     metrics.serve(f":{port}")
     for address in addresses:
         socket.create_connection((address, port), timeout=5).close()
-    monkeypatch.setattr("socket.has_dualstack_ipv6", lambda: False)  # as where the kernel has no IPv6
-    assert listen_on(":9700") == ("0.0.0.0", 9700)  # noqa: S104
+    monkeypatch.setattr("socket.has_dualstack_ipv6", lambda: False)  # as on a kernel without IPv6
+    assert parse_listen_address(":9700") == ("0.0.0.0", 9700)  # noqa: S104
 
 
-def family(address: str) -> socket.AddressFamily:
-    """Return the family of an address."""
+def get_family(address: str) -> socket.AddressFamily:
+    """Return the address family of an IP address."""
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-def exists(address: str) -> bool:
-    """Return whether this host has an address: some have only IPv4, some only IPv6."""
+def is_available(address: str) -> bool:
+    """Return whether this host has a loopback address. Some hosts have only IPv4, others only IPv6."""
     try:
-        socket.create_server((address, 0), family=family(address)).close()
+        socket.create_server((address, 0), family=get_family(address)).close()
     except OSError:
         return False
     return True
 
 
-def test_prometheus_scrapes_each_process_of_systemd_at_its_own_port() -> None:
-    targets = {each["labels"]["service"]: each["targets"] for each in read(MONITORING / "targets.yaml")}
+def test_each_systemd_service_is_a_target_with_a_separate_port() -> None:
+    targets = {each["labels"]["service"]: each["targets"] for each in read_yaml(MONITORING / "targets.yaml")}
     addresses = {}
     for unit in (ROOT / "deploy" / "systemd").glob("*.service"):
         for address in re.findall(r"^Environment=METRICS_ADDRESS=(.+)$", unit.read_text(), re.MULTILINE):
@@ -119,7 +119,7 @@ def test_prometheus_scrapes_each_process_of_systemd_at_its_own_port() -> None:
 
 
 def test_monitoring_is_optional_and_bound_to_loopback() -> None:
-    services = read(ROOT / "compose.yaml")["services"]
+    services = read_yaml(ROOT / "compose.yaml")["services"]
     optional = {name: service for name, service in services.items() if service.get("profiles") == ["monitoring"]}
     assert {"exporter", "prometheus", "grafana"} <= set(optional)
     for name, service in optional.items():
@@ -130,26 +130,26 @@ def test_monitoring_is_optional_and_bound_to_loopback() -> None:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for a worker, which counts after the task has stored its result, for at most 10 seconds."""
-    until = time.monotonic() + 10
-    while not condition() and time.monotonic() < until:
+    """Wait at most 10 seconds for a condition: a worker counts a task after its result is stored."""
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
 
 
 @pytest.mark.integration
 @pytest.mark.usefixtures("worker")
-def test_a_worker_counts_a_run_and_observes_its_runtime_and_latency(outcome: Any) -> None:
-    def counts() -> tuple[float, ...]:
+def test_a_worker_records_outcome_runtime_and_latency(wait_for_task: Any) -> None:
+    def read_counts() -> tuple[float, ...]:
         return (
-            value("celery_tasks_total", queue=QUEUE, task=PING, outcome="succeeded"),
-            value("celery_task_runtime_seconds_count", queue=QUEUE, task=PING),
-            value("celery_queue_latency_seconds_count", queue=QUEUE),
+            read_value("celery_tasks_total", queue=QUEUE, task=PING, outcome="succeeded"),
+            read_value("celery_task_runtime_seconds_count", queue=QUEUE, task=PING),
+            read_value("celery_queue_latency_seconds_count", queue=QUEUE),
         )
 
-    before = counts()
-    assert outcome(app.tasks[PING].delay().id) == "SUCCESS"
-    wait_until(lambda: counts() != before)
-    assert counts() == tuple(count + 1 for count in before)
+    before = read_counts()
+    assert wait_for_task(app.tasks[PING].delay().id) == "SUCCESS"
+    wait_until(lambda: read_counts() != before)
+    assert read_counts() == tuple(count + 1 for count in before)
 
 
 @shared_task
@@ -159,49 +159,49 @@ def rejected() -> None:
 
 
 @pytest.mark.integration
-def test_a_rejected_task_counts_as_failed_which_alerts_use(outcome: Any) -> None:
-    def count() -> float:
-        return value("celery_tasks_total", queue=QUEUE, task=rejected.name, outcome="failed")
+def test_a_rejected_task_counts_as_failed(wait_for_task: Any) -> None:
+    def read_count() -> float:
+        return read_value("celery_tasks_total", queue=QUEUE, task=rejected.name, outcome="failed")
 
-    outcome(rejected.delay().id)
-    wait_until(lambda: count() > 0)
-    assert count() == 1
+    wait_for_task(rejected.delay().id)
+    wait_until(lambda: read_count() > 0)
+    assert read_count() == 1
 
 
 {% if plan().features.task_tracking %}
 @shared_task
 def cancelled() -> None:
-    """End as a task that was cancelled."""
+    """Stop as a cancelled task does."""
     raise TaskCancelled
 
 
 @pytest.mark.integration
-def test_a_cancelled_task_has_the_outcome_revoked(outcome: Any) -> None:
-    def count() -> float:
-        return value("celery_tasks_total", queue=QUEUE, task=cancelled.name, outcome="revoked")
+def test_a_cancelled_task_counts_as_revoked(wait_for_task: Any) -> None:
+    def read_count() -> float:
+        return read_value("celery_tasks_total", queue=QUEUE, task=cancelled.name, outcome="revoked")
 
-    outcome(cancelled.delay().id)
-    wait_until(lambda: count() > 0)
-    assert count() == 1
+    wait_for_task(cancelled.delay().id)
+    wait_until(lambda: read_count() > 0)
+    assert read_count() == 1
 
 
 {% endif %}
-def test_the_exporter_exports_queue_lengths_only_while_the_broker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporter, "waiting", lambda connection, queue: 7)
+def test_queue_lengths_are_exported_only_while_the_broker_is_reachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporter, "get_queue_length", lambda connection, queue: 7)
     exporter.update()
-    assert (value("celery_broker_up"), value("celery_queue_length", queue=QUEUE)) == (1, 7)
+    assert (read_value("celery_broker_up"), read_value("celery_queue_length", queue=QUEUE)) == (1, 7)
 
     def refuse(connection: Any, queue: str) -> int:
         raise ConnectionError("refused")
 
-    monkeypatch.setattr(exporter, "waiting", refuse)
+    monkeypatch.setattr(exporter, "get_queue_length", refuse)
     exporter.update()
     assert REGISTRY.get_sample_value("celery_broker_up") == 0
     assert REGISTRY.get_sample_value("celery_queue_length", {"queue": QUEUE}) is None
 {% if plan().features.flower %}
 
 
-def test_flower_keeps_a_number_of_tasks_that_fits_its_memory() -> None:
+def test_the_task_limit_of_flower_fits_its_memory_limit() -> None:
     (tasks,) = re.findall(r"--max-tasks=(\d+)", (ROOT / "compose.yaml").read_text())
     assert int(tasks) <= 10_000
 {% endif %}

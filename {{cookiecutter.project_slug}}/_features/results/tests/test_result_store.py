@@ -1,4 +1,4 @@
-"""A result backend that is away fails no task."""
+"""Tests of the result backend during an outage."""
 
 from typing import Any
 from unittest.mock import Mock
@@ -11,12 +11,9 @@ from celery.exceptions import BackendStoreError
 from {{ cookiecutter.project_slug }} import result_store
 from {{ cookiecutter.project_slug }}.celery_app import app
 
-
-def outage(state: str) -> BackendStoreError:
-    """What Celery raises when its retries have run out."""
-    error = BackendStoreError("failed to store result on the backend")
-    error.task_id, error.state = "1", state  # type: ignore[attr-defined]
-    return error
+STORE_ERROR: Any = BackendStoreError("failed to store result on the backend")
+"""The error that Celery raises after the last retry."""
+STORE_ERROR.task_id, STORE_ERROR.state = "1", "any"
 
 
 class Backend:
@@ -30,15 +27,15 @@ class Backend:
         return self.store(*args, **options)
 
 
-class Tolerant(result_store.OutageTolerant, Backend):
-    """The same, as a project has it."""
+class TolerantBackend(result_store.OutageTolerant, Backend):
+    """The same backend with the mixin."""
 
     app = app
 
 
 @pytest.fixture
-def backend() -> Tolerant:
-    return Tolerant(outage("any"))
+def backend() -> TolerantBackend:
+    return TolerantBackend(STORE_ERROR)
 
 
 @pytest.fixture
@@ -48,19 +45,19 @@ def in_task(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("in_task")
 @pytest.mark.parametrize(("state", "retries"), [(states.STARTED, 0), (states.SUCCESS, result_store.STORE_RETRIES)])
-def test_only_an_outcome_is_worth_waiting_for(state: str, retries: int, backend: Tolerant) -> None:
+def test_only_final_states_are_stored_with_retries(state: str, retries: int, backend: TolerantBackend) -> None:
     with structlog.testing.capture_logs() as lines:
         assert backend.store_result("1", "result", state, request=Mock()) == "result"
     assert backend.store.call_args.kwargs["max_retries"] == retries
     assert [(line["event"], line["task_id"], line["state"]) for line in lines] == [("result lost", "1", state)]
 
 
-def test_the_main_process_does_not_wait(backend: Tolerant) -> None:
+def test_main_process_does_not_retry(backend: TolerantBackend) -> None:
     backend.store_result("1", None, states.FAILURE, request=Mock())
     assert backend.store.call_args.kwargs["max_retries"] == 0
 
 
-@pytest.mark.parametrize(("error", "request_"), [(outage("STOP"), None), (BackendStoreError("too large"), Mock())])
-def test_other_failures_are_raised(error: Exception, request_: Any) -> None:
+@pytest.mark.parametrize(("error", "request_"), [(STORE_ERROR, None), (BackendStoreError("too large"), Mock())])
+def test_other_errors_are_raised(error: Exception, request_: Any) -> None:
     with pytest.raises(BackendStoreError):
-        Tolerant(error).store_result("1", None, "STOP", request=request_)
+        TolerantBackend(error).store_result("1", None, "STOP", request=request_)

@@ -1,4 +1,4 @@
-"""Results come back from the tasks that ask for them, and only from those."""
+"""Tests of stored results, which are opt-in."""
 
 from typing import Any
 from unittest.mock import Mock
@@ -20,34 +20,34 @@ def test_results_are_opt_in() -> None:
 
 
 @pytest.mark.parametrize("ignored", [False, True])
-def test_a_state_is_stored_if_the_end_of_the_task_replaces_it(ignored: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_state_is_stored_unless_the_result_is_ignored(ignored: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     task: Any = ping
     monkeypatch.setattr(task.backend, "store_result", store := Mock())
-    monkeypatch.setattr(base_task, "log", logged := Mock())
+    monkeypatch.setattr(base_task, "log", log := Mock())
     task.push_request(id="1", ignore_result=ignored)
     task.update_state(state="PROGRESS")
     task.update_state(state="PROGRESS")
     task.pop_request()
-    assert (store.call_count, logged.warning.call_count) == ((0, 1) if ignored else (2, 0))
+    assert (store.call_count, log.warning.call_count) == ((0, 1) if ignored else (2, 0))
 
 
 @pytest.mark.integration
 @pytest.mark.usefixtures("worker")
-def test_a_result_comes_back() -> None:
+def test_result_is_returned() -> None:
     assert ping.delay("hello").get(timeout=30, interval=0.05) == "hello"
 
 
 @pytest.mark.integration
 @pytest.mark.usefixtures("worker")
-def test_the_parts_of_a_chord_keep_their_results() -> None:
-    part = ping.s("hello")
-    part.options["ignore_result"] = True
-    assert chord([part, part], ping.s()).delay().get(timeout=30, interval=0.05) == ["hello", "hello"]
+def test_chord_members_store_their_results() -> None:
+    member = ping.s("hello")
+    member.options["ignore_result"] = True
+    assert chord([member, member], ping.s()).delay().get(timeout=30, interval=0.05) == ["hello", "hello"]
 {% if plan().features.django_results %}
 
 
 @pytest.mark.django_db(transaction=True)
-def test_reading_a_result_does_not_end_a_transaction() -> None:
+def test_reading_a_result_does_not_end_the_transaction() -> None:
     with transaction.atomic():
         for _ in range(2):
             assert app.AsyncResult("no such task").state == "PENDING"

@@ -1,4 +1,4 @@
-"""Expired sessions do not stay in the database."""
+"""Tests of the periodic task that deletes expired sessions."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from {{ cookiecutter.project_slug }}.users.tasks import clear_expired_sessions
 
 
 @pytest.mark.django_db
-def test_a_periodic_task_deletes_expired_sessions() -> None:
+def test_periodic_task_deletes_expired_sessions() -> None:
     for hours in (-1, 1):
         expiry = timezone.now() + timedelta(hours=hours)
         Session.objects.create(session_key=f"expires in {hours} h", session_data="", expire_date=expiry)

@@ -1,5 +1,5 @@
-"""The tasks, a module a queue."""
+"""The tasks, one module per queue."""
 
-# Whoever imports a task sends it with this application. Without it, the task would belong to Celery's
-# default one, which knows neither our queues nor our settings.
+# An imported task uses this application. Without this import, it would use Celery's default application, which has
+# neither the queues nor the settings.
 from {{ cookiecutter.project_slug }}.celery_app import app as app

@@ -1,4 +1,4 @@
-"""What beat sends, and when. A job that no worker took before its next run expires instead of piling up."""
+"""The schedule of beat. A run expires before the next one is due, so that missed runs do not accumulate."""
 
 {% if "interval" in plan().schedule_kinds %}
 from datetime import timedelta

@@ -2,7 +2,7 @@
 
 from {{ cookiecutter.project_slug }} import celeryconfig
 {% if plan().features.redis %}
-from {{ cookiecutter.project_slug }} import redis_transport as redis_transport  # what redis:// stands for
+from {{ cookiecutter.project_slug }} import redis_transport as redis_transport  # registers the transport for redis://
 {% endif %}
 from {{ cookiecutter.project_slug }} import signals as signals  # connects the receivers
 {% if plan().features.rabbitmq %}
@@ -19,6 +19,6 @@ app = Celery(
     task_cls="{{ cookiecutter.project_slug }}.base_task:BaseTask",
 {% endif %}
 )
-app.set_default()  # in every thread: a task sent from one would else belong to Celery's own default application
+app.set_default()  # for all threads, which would otherwise use Celery's default application
 {% include "result-backends.py" %}
 app.config_from_object(celeryconfig)

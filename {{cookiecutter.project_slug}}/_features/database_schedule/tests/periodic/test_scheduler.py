@@ -1,4 +1,4 @@
-"""What beat sends that it has missed."""
+"""Missed runs are sent at startup."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,31 +13,31 @@ from {{ cookiecutter.project_slug }}.periodic.scheduler import Scheduler
 pytestmark = pytest.mark.django_db(transaction=True)  # beat closes old connections
 
 
-def start(monkeypatch: pytest.MonkeyPatch) -> tuple[Scheduler, list[str]]:
-    """Start a beat; return it, and the tasks that it sends."""
+def start_beat(monkeypatch: pytest.MonkeyPatch) -> tuple[Scheduler, list[str]]:
+    """Start a scheduler. Return it and a list, to which it adds the names of the tasks that it sends."""
     sent: list[str] = []
-    beat = Scheduler(app)
+    scheduler = Scheduler(app)
 
     def send_task(name: str, *_: Any, **__: Any) -> Mock:
         sent.append(name)
         return Mock()
 
-    monkeypatch.setattr(beat, "send_task", send_task)
-    monkeypatch.setitem(beat.__dict__, "producer", Mock())  # no connection
-    return beat, sent
+    monkeypatch.setattr(scheduler, "send_task", send_task)
+    monkeypatch.setitem(scheduler.__dict__, "producer", Mock())  # no connection to the broker
+    return scheduler, sent
 
 
 @pytest.mark.parametrize("days", [1, 3])
 @pytest.mark.parametrize("hours", [3, 6, 12, 18])
-def test_a_missed_job_is_sent_once_at_the_start(days: int, hours: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missed_run_is_sent_once_at_startup(days: int, hours: int, monkeypatch: pytest.MonkeyPatch) -> None:
     PeriodicTask.objects.all().delete()
     hour = str((app.now().hour - hours) % 24)
     nightly = CrontabSchedule.objects.create(minute="0", hour=hour, timezone=app.conf.timezone)
     last_run = app.now() - timedelta(days=days)
     PeriodicTask.objects.create(name="nightly", task="some.nightly", crontab=nightly, last_run_at=last_run)
     for expected in (["some.nightly"], []):
-        beat, sent = start(monkeypatch)
+        scheduler, sent = start_beat(monkeypatch)
         for _ in range(3):
-            beat.tick()
+            scheduler.tick()
         assert [name for name in sent if name == "some.nightly"] == expected
-        beat.close()
+        scheduler.close()

@@ -1,4 +1,4 @@
-"""The schedule in the database follows the code, but never over what somebody changed in the admin."""
+"""The synchronization of the schedule in the database, which follows the code and keeps edits in the admin."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -29,46 +29,46 @@ Deploy = Callable[[dict[str, Any]], list[str]]
 
 @pytest.fixture
 def deploy(monkeypatch: pytest.MonkeyPatch) -> Deploy:
-    """Starts beat's scheduler with these jobs in the code, and returns what that changed in the database."""
+    """Return a function that starts beat's scheduler with schedule entries, and returns the changes of the database."""
 
-    def start(jobs: dict[str, Any]) -> list[str]:
-        monkeypatch.setitem(app.conf, "beat_schedule", jobs)
+    def start_beat(entries: dict[str, Any]) -> list[str]:
+        monkeypatch.setitem(app.conf, "beat_schedule", entries)
         changes = sync(app, dry_run=True)
         Scheduler(app=app)
-        assert sync(app) == [change for change in changes if "stays" in change], "it is done once"
+        assert sync(app) == [change for change in changes if "kept" in change], "each change is made once"
         return [change for change in changes if not change.startswith("celery.backend_cleanup")]
 
-    return start
+    return start_beat
 
 
-def row(name: str = "nightly") -> PeriodicTask:
-    """The row of this name, afresh."""
+def read_row(name: str = "nightly") -> PeriodicTask:
+    """Return the row with this name from the database."""
     return PeriodicTask.objects.get(name=name)
 
 
 def edit(**fields: Any) -> None:
-    """Change the row as the admin does."""
-    edited = row()
+    """Edit the row as the admin does."""
+    edited = read_row()
     for name, value in fields.items():
         setattr(edited, name, value)
     edited.save()
 
 
-def test_the_jobs_of_the_code_are_all_there(deploy: Deploy) -> None:
+def test_all_entries_of_the_code_are_added(deploy: Deploy) -> None:
     assert deploy(BEAT_SCHEDULE) == [f"{key}: added" for key in BEAT_SCHEDULE]
-    for key, job in BEAT_SCHEDULE.items():
-        assert (row(key).task, row(key).queue) == (job["task"], job["options"]["queue"])
+    for key, entry in BEAT_SCHEDULE.items():
+        assert (read_row(key).task, read_row(key).queue) == (entry["task"], entry["options"]["queue"])
 
 
-def test_a_job_has_all_that_the_code_says(deploy: Deploy) -> None:
+def test_a_row_has_all_fields_of_the_entry(deploy: Deploy) -> None:
     deploy({"nightly": NIGHTLY})
-    assert (row().args, row().kwargs) == ("[1]", '{"days": 30}')
-    assert (row().queue, row().expire_seconds, row().enabled) == ("default", 77760, True)
-    assert (row().crontab.hour, str(row().crontab.timezone)) == ("3", str(app.conf.timezone))
+    assert (read_row().args, read_row().kwargs) == ("[1]", '{"days": 30}')
+    assert (read_row().queue, read_row().expire_seconds, read_row().enabled) == ("default", 77760, True)
+    assert (read_row().crontab.hour, str(read_row().crontab.timezone)) == ("3", str(app.conf.timezone))
 
 
 @pytest.mark.parametrize(
-    ("schedule", "words"),
+    ("schedule", "text"),
     [
         (crontab(day_of_week="mon-fri", minute=30), "30 * * * mon-fri (m/h/dM/MY/d) {{ plan().project.timezone }}"),
         (timedelta(hours=1, minutes=30), "every 90 minutes"),
@@ -78,101 +78,101 @@ def test_a_job_has_all_that_the_code_says(deploy: Deploy) -> None:
         (solar("sunset", 48.85, 2.35), "Sunset (48.850000, 2.350000)"),
     ],
 )
-def test_every_kind_of_schedule_is_kept(deploy: Deploy, schedule: Any, words: str) -> None:
+def test_every_kind_of_schedule_is_stored(deploy: Deploy, schedule: Any, text: str) -> None:
     deploy({"nightly": {"task": "some.task", "schedule": schedule}})
-    assert str(row().scheduler) == words
+    assert str(read_row().scheduler) == text
     assert deploy({"nightly": {"task": "some.task", "schedule": schedule}}) == []
 
 
-def test_what_the_code_changes_changes(deploy: Deploy) -> None:
+def test_changed_fields_are_updated(deploy: Deploy) -> None:
     deploy({"nightly": NIGHTLY})
     changed = NIGHTLY | {"schedule": timedelta(hours=1), "options": {"queue": "other"}}
     assert deploy({"nightly": changed}) == ["nightly: expire_seconds, queue, schedule changed"]
-    assert (row().queue, row().expire_seconds) == ("other", None)
-    assert (str(row().scheduler), row().crontab) == ("every hour", None)
+    assert (read_row().queue, read_row().expire_seconds) == ("other", None)
+    assert (str(read_row().scheduler), read_row().crontab) == ("every hour", None)
 
 
-def test_what_somebody_changed_stays_and_the_rest_follows_the_code(deploy: Deploy) -> None:
+def test_edited_fields_are_kept_and_others_are_updated(deploy: Deploy) -> None:
     deploy({"nightly": NIGHTLY})
     edit(crontab=CrontabSchedule.objects.create(minute="0", hour="5"), description="later")
     assert deploy({"nightly": NIGHTLY}) == []
     changed = NIGHTLY | {"schedule": crontab(minute="0", hour="4"), "kwargs": {"days": 60}}
     assert deploy({"nightly": changed}) == ["nightly: kwargs changed"]
-    assert (row().crontab.hour, row().kwargs, row().description) == ("5", '{"days": 60}', "later")
+    assert (read_row().crontab.hour, read_row().kwargs, read_row().description) == ("5", '{"days": 60}', "later")
 
 
-def test_a_job_that_somebody_disabled_stays_disabled(deploy: Deploy) -> None:
+def test_a_disabled_row_stays_disabled(deploy: Deploy) -> None:
     deploy({"nightly": NIGHTLY})
     edit(enabled=False)
     deploy({"nightly": NIGHTLY | {"kwargs": {"days": 60}}})
-    assert not row().enabled
+    assert not read_row().enabled
 
 
-def test_a_schedule_that_somebody_changed_for_all_its_jobs_stays(deploy: Deploy) -> None:
+def test_an_edited_shared_schedule_is_kept(deploy: Deploy) -> None:
     deploy({"nightly": NIGHTLY})
     CrontabSchedule.objects.update(hour="5")
     assert deploy({"nightly": NIGHTLY}) == []
-    assert row().crontab.hour == "5"
+    assert read_row().crontab.hour == "5"
 
 
-def test_a_job_that_somebody_deleted_stays_deleted(deploy: Deploy) -> None:
+def test_a_deleted_row_stays_deleted(deploy: Deploy) -> None:
     deploy({"nightly": NIGHTLY})
-    row().delete()
+    read_row().delete()
     assert deploy({"nightly": NIGHTLY | {"kwargs": {}}}) == []
     assert not PeriodicTask.objects.filter(name="nightly").exists()
 
 
-def test_a_job_that_leaves_the_code_is_disabled_and_comes_back_with_it(deploy: Deploy) -> None:
+def test_a_removed_entry_is_disabled_and_enabled_again_with_the_code(deploy: Deploy) -> None:
     deploy({"nightly": NIGHTLY})
     assert deploy({}) == ["nightly: disabled, no longer in the code"]
-    assert not row().enabled
+    assert not read_row().enabled
     assert deploy({"nightly": NIGHTLY}) == ["nightly: enabled changed"]
-    assert row().enabled
+    assert read_row().enabled
 
 
-def test_one_that_somebody_changed_stays_when_it_leaves_the_code(deploy: Deploy) -> None:
+def test_an_edited_row_is_kept_when_its_entry_is_removed(deploy: Deploy) -> None:
     deploy({"nightly": NIGHTLY})
     edit(queue="other")
-    assert deploy({}) == ["nightly: no longer in the code, but changed in the admin, so it stays"]
-    assert row().enabled
+    assert deploy({}) == ["nightly: no longer in the code, kept since it was edited in the admin"]
+    assert read_row().enabled
 
 
-def test_a_new_key_for_the_same_task_and_arguments_is_the_same_job(deploy: Deploy) -> None:
+def test_a_new_key_for_the_same_task_and_arguments_renames_the_row(deploy: Deploy) -> None:
     deploy({"nightly": NIGHTLY})
-    before = row().pk
+    before = read_row().pk
     later = NIGHTLY | {"schedule": crontab(minute="0", hour="4")}
     assert deploy({"at four": later}) == ["at four: name, schedule changed"]
-    assert (row("at four").pk, row("at four").crontab.hour) == (before, "4")
+    assert (read_row("at four").pk, read_row("at four").crontab.hour) == (before, "4")
 
 
-def test_a_row_that_was_there_before_is_taken_over_as_it_is(deploy: Deploy) -> None:
+def test_an_existing_row_is_adopted_unchanged(deploy: Deploy) -> None:
     hourly = IntervalSchedule.objects.create(every=1, period="hours")
     PeriodicTask.objects.create(name="nightly", task="some.task", interval=hourly)
-    assert deploy({"nightly": NIGHTLY}) == ["nightly: taken over, as it is"]
-    assert row().interval == hourly
+    assert deploy({"nightly": NIGHTLY}) == ["nightly: existing row adopted unchanged"]
+    assert read_row().interval == hourly
 
 
-def test_the_rows_of_people_are_theirs(deploy: Deploy) -> None:
+def test_rows_created_in_the_admin_are_not_changed(deploy: Deploy) -> None:
     hourly = IntervalSchedule.objects.create(every=1, period="hours")
-    PeriodicTask.objects.create(name="by hand", task="some.task", interval=hourly)
+    PeriodicTask.objects.create(name="created in the admin", task="some.task", interval=hourly)
     deploy({"nightly": NIGHTLY})
-    assert row("by hand").enabled
+    assert read_row("created in the admin").enabled
 
 
 @pytest.mark.parametrize(
-    ("job", "complaint"),
+    ("fields", "message"),
     [
-        ({"options": {"countdown": 5}}, "nightly: the schedule in the database has no place for countdown"),
-        ({"relative": True}, "nightly: the schedule in the database has no place for relative"),
+        ({"options": {"countdown": 5}}, "nightly: the schedule in the database does not support countdown"),
+        ({"relative": True}, "nightly: the schedule in the database does not support relative"),
     ],
 )
-def test_what_the_database_cannot_keep_is_an_error(deploy: Deploy, job: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
-        deploy({"nightly": NIGHTLY | job})
+def test_an_unsupported_option_is_an_error(deploy: Deploy, fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        deploy({"nightly": NIGHTLY | fields})
 
 
 @pytest.mark.django_db(transaction=True)
-def test_beat_sends_what_the_database_says(deploy: Deploy) -> None:
+def test_beat_uses_the_edited_row(deploy: Deploy) -> None:
     deploy({"nightly": NIGHTLY})
     edit(crontab=None, interval=IntervalSchedule.objects.create(every=5, period="seconds"), queue="other")
     entry = Scheduler(app=app).schedule["nightly"]
@@ -180,10 +180,10 @@ def test_beat_sends_what_the_database_says(deploy: Deploy) -> None:
     assert entry.schedule.run_every == timedelta(seconds=5)
 
 
-def test_the_command_says_what_beat_would_do_and_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_prints_the_changes_and_saves_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(app.conf, "beat_schedule", {"nightly": NIGHTLY})
     for arguments, rows in ((["--dry-run"], 0), ([], 1)):
-        said = StringIO()
-        call_command("sync_schedule", *arguments, stdout=said)
-        assert said.getvalue().startswith("nightly: added\n")
+        output = StringIO()
+        call_command("sync_schedule", *arguments, stdout=output)
+        assert output.getvalue().startswith("nightly: added\n")
         assert PeriodicTask.objects.filter(name="nightly").count() == rows

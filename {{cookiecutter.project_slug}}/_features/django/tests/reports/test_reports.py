@@ -16,7 +16,7 @@ from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.reports.models import Report
 from {{ cookiecutter.project_slug }}.reports.tasks import build
 
-from ..conftest import Ran
+from ..conftest import WaitForTask
 from ..factories import ReportFactory, UserFactory
 
 CaptureOnCommit = Callable[..., AbstractContextManager[list[Callable[[], Any]]]]
@@ -107,7 +107,9 @@ def test_the_admin_creates_and_rebuilds_a_report(
 @pytest.mark.integration
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("worker")
-def test_a_worker_builds_the_report_on_the_queue_of_its_route(outcome: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_builds_the_report_on_the_queue_of_its_route(
+    wait_for_task: WaitForTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queues: list[str] = []
 
     def record(routing_key: str, **_: Any) -> None:
@@ -117,7 +119,7 @@ def test_a_worker_builds_the_report_on_the_queue_of_its_route(outcome: Ran, monk
     ids: list[str] = []
     monkeypatch.setattr(build, "delay", lambda report_id: ids.append(build.apply_async((report_id,)).id))
     report = ReportFactory.create()
-    assert outcome(ids[0]) == "SUCCESS"
+    assert wait_for_task(ids[0]) == "SUCCESS"
     report.refresh_from_db()
     assert report.built_at is not None
     assert queues == [QueueName.{{ plan().queues[-1].module | upper }}]

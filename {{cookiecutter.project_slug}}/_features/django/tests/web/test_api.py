@@ -70,7 +70,7 @@ def test_a_session_requires_a_csrf_token(session_client: ClientFactory) -> None:
 def test_the_submittable_tasks_and_the_queues_are_listed(session_client: ClientFactory) -> None:
     client = session_client("view_task")
     response = client.get("/task-types")
-    assert [task["name"] for task in response.json()] == list(submissions.models())
+    assert [task["name"] for task in response.json()] == list(submissions.load_models())
     assert "no-store" in response.headers["Cache-Control"]
     assert client.get("/queues").status_code == 200
 

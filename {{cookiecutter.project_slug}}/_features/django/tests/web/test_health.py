@@ -15,11 +15,11 @@ WORKERS = {queue.value: ["a worker"] for queue in QueueName}
 @pytest.fixture
 def healthy_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Replace the checks: all servers are reachable, and every queue has a worker."""
-    monkeypatch.setattr(readiness, "_last", None)
+    monkeypatch.setattr(readiness, "_cached", None)
     monkeypatch.setattr(readiness, "CHECKS", {"broker": lambda: None})
     monkeypatch.setattr(readiness, "find_workers", lambda: WORKERS)
     yield
-    readiness._last = None
+    readiness._cached = None
 
 
 def test_liveness_calls_no_server(client: Client) -> None:

@@ -8,10 +8,10 @@ from celery import states
 
 from {{ cookiecutter.project_slug }} import tracking
 from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.submissions import models
+from {{ cookiecutter.project_slug }}.submissions import load_models
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
-from ..conftest import Ran
+from ..conftest import WaitForTask
 from .conftest import KEY, ClientFactory
 
 # Real commits, since threads call the result backend, which can be the database.
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def task_url(monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the URL of a submitted task that no worker receives."""
     monkeypatch.setattr(tracking, "publish", lambda *args, **headers: None)
-    return f"/tasks/{tracking.submit(models()[ping.name].model_validate({'task': ping.name}))}"
+    return f"/tasks/{tracking.submit(load_models()[ping.name].model_validate({'task': ping.name}))}"
 
 
 def test_a_queued_task_is_pending(session_client: ClientFactory, task_url: str) -> None:
@@ -72,9 +72,9 @@ def test_a_task_that_has_ended_cannot_be_cancelled(session_client: ClientFactory
 
 
 @pytest.mark.integration
-def test_the_result_of_a_task_is_returned(session_client: ClientFactory, outcome: Ran) -> None:
+def test_the_result_of_a_task_is_returned(session_client: ClientFactory, wait_for_task: WaitForTask) -> None:
     client = session_client("submit_task", "view_task")
     body = {"task": ping.name, "arguments": {"text": "hello"}}
     submitted = client.post("/tasks", body, content_type="application/json")
-    assert outcome(submitted.json()["id"]) == "SUCCESS"
+    assert wait_for_task(submitted.json()["id"]) == "SUCCESS"
     assert client.get(submitted.headers["Location"]).json()["result"] == "hello"

@@ -9,7 +9,7 @@ from {{ cookiecutter.project_slug }}.errors import PermanentError
 from {{ cookiecutter.project_slug }}.examples import payments
 from {{ cookiecutter.project_slug }}.examples.payments import Order
 
-from ..conftest import Ran
+from ..conftest import WaitForTask
 
 
 @pytest.fixture
@@ -57,6 +57,6 @@ def test_the_worker_validates_the_order(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.integration
-def test_a_task_accepts_a_pydantic_model(outcome: Ran) -> None:
-    assert outcome(payments.accept_order.delay(Order(id="paid-1", cents=500)).id) == "SUCCESS"
-    assert outcome(payments.accept_order.apply_async(({"id": "paid-1", "cents": -5},)).id) == "FAILURE"
+def test_a_task_accepts_a_pydantic_model(wait_for_task: WaitForTask) -> None:
+    assert wait_for_task(payments.accept_order.delay(Order(id="paid-1", cents=500)).id) == "SUCCESS"
+    assert wait_for_task(payments.accept_order.apply_async(({"id": "paid-1", "cents": -5},)).id) == "FAILURE"

@@ -10,7 +10,7 @@ from {{ cookiecutter.project_slug }}.examples.rates import notify
 from {{ cookiecutter.project_slug }}.examples.routing import URGENT
 from {{ cookiecutter.project_slug }}.queues import QueueName
 
-from ..conftest import Ran
+from ..conftest import WaitForTask
 
 
 def route(kwargs: dict[str, Any], **options: str) -> str:
@@ -34,5 +34,5 @@ def test_an_explicit_queue_overrides_the_router(queue: QueueName) -> None:
 
 
 @pytest.mark.integration
-def test_an_urgent_task_runs(outcome: Ran) -> None:
-    assert outcome(notify.delay("me", urgent=True).id) == "SUCCESS"
+def test_an_urgent_task_runs(wait_for_task: WaitForTask) -> None:
+    assert wait_for_task(notify.delay("me", urgent=True).id) == "SUCCESS"

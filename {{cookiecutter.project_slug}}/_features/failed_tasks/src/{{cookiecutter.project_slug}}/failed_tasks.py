@@ -1,4 +1,4 @@
-"""What is kept of a task that failed for good, so that it can be sent again."""
+"""Dead letters of tasks that failed permanently, and their replay."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,23 +11,25 @@ from {{ cookiecutter.project_slug }}.redis_transport import LOST_WORKERS
 {% endif %}
 
 
-def letter_of(task: Task[Any, Any], task_id: str, exception: Any, args: Any, kwargs: Any) -> dict[str, Any] | None:
-    """What to keep of a task that failed for good; None if it never was on a queue, or has a dead letter already."""
+def describe_failure(
+    task: Task[Any, Any], task_id: str, exception: Any, args: Any, kwargs: Any
+) -> dict[str, Any] | None:
+    """Return the dead letter of a failed task; None if it ran eagerly or its dead letter is stored."""
     request = task.request
-    # After a hard time limit we are outside of the task's process, and there is no request.
+    # After a hard time limit, this runs in the worker's main process, without the request of the task.
     known = request.id == task_id
     if known and (request.is_eager or request.get("dead_letter_stored")):
         return None
     queue = (request.delivery_info or {}).get("routing_key") if known else None
     queue = queue or app.amqp.router.route({}, task.name)["queue"].name
     options = request.as_execution_options() if known else {"task_id": task_id}
-    return letter(task_id, task.name, queue, args, kwargs, repr(exception), options)
+    return build_dead_letter(task_id, task.name, queue, args, kwargs, repr(exception), options)
 
 
-def letter(
+def build_dead_letter(
     task_id: str, task: str, queue: str, args: Any, kwargs: Any, reason: str, options: dict[str, Any]
 ) -> dict[str, Any]:
-    """What to keep of a task that failed just now."""
+    """Return the dead letter of a task that failed now."""
     return {
         "id": task_id,
         "task": task,
@@ -40,10 +42,10 @@ def letter(
     }
 
 
-def send_again(letter: dict[str, Any]) -> None:
-    """Send a task to its queue again, with its id and all its retries, and without an expiry."""
-    again: dict[str, Any] = {"retries": 0, "expires": None, "queue": letter["queue"]}
+def replay(letter: dict[str, Any]) -> None:
+    """Publish a task to its queue again: with the same id, zero retries and no expiry."""
+    overrides: dict[str, Any] = {"retries": 0, "expires": None, "queue": letter["queue"]}
 {% if plan().features.redis %}
-    again["headers"] = {**(letter["options"].get("headers") or {}), LOST_WORKERS: 0}
+    overrides["headers"] = {**(letter["options"].get("headers") or {}), LOST_WORKERS: 0}
 {% endif %}
-    app.send_task(letter["task"], letter["args"], letter["kwargs"], **letter["options"] | again)
+    app.send_task(letter["task"], letter["args"], letter["kwargs"], **letter["options"] | overrides)

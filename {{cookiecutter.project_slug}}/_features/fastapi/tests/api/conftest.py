@@ -35,7 +35,7 @@ def client(anonymous_client: TestClient) -> Iterator[TestClient]:
 @pytest.fixture
 def no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the search for workers: no queue has one."""
-    monkeypatch.setattr(readiness, "_last", None)
+    monkeypatch.setattr(readiness, "_cached", None)
     monkeypatch.setattr(readiness, "find_workers", lambda: {name: [] for name in QueueName})
 
 

@@ -18,7 +18,7 @@ from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.settings import env
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
-from ..conftest import ENVIRONMENT, Ran
+from ..conftest import ENVIRONMENT, WaitForTask
 
 SCHEMA: dict[str, Any] = create_app().openapi()
 ENDPOINTS = [(method.upper(), path) for path, methods in SCHEMA["paths"].items() for method in methods]
@@ -110,10 +110,10 @@ def test_every_endpoint_documents_its_errors(method: str, path: str) -> None:
 
 def test_the_submittable_tasks_are_described(client: TestClient) -> None:
     body = SCHEMA["paths"]["/tasks"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    if len(submissions.models()) > 1:
-        assert list(body["discriminator"]["mapping"]) == list(submissions.models())
+    if len(submissions.load_models()) > 1:
+        assert list(body["discriminator"]["mapping"]) == list(submissions.load_models())
     listed = client.get("/task-types").json()
-    assert [task["name"] for task in listed] == list(submissions.models())
+    assert [task["name"] for task in listed] == list(submissions.load_models())
     assert "text" in listed[0]["arguments"]["properties"]
 
 
@@ -166,7 +166,7 @@ def test_an_error_response_does_not_contain_the_input(client: TestClient) -> Non
 def test_an_unhandled_exception_returns_no_details(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, request_logs: list[Any]
 ) -> None:
-    monkeypatch.setattr(submissions, "task_types", lambda: 1 / 0)
+    monkeypatch.setattr(submissions, "list_task_types", lambda: 1 / 0)
     response = client.get("/task-types")
     assert response.status_code == 500
     assert response.json() == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
@@ -174,7 +174,7 @@ def test_an_unhandled_exception_returns_no_details(
 
 
 @pytest.mark.integration
-def test_the_request_id_is_passed_to_the_task(client: TestClient, outcome: Ran) -> None:
+def test_the_request_id_is_passed_to_the_task(client: TestClient, wait_for_task: WaitForTask) -> None:
     request_ids = {}
 
     def record(headers: dict[str, Any], **_: Any) -> None:
@@ -186,7 +186,7 @@ def test_the_request_id_is_passed_to_the_task(client: TestClient, outcome: Ran) 
     response = client.post("/tasks", json={"task": ping.name}, headers={"X-Request-ID": "from-caller_1.2"})
     assert response.headers["X-Request-ID"] == "from-caller_1.2"
     task_id = response.json()["id"]
-    assert outcome(task_id) == "SUCCESS"
+    assert wait_for_task(task_id) == "SUCCESS"
     assert request_ids[task_id] == "from-caller_1.2"
 
 

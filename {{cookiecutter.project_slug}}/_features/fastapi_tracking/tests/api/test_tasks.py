@@ -12,7 +12,7 @@ from {{ cookiecutter.project_slug }}.api import tasks
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
-from ..conftest import Ran
+from ..conftest import WaitForTask
 
 
 @pytest.fixture
@@ -22,18 +22,18 @@ def task_url(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(client.post("/tasks", json={"task": ping.name}).headers["Location"])
 
 
-def store(task_url: str, result: Any, state: str) -> None:
+def store_result(task_url: str, result: Any, state: str) -> None:
     """Store a result as a worker does."""
     app.backend.store_result(task_url.rpartition("/")[2], result, state)
 
 
 @pytest.mark.integration
-def test_a_submitted_task_runs_and_its_result_is_returned(client: TestClient, outcome: Ran) -> None:
+def test_a_submitted_task_runs_and_its_result_is_returned(client: TestClient, wait_for_task: WaitForTask) -> None:
     response = client.post("/tasks", json={"task": ping.name, "arguments": {"text": "hello"}})
     assert response.status_code == 202
     task_id = response.json()["id"]
     assert response.headers["Location"] == f"/tasks/{task_id}"
-    assert outcome(task_id) == "SUCCESS"
+    assert wait_for_task(task_id) == "SUCCESS"
     status = client.get(f"/tasks/{task_id}").json()
     assert status.pop("id") == task_id
     assert status == {"task": ping.name, "state": "SUCCESS", "result": "hello", "error": None, "progress": None}
@@ -70,18 +70,18 @@ def test_an_unknown_or_invalid_id_returns_problem_details(
 
 
 def test_the_progress_of_a_task_is_returned(client: TestClient, task_url: str) -> None:
-    store(task_url, {"done": 1, "of": 2}, "PROGRESS")
+    store_result(task_url, {"done": 1, "of": 2}, "PROGRESS")
     assert client.get(task_url).json()["progress"] == {"done": 1, "of": 2}
 
 
 def test_the_error_of_a_task_is_returned(client: TestClient, task_url: str) -> None:
-    store(task_url, ValueError("out of memory"), "FAILURE")
+    store_result(task_url, ValueError("out of memory"), "FAILURE")
     assert client.get(task_url).json()["error"] == {"type": "ValueError", "message": "out of memory"}
 
 
 @pytest.mark.parametrize("result", [float("nan"), "\ud800", {"a": [1e300 * 10, None]}, [[[[[]]]]]])
 def test_a_result_that_json_does_not_support_is_returned(client: TestClient, task_url: str, result: Any) -> None:
-    store(task_url, result, "SUCCESS")
+    store_result(task_url, result, "SUCCESS")
     assert client.get(task_url).status_code == 200
 
 
@@ -93,7 +93,7 @@ def test_an_expired_result_returns_404(client: TestClient, task_url: str) -> Non
 def test_a_task_can_be_cancelled_repeatedly(client: TestClient, task_url: str) -> None:
     assert client.delete(task_url).status_code == 202
     assert client.delete(task_url).status_code == 202
-    store(task_url, None, "REVOKED")
+    store_result(task_url, None, "REVOKED")
     assert client.delete(task_url).json()["state"] == "REVOKED"
 
 
@@ -115,7 +115,7 @@ def test_a_stream_has_each_change_until_the_task_ends(
             tracking.TaskStatus(id=task_id, task=ping.name, state="SUCCESS", result="\n\ndata: x"),
         ]
     )
-    monkeypatch.setattr(tracking, "status", lambda _: next(changes))
+    monkeypatch.setattr(tracking, "read_status", lambda _: next(changes))
     monkeypatch.setattr(tasks, "POLL_INTERVAL", 0)
     response = client.get(f"{task_url}/events")
     assert response.headers["Content-Type"].startswith("text/event-stream")

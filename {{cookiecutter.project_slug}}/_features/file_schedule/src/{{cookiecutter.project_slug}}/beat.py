@@ -1,6 +1,6 @@
-"""Beat's scheduler: a JSON file has the last run of each periodic task.
+"""A scheduler that stores the last run of each periodic task in a JSON file.
 
-Celery's own scheduler writes a dbm. Another Python may not find that, and with a damaged one beat may not start.
+Celery's default scheduler stores a dbm file. Another Python may not find it, and beat may not start if it is damaged.
 """
 
 import json
@@ -16,14 +16,14 @@ log = structlog.get_logger(__name__)
 
 
 class FileScheduler(Scheduler):
-    """Celery's scheduler, with the file that `-s` names. Without the file, nothing counts as missed."""
+    """Celery's scheduler with a JSON file, the option `-s`. Without the file, no run counts as missed."""
 
     def __init__(self, app: Any, *args: Any, schedule_filename: str, **options: Any) -> None:
         self.path = Path(schedule_filename)
         super().__init__(app, *args, **options)
 
     def setup_schedule(self) -> None:
-        """Take the schedule from the code, and the last runs from the file."""
+        """Load the schedule from the code, and the last runs from the file."""
         self.merge_inplace(self.app.conf.beat_schedule)
         self.install_default_entries(self.schedule)
         for name, last_run in self.read_last_runs().items():
@@ -32,16 +32,16 @@ class FileScheduler(Scheduler):
         self.sync()
 
     def read_last_runs(self) -> dict[str, datetime]:
-        """Return the last run of each task, or none if the file cannot be read."""
+        """Return the last run of each schedule entry, or an empty mapping if the file cannot be read."""
         try:
             runs = json.loads(self.path.read_bytes())
             return {name: datetime.fromisoformat(run).astimezone(self.app.timezone) for name, run in runs.items()}
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            log.warning("last runs unknown, missed tasks are not sent", file=str(self.path), error=repr(error))
+            log.warning("last runs unknown, missed tasks not sent", file=str(self.path), error=repr(error))
             return {}
 
     def sync(self) -> None:
-        """Write the file, as one that is whole: Celery calls this after each task, see `beat_sync_every`."""
+        """Replace the file atomically. Celery calls this after each task: see `beat_sync_every`."""
         runs = {name: entry.last_run_at.isoformat() for name, entry in self.schedule.items() if entry.last_run_at}
         new = self.path.with_name(f"{self.path.name}.new")
         try:
@@ -50,5 +50,5 @@ class FileScheduler(Scheduler):
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(self.path)
-        except OSError as error:  # this beat still knows them
+        except OSError as error:  # beat still has the last runs in memory
             log.error("last runs not written", file=str(self.path), error=repr(error))

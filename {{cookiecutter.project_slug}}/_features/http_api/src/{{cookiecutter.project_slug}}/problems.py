@@ -44,7 +44,7 @@ def build_problem(status: int, detail: str | None = None, errors: list[dict[str,
 
 def to_field_errors(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Return the errors of pydantic as field and message, without the values, which may be confidential."""
-    tasks = submissions.models()
+    tasks = submissions.load_models()
     field_errors = []
     for error in [*errors][:MAX_REPORTED_ERRORS]:
         # For a union, pydantic adds the name of the chosen model, here a task, to the location.

@@ -37,7 +37,7 @@ def read_lengths() -> dict[str, int]:
     """Return the length of each queue, without unacknowledged messages."""
     # A new connection: a pooled one would not show that the broker accepts connections.
     with app.connection_for_read() as connection:
-        return {name.value: queue_lengths.waiting(connection, name.value) for name in QueueName}
+        return {name.value: queue_lengths.get_queue_length(connection, name.value) for name in QueueName}
 
 
 CHECKS: dict[str, Callable[[], object]] = {
@@ -49,41 +49,41 @@ CHECKS: dict[str, Callable[[], object]] = {
 """For each server, a call that fails if the server is unreachable."""
 
 _lock = threading.Lock()
-_last: tuple[float, dict[str, bool], dict[str, list[str]]] | None = None
+_cached: tuple[float, dict[str, bool], dict[str, list[str]]] | None = None
 
 
-def check() -> tuple[dict[str, bool], dict[str, list[str]]]:
+def check_servers() -> tuple[dict[str, bool], dict[str, list[str]]]:
     """Return whether each server is reachable, and the workers of each queue, within two seconds."""
-    global _last
+    global _cached
     with _lock:
-        if _last is None or time.monotonic() - _last[0] > CACHE_SECONDS:
+        if _cached is None or time.monotonic() - _cached[0] > CACHE_SECONDS:
             with ThreadPoolExecutor(len(CHECKS) + 1) as pool:
                 workers = pool.submit(find_workers)
                 servers = dict(zip(CHECKS, pool.map(_is_reachable, CHECKS.values()), strict=True))
-            _last = time.monotonic(), servers, workers.result()
-        return _last[1:]
+            _cached = time.monotonic(), servers, workers.result()
+        return _cached[1:]
 
 
-def readiness(**servers: bool) -> Readiness:
+def check_readiness(**servers: bool) -> Readiness:
     """Return the readiness.
 
     Args:
         servers: Whether each additional server, such as the database of Django, is reachable.
     """
-    reachable, consumers = check()
+    reachable, consumers = check_servers()
     servers |= reachable
     workers = {queue: bool(names) for queue, names in consumers.items()}
     return Readiness(ready=all([*servers.values(), *workers.values()]), servers=servers, workers=workers)
 
 
-def queues() -> list[Queue]:
+def list_queues() -> list[Queue]:
     """Return the queues, each with its length and its workers.
 
     Raises:
         UnavailableError: The broker is unavailable.
     """
     lengths = call_with_deadline(read_lengths)
-    _, workers = check()
+    _, workers = check_servers()
     return [Queue(name=name, length=lengths[name], workers=workers.get(name, [])) for name in QueueName]
 
 
@@ -91,16 +91,16 @@ def find_workers() -> dict[str, list[str]]:
     """Return the workers that replied in time, by queue. Without remote control, return an empty mapping."""
     if not app.conf.worker_enable_remote_control:
         return {}
-    found: dict[str, list[str]] = {name.value: [] for name in QueueName}
+    workers: dict[str, list[str]] = {name.value: [] for name in QueueName}
 
     def add_reply(reply: dict[str, Any]) -> None:
         for worker, queues in reply.items():
             for queue in queues:
-                found.setdefault(queue["name"], []).append(worker)
+                workers.setdefault(queue["name"], []).append(worker)
 
     # The number of replies is unknown. The call ends one second after the last reply, or at the deadline.
     _is_reachable(lambda: app.control.broadcast("active_queues", reply=True, timeout=1, callback=add_reply))
-    return found
+    return workers
 
 
 def _is_reachable(call: Callable[[], object]) -> bool:

@@ -138,14 +138,14 @@ def warm_up() -> None:
     Call it once, before the first connection to the broker.
 
     Raises:
-        NotRegistered, TypeError: See `models`.
+        NotRegistered, TypeError: See `load_models`.
 {% if plan().features.redis_servers %}
         SystemExit: A Redis server is unsuitable; see `redis_servers.py`.
 {% endif %}
     """
     for name, value in FAIL_FAST_SETTINGS.items():
         app.conf[name] = {**app.conf[name], **value} if isinstance(value, dict) else value
-    models()
+    load_models()
     app.producer_pool  # noqa: B018
     app.backend  # noqa: B018
 {% if plan().features.redis_servers %}
@@ -154,14 +154,14 @@ def warm_up() -> None:
 
 
 @cache
-def models() -> dict[str, type[Submission]]:
+def load_models() -> dict[str, type[Submission]]:
     """Return the model of each submittable task, by the task's name.
 
     Raises:
         celery.exceptions.NotRegistered: A module exists, but does not define the task.
         TypeError: A parameter of a task cannot be passed by name.
     """
-    found = {}
+    loaded = {}
     for name in SUBMITTABLE:
         module = name.rpartition(".")[0]
         try:
@@ -171,21 +171,21 @@ def models() -> dict[str, type[Submission]]:
                 raise
             log.warning("module of submittable task not found", task=name)
         else:
-            found[name] = submission_model(app.tasks[name])
-    return found
+            loaded[name] = build_submission_model(app.tasks[name])
+    return loaded
 
 
-def submission_type() -> Any:
+def build_submission_type() -> Any:
     """Return the type of a request body: a union of all models, discriminated by `task`.
 
     Raises:
-        NotRegistered, TypeError: See `models`. TypeError is also raised if no task can be submitted.
+        NotRegistered, TypeError: See `load_models`. TypeError is also raised if no task can be submitted.
     """
-    found = tuple(models().values())
-    return found[0] if len(found) == 1 else Annotated[Union[*found], Field(discriminator="task")]
+    models = tuple(load_models().values())
+    return models[0] if len(models) == 1 else Annotated[Union[*models], Field(discriminator="task")]
 
 
-def submission_model(task: Task[Any, Any]) -> type[Submission]:
+def build_submission_model(task: Task[Any, Any]) -> type[Submission]:
     """Return the model of a task's submission, derived from the signature of the task.
 
     Raises:
@@ -245,7 +245,7 @@ def normalize_json(value: Any, levels: int) -> Any:
     return value
 
 
-def task_types() -> list[TaskType]:
+def list_task_types() -> list[TaskType]:
     """Return the tasks that clients may submit."""
     return [
         TaskType(
@@ -254,7 +254,7 @@ def task_types() -> list[TaskType]:
             queue=app.amqp.router.route({}, name)["queue"].name,
             arguments=model.model_fields["arguments"].annotation.model_json_schema(),  # type: ignore[union-attr]
         )
-        for name, model in models().items()
+        for name, model in load_models().items()
     ]
 
 

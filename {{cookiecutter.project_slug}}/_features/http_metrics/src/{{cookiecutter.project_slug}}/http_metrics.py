@@ -11,7 +11,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Histogram, start_http_server
 {% endif %}
 
-from {{ cookiecutter.project_slug }}.settings import env, listen_on
+from {{ cookiecutter.project_slug }}.settings import env, parse_listen_address
 
 METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
@@ -48,7 +48,7 @@ def serve() -> None:
     """
     if not env.metrics_address:
         return
-    host, port = listen_on(env.metrics_address)
+    host, port = parse_listen_address(env.metrics_address)
 {% if plan().features.django %}
     registry = CollectorRegistry()
     HttpMetricsCollector(registry)  # type: ignore[no-untyped-call]

@@ -40,7 +40,7 @@ class PeriodicTask(BaseModel):
     expires: float | None = Field(description="Seconds after which the task is discarded if no worker has received it.")
 
 
-def periodic_tasks() -> list[PeriodicTask]:
+def list_periodic_tasks() -> list[PeriodicTask]:
 {% if plan().features.database_schedule %}
     """Return the enabled periodic tasks in the database."""
     return [

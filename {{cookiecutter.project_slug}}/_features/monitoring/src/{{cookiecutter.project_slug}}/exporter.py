@@ -1,6 +1,6 @@
 """Prometheus metrics of the broker, served at `METRICS_ADDRESS`: `python -m {{ cookiecutter.project_slug }}.exporter`.
 
-Run one. It queries the broker every few seconds, not at each scrape, so that a slow broker delays no scrape.
+Run one exporter. It queries the broker at a fixed interval, not at each scrape, so a slow broker does not delay scrapes.
 """
 
 import sys
@@ -11,24 +11,24 @@ from prometheus_client import Gauge
 
 from {{ cookiecutter.project_slug }} import broker_metrics, health, logs, metrics
 from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.queue_lengths import waiting
+from {{ cookiecutter.project_slug }}.queue_lengths import get_queue_length
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.settings import env
 
-UP = Gauge("celery_broker_up", "1 if the broker answered the last query.")
-LENGTH = Gauge("celery_queue_length", "Messages that are ready in the queue.", ["queue"])
+UP = Gauge("celery_broker_up", "1 if the last query of the broker succeeded, else 0.")
+LENGTH = Gauge("celery_queue_length", "Number of ready messages in the queue.", ["queue"])
 
 log = structlog.get_logger(__name__)
 
 
 def update() -> None:
-    """Query the broker; without an answer, export nothing but `celery_broker_up`."""
+    """Query the broker and set the metrics. If the broker is unreachable, export only `celery_broker_up`."""
     try:
         with app.connection_for_read() as connection:
-            lengths = {name.value: waiting(connection, name.value) for name in QueueName}
+            lengths = {name.value: get_queue_length(connection, name.value) for name in QueueName}
             broker_metrics.update(connection)
-    except Exception as error:  # whatever it is, the next query may succeed
-        log.warning("the broker does not answer", error=repr(error))
+    except Exception as error:  # client libraries raise many types; retry at the next query
+        log.warning("broker unreachable", error=repr(error))
         UP.set(0)
         LENGTH.clear()
         broker_metrics.clear()
@@ -39,19 +39,19 @@ def update() -> None:
 
 
 def main() -> None:
-    """Serve until the process is stopped.
+    """Serve the metrics until the process is stopped.
 
     Raises:
         SystemExit: `METRICS_ADDRESS` is not set.
     """
     logs.configure()
     if not env.metrics_address:
-        sys.exit("METRICS_ADDRESS is not set. Write for example: METRICS_ADDRESS=127.0.0.1:9699")
+        sys.exit("METRICS_ADDRESS: not set. Example: METRICS_ADDRESS=127.0.0.1:9699")
     metrics.serve(env.metrics_address)
     health.notify_systemd("READY=1")
     while True:
         update()
-        health.show_life()  # also while the broker is unreachable
+        health.report_alive()  # also while the broker is unreachable
         time.sleep(broker_metrics.INTERVAL)
 
 

@@ -1,8 +1,8 @@
 """Prometheus metrics of a worker, served at `METRICS_ADDRESS`.
 
-A worker counts in its main process, where Celery reports the end of each task, whatever the pool and the broker. So workers
-need not send events, and processes share no files. `exporter.py` has the metrics of the broker. The rules and the dashboard
-in `deploy/monitoring/` use them.
+The main process of a worker records the metrics, since Celery reports the end of each task to it, for every pool and
+broker. Workers need not send events, and pool processes need not share files. `exporter.py` has the metrics of the broker.
+The alert rules and the dashboard in `deploy/monitoring/` use both.
 """
 
 import time
@@ -17,24 +17,24 @@ from celery.exceptions import Ignore, Retry, Terminated, WorkerLostError
 from celery.worker.request import Request
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
-from {{ cookiecutter.project_slug }}.base_task import BaseTask, waited
-from {{ cookiecutter.project_slug }}.settings import env, listen_on
+from {{ cookiecutter.project_slug }}.base_task import BaseTask, measure_queue_time
+from {{ cookiecutter.project_slug }}.settings import env, parse_listen_address
 {% if plan().features.task_tracking %}
 from {{ cookiecutter.project_slug }}.stoppable_task import TaskCancelled
 {% endif %}
 
 BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200)
-NEAR_TIME_LIMIT = 0.8
-"""The share of its time limit from which a run counts as near it."""
+NEAR_TIME_LIMIT_RATIO = 0.8
+"""The fraction of the time limit above which a runtime is near the time limit."""
 
-TASKS = Counter("celery_tasks", "Task runs that ended, by outcome.", ["queue", "task", "outcome"])
-SLOW_TASKS = Counter("celery_tasks_near_time_limit", "Task runs near or at their time limit.", ["queue", "task"])
+TASKS = Counter("celery_tasks", "Task runs by outcome.", ["queue", "task", "outcome"])
+TASKS_NEAR_TIME_LIMIT = Counter("celery_tasks_near_time_limit", "Task runs near their time limit.", ["queue", "task"])
 RUNTIME = Histogram("celery_task_runtime_seconds", "Time from start to end.", ["queue", "task"], buckets=BUCKETS)
 LATENCY = Histogram("celery_queue_latency_seconds", "Time from publish or ETA to start.", ["queue"], buckets=BUCKETS)
-CONSUMING = Gauge("celery_worker_consuming", "1 while this worker consumes from the queue.", ["queue"])
-CONCURRENCY = Gauge("celery_worker_concurrency", "Tasks that this worker runs at a time.", ["queue"])
-TIME_LIMIT = Gauge("celery_task_time_limit_seconds", "Time limit of tasks without their own; 0 if none.", ["queue"])
-STARTED = Gauge("celery_worker_start_timestamp_seconds", "When this worker started.", ["queue"])
+CONSUMING = Gauge("celery_worker_consuming", "1 if the worker consumes from the queue, else 0.", ["queue"])
+CONCURRENCY = Gauge("celery_worker_concurrency", "Maximum number of concurrent tasks.", ["queue"])
+TIME_LIMIT = Gauge("celery_task_time_limit_seconds", "Default time limit of tasks; 0 if none.", ["queue"])
+STARTED = Gauge("celery_worker_start_timestamp_seconds", "Start time of the worker.", ["queue"])
 
 OUTCOMES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (Retry, "retried"),
@@ -42,108 +42,108 @@ OUTCOMES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str
     (TaskCancelled, "revoked"),
 {% endif %}
     (Ignore, "ignored"),
-    ((WorkerLostError, SystemExit, KeyboardInterrupt), "lost"),  # the process died
+    ((WorkerLostError, SystemExit, KeyboardInterrupt), "lost"),  # the process exited
 )
-INITIALIZED = ("succeeded", "failed", "lost", "expired")
-"""Outcomes that are exported as 0 from the start: `increase()` does not see a series that begins at 1."""
+INITIAL_OUTCOMES = ("succeeded", "failed", "lost", "expired")
+"""Outcomes exported as 0 at startup, since `increase()` does not count the first sample of a series."""
 
 log = structlog.get_logger(__name__)
 
 
 def serve(address: str) -> None:
-    """Serve this process's metrics at `host:port`, or not at all for an empty address.
+    """Serve the metrics of this process at an address `host:port`, unless it is empty.
 
-    A worker whose port is taken logs an error and continues: Prometheus reports the missing target.
+    If the port is in use, log an error and continue: Prometheus reports that the target is down.
     """
     if not address:
         return
-    host, port = listen_on(address)
+    host, port = parse_listen_address(address)
     try:
         start_http_server(port, host)
     except OSError as error:
-        log.error("metrics are not served", address=address, error=str(error))
+        log.error("metrics not served", address=address, error=str(error))
 
 
-def queue_of(delivery_info: Any) -> str:
-    """Return the queue that a message came from; RabbitMQ's delayed delivery puts the delay before its name."""
+def get_queue(delivery_info: Any) -> str:
+    """Return the queue of a message. With delayed delivery on RabbitMQ, the routing key starts with the delay."""
     return str(delivery_info.get("routing_key")).rpartition(".")[2]
 
 
 class CountedRequest(Request):
-    """A task in a worker's main process."""
+    """A task request that records metrics in the main process of a worker."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Count successes: Celery derives a class for each task, whose `on_success` does not call its base."""
+        """Count successes. Celery creates a subclass for each task, whose `on_success` does not call the base class."""
         super().__init_subclass__(**kwargs)
         on_success = cls.on_success
 
-        def counted(self: CountedRequest, outcome: tuple[Any, Any, Any], **options: Any) -> None:
-            if not outcome[0]:  # else Celery calls on_failure
+        def count_success(self: CountedRequest, outcome: tuple[Any, Any, Any], **options: Any) -> None:
+            if not outcome[0]:  # otherwise Celery calls on_failure
                 self.count("succeeded")
             on_success(self, outcome, **options)
 
-        cls.on_success = counted  # type: ignore[assignment, method-assign]
+        cls.on_success = count_success  # type: ignore[assignment, method-assign]
 
     def on_accepted(self, pid: str, time_accepted: float) -> None:
-        """Observe the latency."""
+        """Record the queue latency."""
         super().on_accepted(pid, time_accepted)
-        if (seconds := waited(self.request_dict)) is not None:
-            LATENCY.labels(queue_of(self.delivery_info)).observe(seconds)
+        if (seconds := measure_queue_time(self.request_dict)) is not None:
+            LATENCY.labels(get_queue(self.delivery_info)).observe(seconds)
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
-        """Count each other end; Celery calls this for a retry, too."""
+        """Count the other outcomes. Celery also calls this method for a retry."""
         error = exc_info.exception
         if isinstance(error, ExceptionWithTraceback):
             error = error.exc
-        if not isinstance(error, Terminated):  # Celery sends task_revoked for it
+        if not isinstance(error, Terminated):  # counted by count_revoked
             self.count(next((outcome for kind, outcome in OUTCOMES if isinstance(error, kind)), "failed"))
         super().on_failure(exc_info, send_failed_event, return_ok)
 
     def count(self, outcome: str) -> None:
-        """Count a run that has ended, and observe its runtime."""
-        queue, task = queue_of(self.delivery_info), self.task
+        """Count a run and record its runtime."""
+        queue, task = get_queue(self.delivery_info), self.task
         TASKS.labels(queue, task.name, outcome).inc()
         if self.time_start:
             runtime = max(0, time.time() - self.time_start)
             RUNTIME.labels(queue, task.name).observe(runtime)
             limit = self.time_limits[0] or task.time_limit
-            if limit and runtime > NEAR_TIME_LIMIT * limit:
-                SLOW_TASKS.labels(queue, task.name).inc()
+            if limit and runtime > NEAR_TIME_LIMIT_RATIO * limit:
+                TASKS_NEAR_TIME_LIMIT.labels(queue, task.name).inc()
 
 
-BaseTask.Request = f"{__name__}:{CountedRequest.__name__}"  # before the worker receives its first task
+BaseTask.Request = f"{__name__}:{CountedRequest.__name__}"  # set before the worker receives its first task
 
 
 @signals.task_revoked.connect
 def count_revoked(sender: Task[Any, Any], request: Any, expired: bool, **_: Any) -> None:
-    """Count a task that did not run, since it had expired or was revoked."""
-    TASKS.labels(queue_of(request.delivery_info), sender.name, "expired" if expired else "revoked").inc()
+    """Count a task that expired or was revoked."""
+    TASKS.labels(get_queue(request.delivery_info), sender.name, "expired" if expired else "revoked").inc()
 
 
 @signals.worker_ready.connect
-def export_worker(sender: Any, **_: Any) -> None:
-    """Export and serve the metrics of this worker."""
+def export_worker_metrics(sender: Any, **_: Any) -> None:
+    """Export and serve the metrics of this worker when it is ready."""
     app = sender.app
     for queue in app.amqp.queues.consume_from:
         STARTED.labels(queue).set_to_current_time()
-        CONSUMING.labels(queue).set_function(partial(consumes, sender, queue))
+        CONSUMING.labels(queue).set_function(partial(is_consuming, sender, queue))
         CONCURRENCY.labels(queue).set(sender.controller.concurrency)
         TIME_LIMIT.labels(queue).set(app.conf.task_time_limit or 0)
         LATENCY.labels(queue)
-        for task in tasks_of(app, queue):
+        for task in list_tasks(app, queue):
             RUNTIME.labels(queue, task)
-            SLOW_TASKS.labels(queue, task)
-            for outcome in INITIALIZED:
+            TASKS_NEAR_TIME_LIMIT.labels(queue, task)
+            for outcome in INITIAL_OUTCOMES:
                 TASKS.labels(queue, task, outcome)
     serve(env.metrics_address)
 
 
-def consumes(consumer: Any, queue: str) -> bool:
-    """Return whether a worker consumes from a queue: it is connected, and the queue was not cancelled."""
+def is_consuming(consumer: Any, queue: str) -> bool:
+    """Return whether a worker is connected to the broker and consumes from a queue."""
     return bool(consumer.task_consumer and consumer.task_consumer.consuming_from(queue))
 
 
-def tasks_of(app: Any, queue: str) -> Iterable[str]:
-    """Return the names of this project's tasks that are routed to a queue."""
+def list_tasks(app: Any, queue: str) -> Iterable[str]:
+    """Return the names of the tasks that are routed to a queue, without those of Celery."""
     own = (name for name in app.tasks if not name.startswith("celery."))
     return [name for name in own if app.amqp.router.route({}, name, args=(), kwargs={})["queue"].name == queue]

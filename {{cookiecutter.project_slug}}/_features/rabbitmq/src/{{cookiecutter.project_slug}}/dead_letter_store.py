@@ -56,7 +56,7 @@ def _keep_reason(task_id: str, reason: str) -> None:
                 confirm_timeout=PUBLISH_TIMEOUT,
             )
         except Exception as error:
-            log.warning("the reason of a dead letter was not recorded", task_id=task_id, error=repr(error))
+            log.warning("dead letter reason not recorded", task_id=task_id, error=repr(error))
             producer.connection.collect()  # the next publisher must not take the late confirmation for its own
 
 

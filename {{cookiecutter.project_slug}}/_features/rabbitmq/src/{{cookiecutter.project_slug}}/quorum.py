@@ -54,7 +54,7 @@ class TolerantQueue(Queue):
         except PreconditionFailed as error:
             if not any(f"arg '{argument}'" in str(error) for argument in CHANGEABLE):
                 raise
-            log.warning("arguments of the queue %s unchanged until it is deleted: %r", self.name, error)
+            log.warning("queue arguments not changed until the queue is deleted: %s: %r", self.name, error)
             return super().queue_declare(passive=True, channel=channel)
 
 

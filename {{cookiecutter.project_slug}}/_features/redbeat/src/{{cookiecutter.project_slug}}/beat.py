@@ -1,4 +1,4 @@
-"""Several beats of which one sends: whoever holds a lock in Redis, which lasts as long as it shows signs of life.
+"""A RedBeat scheduler for several beat instances: the instance that holds a lock in Redis is active.
 
 https://redbeat.readthedocs.io
 """
@@ -17,37 +17,37 @@ log = structlog.get_logger(__name__)
 
 
 class StandbyScheduler(RedBeatScheduler):  # type: ignore[misc]
-    """RedBeat's scheduler, except that it asks for the lock at each tick.
+    """RedBeat's scheduler, except that it tries to acquire the lock at each tick.
 
-    RedBeat itself waits for the lock before the first tick, so that a beat that waits would be taken for dead:
-    its heartbeat comes with the ticks. And it ends when it has lost the lock; this one asks for it again. It also
-    writes the schedule again when Redis has lost it, which RedBeat does at its start only.
+    RedBeat waits for the lock before the first tick. A beat on standby would then fail its health check, since the
+    heartbeat is updated at each tick. RedBeat also exits if it loses the lock, and stores the schedule only at startup.
+    This scheduler acquires the lock again, and restores a schedule that Redis has lost.
     """
 
     lock: Lock | None
     lock_key: str | None
-    sent_until: datetime | None = None
-    """When this beat last sent what was due; None while another sends."""
+    last_active_tick: datetime | None = None
+    """The time of the last tick of this instance while it is active; None on standby."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check_servers(redbeat=True)
         super().__init__(*args, **kwargs)
-        self.key = str(self.lock_key)
-        self.lock_key = None  # without it, RedBeat itself takes no lock
+        self.lock_name = str(self.lock_key)
+        self.lock_key = None  # without it, RedBeat does not acquire the lock
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        """Send what is due, if it is this beat that sends; return the seconds until the next tick."""
-        if not self.has_lock():
-            self.sent_until = None
+        """Send the due tasks if this instance holds the lock. Return the seconds until the next tick."""
+        if not self.acquire_lock():
+            self.last_active_tick = None
             return float(self.max_interval)
         self.restore_schedule()
         now = self.app.now()
         interval = float(super().tick(*args, **kwargs))
-        self.sent_until = now
+        self.last_active_tick = now
         return interval
 
     def restore_schedule(self) -> None:
-        """Write the entries that Redis has lost, as sent at the last tick: what became due since is made up for."""
+        """Store lost entries again, with the last tick as their last run, so that runs due since then are sent."""
         keys = {name: self.Entry.generate_key(self.app, name) for name in self.app.conf.beat_schedule}
         if not keys:
             return
@@ -56,22 +56,22 @@ class StandbyScheduler(RedBeatScheduler):  # type: ignore[misc]
         if None not in indexed and client.exists(*keys.values()) == len(keys):
             return
         lost = [name for name, key in keys.items() if not client.exists(key)]
-        log.warning("Redis has lost the schedule; writing it again", entries=lost)
+        log.warning("schedule lost, rewritten", entries=lost)
         self.setup_schedule()
         for name in lost:
-            self.Entry.from_key(keys[name], app=self.app).reschedule(self.sent_until)
+            self.Entry.from_key(keys[name], app=self.app).reschedule(self.last_active_tick)
 
-    def has_lock(self) -> bool:
-        """Keep the lock, or try to get it; whether this beat has it now."""
-        # Through RedBeat's connection, which outlasts a restart of Redis.
-        lock = self.lock or Lock(get_redis(self.app), self.key, timeout=self.lock_timeout, thread_local=False)
+    def acquire_lock(self) -> bool:
+        """Acquire or renew the lock. Return whether this instance holds it."""
+        # RedBeat's connection reconnects after a restart of Redis.
+        lock = self.lock or Lock(get_redis(self.app), self.lock_name, timeout=self.lock_timeout, thread_local=False)
         try:
-            has_it = lock.reacquire() if self.lock else lock.acquire(blocking=False)
-        except LockError:  # it ran out: this beat was held up for long, or Redis has lost it
-            has_it = lock.acquire(blocking=False)
-        if has_it != bool(self.lock):
-            log.info("this beat sends from now on" if has_it else "another beat sends from now on")
-            if has_it:
-                self.setup_schedule()  # the other may have had an older one
-        self.lock = lock if has_it else None  # close() gives it back
-        return has_it
+            acquired = lock.reacquire() if self.lock else lock.acquire(blocking=False)
+        except LockError:  # it expired, since a tick was late, or Redis has lost it
+            acquired = lock.acquire(blocking=False)
+        if acquired != bool(self.lock):
+            log.info("beat active" if acquired else "beat on standby")
+            if acquired:
+                self.setup_schedule()  # the previously active instance may have had an older release
+        self.lock = lock if acquired else None  # close() releases it
+        return acquired

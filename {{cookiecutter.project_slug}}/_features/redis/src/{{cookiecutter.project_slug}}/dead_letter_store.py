@@ -2,7 +2,7 @@
 
 It does so before it acknowledges the task, so that a crash between the two writes it twice, under one key, and
 loses none. A task that kills its process is among them after its retries, and one that takes one whole worker after
-the other with it after `MOST_LOST_WORKERS` of them; see `redis_transport.py`.
+the other with it after `MAX_LOST_WORKERS` of them; see `redis_transport.py`.
 
 `DEAD_LETTERS_MAX_AGE_DAYS` and `DEAD_LETTERS_MAX_COUNT` limit what is kept.
 """
@@ -62,7 +62,7 @@ def broker() -> Iterator[Any]:
 @signals.task_failure.connect
 def keep_failed(sender: Task[Any, Any], task_id: str, exception: Any, args: Any, kwargs: Any, **_: Any) -> None:
     """Write down a task that failed for good."""
-    if letter := failed_tasks.letter_of(sender, task_id, exception, args, kwargs):
+    if letter := failed_tasks.describe_failure(sender, task_id, exception, args, kwargs):
         _keep(letter)
 
 
@@ -71,7 +71,7 @@ def keep_unknown(message: Message, name: str, id: str, exc: Any, **_: Any) -> No
     """Write down a task that this worker does not know, as after a deployment in the wrong order."""
     args, kwargs, *_rest = message.payload
     queue = (message.delivery_info or {})["routing_key"]
-    _keep(failed_tasks.letter(id, name, queue, args, kwargs, f"unknown task: {exc!r}", {"task_id": id}))
+    _keep(failed_tasks.build_dead_letter(id, name, queue, args, kwargs, f"unknown task: {exc!r}", {"task_id": id}))
 
 
 @signals.worker_ready.connect
@@ -104,7 +104,7 @@ def requeue(ids: Collection[str]) -> int:
     """Send these to their queues again; how many there were."""
     letters = [letter for letter in read() if letter["id"] in ids]
     for letter in letters:
-        failed_tasks.send_again(letter)
+        failed_tasks.replay(letter)
         purge([letter["id"]])
     return len(letters)
 

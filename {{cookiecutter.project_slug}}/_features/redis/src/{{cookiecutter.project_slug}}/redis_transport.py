@@ -256,7 +256,7 @@ class Keeper(threading.Thread):
                 self.keep()
             except Exception as error:
                 if not self.closed.is_set():
-                    log.warning("leases were not renewed: %r", error)
+                    log.warning("leases not renewed: %r", error)
 
     def keep(self) -> None:
         """Renew, move and requeue, unless the main loop hangs: a worker that does not work loses its leases."""
@@ -275,7 +275,7 @@ class Keeper(threading.Thread):
             for tag in map(bytes_to_str, expired):
                 others = [task for other, task in lost.items() if other != tag]
                 if channels[0].qos.requeue(tag, expired=True, lost=others):
-                    log.warning("requeued message %s of a lost worker", tag)
+                    log.warning("message of a lost worker requeued: %s", tag)
 
 
 class Channel(kombu_redis.Channel):
@@ -316,7 +316,7 @@ class Channel(kombu_redis.Channel):
             super()._queue_bind(*args)
         except OutOfMemoryError:
             # A worker must start to drain a full Redis. Tasks are sent to their queue's name and need no binding.
-            log.warning("Redis is full: a queue's binding was not stored")
+            log.warning("queue binding not stored: Redis is full")
 
     def maybe_refresh_binding_expiry(self) -> None:
         """Refresh the expiry of bindings, which may wait until Redis is no longer full."""

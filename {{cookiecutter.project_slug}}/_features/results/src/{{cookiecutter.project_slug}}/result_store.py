@@ -1,4 +1,4 @@
-"""A result backend whose outage fails no task: an outcome is stored with retries, or logged as lost."""
+"""A result backend whose outage does not fail tasks. A result is stored with retries, or logged as lost."""
 
 from typing import Any
 
@@ -14,15 +14,15 @@ from celery.exceptions import BackendStoreError
 from {{ cookiecutter.project_slug }}.settings import env
 
 STORE_RETRIES = int(env.celery_publish_timeout)
-"""Attempts to store an outcome, about one a second; a task waits for them in its process."""
+"""Retries when storing a result, about one per second. The task's process waits for them."""
 
 log = structlog.get_logger(__name__)
 
 
 class OutageTolerant:
-    """What a result backend of Celery adds: an outage costs results, but no task.
+    """A mixin for Celery's result backends: an outage loses results, but does not fail tasks.
 
-    Celery treats a state that cannot be stored as a failure of the task, also of one that has not run yet.
+    If a state cannot be stored, Celery fails the task, even before its run.
     """
 
     app: Any
@@ -33,18 +33,18 @@ class OutageTolerant:
         """Store the state of a task.
 
         Raises:
-            BackendStoreError: The record is not the state of a task that a worker runs, and cannot be stored.
+            BackendStoreError: The result is too large, or does not come from a worker's task and cannot be stored.
         """
-        store = super().store_result  # type: ignore[misc]  # of the backend
+        store = super().store_result  # type: ignore[misc]  # the backend's method
         if request is None:
             return store(task_id, result, state, traceback, request, **options)
-        # Neither a task that has not run nor the worker's main process waits.
+        # Neither the start of a task nor the worker's main process waits.
         waits = state != states.STARTED and self.app.current_worker_task is not None
         options.setdefault("max_retries", STORE_RETRIES if waits else 0)
         try:
             return store(task_id, result, state, traceback, request, **options)
         except BackendStoreError as error:
-            if not error.task_id:  # type: ignore[attr-defined]  # Redis refuses a result of more than 512 MB
+            if not error.task_id:  # type: ignore[attr-defined]  # too large: Redis rejects more than 512 MB
                 raise
             log.error("result lost", task_id=task_id, state=state, error=repr(error.__context__))
             return result
@@ -58,7 +58,7 @@ class RedisBackend(OutageTolerant, redis.RedisBackend):
     channel_errors: tuple[type[BaseException], ...]
 
     def exception_safe_to_retry(self, exc: BaseException) -> bool:
-        """Return whether a retry may succeed: also of what Redis refuses while it is full or read-only."""
+        """Return whether a retry may succeed, which includes errors of a full or read-only Redis."""
         return isinstance(exc, (*self.connection_errors, *self.channel_errors))
 {% elif plan().features.database_results %}
 

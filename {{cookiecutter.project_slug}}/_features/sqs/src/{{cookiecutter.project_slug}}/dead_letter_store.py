@@ -34,7 +34,7 @@ def url_of(queue: str) -> str:
 @signals.task_failure.connect
 def keep_failed(sender: Task[Any, Any], task_id: str, exception: Any, args: Any, kwargs: Any, **_: Any) -> None:
     """Send a task that failed for good to its queue's dead letters."""
-    letter = failed_tasks.letter_of(sender, task_id, exception, args, kwargs)
+    letter = failed_tasks.describe_failure(sender, task_id, exception, args, kwargs)
     with app.connection_for_write() as connection:
         if letter and connection.transport.driver_type == "sqs":
             channel: Any = connection.default_channel
@@ -63,7 +63,7 @@ class Held:
     def send_again(self) -> None:
         """Send its task to the queue again."""
         if self.original is None:
-            failed_tasks.send_again(self.letter)
+            failed_tasks.replay(self.letter)
             return
         message = self.original | {"headers": self.original["headers"] | NEW}
         body = base64.b64encode(dumps(message).encode()).decode()

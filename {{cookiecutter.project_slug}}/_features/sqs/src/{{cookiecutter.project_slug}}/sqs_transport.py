@@ -21,7 +21,7 @@ from kombu.asynchronous import get_event_loop
 from kombu.asynchronous.http.curl import CurlClient
 from kombu.transport import SQS, virtual
 
-from {{ cookiecutter.project_slug }}.signals import heart
+from {{ cookiecutter.project_slug }}.signals import heartbeat
 from {{ cookiecutter.project_slug }}.sqs import LONGEST_DELAY, VISIBILITY_TIMEOUT, seconds_until_due
 
 PAUSE = 1
@@ -76,7 +76,7 @@ class Message(virtual.Message):
             try:
                 self.client.delete_message(QueueUrl=self.url, ReceiptHandle=self.delivery_tag)
             except ClientError as error:  # as in kombu: another one would end the worker
-                log.warning("Cannot acknowledge a message of %s: %r", self.url, error)
+                log.warning("message not acknowledged: %s: %r", self.url, error)
 
 
 class Channel(SQS.Channel):
@@ -122,7 +122,7 @@ class Channel(SQS.Channel):
             delayed = {"delivery_info": info, "DelaySeconds": min(int(delay), LONGEST_DELAY)}
             self._put(queue, again | {"properties": message.properties | delayed})
         except Exception as error:  # a header of another's, or any of boto3's types
-            log.warning("Cannot delay a message of the queue %s again: %r", queue, error)
+            log.warning("message delay not extended: %s: %r", queue, error)
             return False
         message.ack_log_error(log, self.connection.connection_errors)
         return True
@@ -130,7 +130,7 @@ class Channel(SQS.Channel):
     def _on_messages_ready(self, queue: str, qname: str, messages: Any) -> Any:
         # SQS's answer, which is never empty, or an empty list where there was none.
         if not messages:
-            log.warning("SQS does not answer for the queue %s", qname)
+            log.warning("SQS unreachable: %s", qname)
         self.connection.polling_interval = 0 if messages else PAUSE
         return super()._on_messages_ready(queue, qname, messages or {})  # type: ignore[misc]
 
@@ -176,11 +176,11 @@ class VisibilityExtender(threading.Thread):
         """Extend four times in each timeout, until the process exits."""
         while True:
             time.sleep(VISIBILITY_TIMEOUT / 4)
-            if heart.alive:
+            if heartbeat.is_healthy:
                 try:
                     self.extend()
                 except Exception as error:  # boto3 raises many types
-                    log.warning("Cannot extend the visibility of messages: %r", error)
+                    log.warning("message visibility not extended: %r", error)
 
     def extend(self) -> None:
         """Hide the messages for the timeout from now on."""
@@ -196,7 +196,7 @@ class VisibilityExtender(threading.Thread):
                 answer = self.client.change_message_visibility_batch(QueueUrl=url, Entries=entries)
                 failed = {batch[int(entry["Id"])] for entry in answer.get("Failed", [])}
                 if lost := failed & self.held().keys():  # the others were acknowledged meanwhile
-                    log.warning("SQS may redeliver %d running tasks of %s", len(lost), url)
+                    log.warning("running tasks may be redelivered: %d of %s", len(lost), url)
 
     def held(self) -> dict[str, str]:
         """Return the receipt handles of the unacknowledged messages of this worker, with the URLs of their queues."""

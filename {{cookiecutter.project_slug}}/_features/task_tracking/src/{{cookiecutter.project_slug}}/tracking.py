@@ -71,7 +71,7 @@ def submit(submission: Submission, client: str = "", idempotency_key: str | None
     task_id = str(uuid.uuid4())
     if idempotency_key:
         task_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{client}\n{idempotency_key}"))
-        if earlier := status(task_id):
+        if earlier := read_status(task_id):
             if earlier.task not in (submission.task, None):
                 raise RefusedError(409, f"The Idempotency-Key was used for the task {earlier.task}.")
             return task_id
@@ -85,7 +85,7 @@ def submit(submission: Submission, client: str = "", idempotency_key: str | None
     return task_id
 
 
-def status(task_id: str) -> TaskStatus | None:
+def read_status(task_id: str) -> TaskStatus | None:
     """Return the status of a task, or None if the task is unknown or its result has expired.
 
     Raises:
@@ -93,7 +93,7 @@ def status(task_id: str) -> TaskStatus | None:
     """
     meta = _read_meta(task_id)
     state, result, task = str(meta["status"]), meta["result"], meta.get("name")
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     if state == states.PENDING:
         if not isinstance(result, dict) or "task" not in result:
             return None
@@ -102,12 +102,12 @@ def status(task_id: str) -> TaskStatus | None:
         # Celery stores no name for a task that is revoked before it starts.
         task = task or (_read_meta(cancellation_id(task_id))["result"] or {}).get("task")
     elif state == states.SUCCESS:
-        found["result"] = to_json(result)
+        fields["result"] = to_json(result)
     elif isinstance(result, BaseException):
-        found["error"] = Failure(type=type(result).__name__, message=to_json(result))
+        fields["error"] = Failure(type=type(result).__name__, message=to_json(result))
     elif state not in states.ALL_STATES:
-        found["progress"] = to_json(result)
-    return TaskStatus(id=uuid.UUID(task_id), task=task, state=state, **found)
+        fields["progress"] = to_json(result)
+    return TaskStatus(id=uuid.UUID(task_id), task=task, state=state, **fields)
 
 
 def to_json(value: Any, levels: int = 100) -> Any:

@@ -1,1 +1,1 @@
-"""The schedule in the database: `schedule.py` fills it, and people change it in the admin."""
+"""The schedule in the database. `schedule.py` defines its entries, and users may edit them in the admin."""

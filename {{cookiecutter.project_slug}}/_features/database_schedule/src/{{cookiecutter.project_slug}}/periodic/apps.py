@@ -1,9 +1,9 @@
-"""What Django knows of this app."""
+"""The configuration of the app `periodic`."""
 
 from django.apps import AppConfig
 
 
 class PeriodicConfig(AppConfig):
-    """The schedule in the database."""
+    """The app `periodic`."""
 
     name = "{{ cookiecutter.project_slug }}.periodic"

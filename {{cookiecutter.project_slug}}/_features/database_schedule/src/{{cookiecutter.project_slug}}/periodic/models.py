@@ -1,18 +1,18 @@
-"""What the code said of each job when the database was last brought in line with it."""
+"""The schedule entries of the code, as of the last synchronization."""
 
 from django.db import models
 from django_celery_beat.models import PeriodicTask
 
 
 class SeededJob(models.Model):
-    """A job of `schedule.py`, and its row in the database.
+    """A schedule entry of `schedule.py`, and its row in the database.
 
-    What the row has and this has not, somebody changed in the admin; `sync.py` leaves that alone.
+    If a field of the row differs from the definition, it was edited in the admin: `sync.py` does not change it.
     """
 
-    key = models.CharField(max_length=200, unique=True)  # in BEAT_SCHEDULE
-    definition = models.JSONField()  # the row's fields, as the code had them last
-    row = models.ForeignKey(PeriodicTask, on_delete=models.SET_NULL, null=True, related_name="+")  # None: deleted
+    key = models.CharField(max_length=200, unique=True)  # the key in BEAT_SCHEDULE
+    definition = models.JSONField()  # the fields of the row, as last defined by the code
+    row = models.ForeignKey(PeriodicTask, on_delete=models.SET_NULL, null=True, related_name="+")  # None if deleted
 
     def __str__(self) -> str:
         return self.key

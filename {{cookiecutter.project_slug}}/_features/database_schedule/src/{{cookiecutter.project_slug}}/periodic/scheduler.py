@@ -1,4 +1,4 @@
-"""Beat's scheduler: django-celery-beat's, but what people changed in the admin stays."""
+"""The scheduler of django-celery-beat, except that it keeps edits in the admin."""
 
 import structlog
 from django.db.models import QuerySet
@@ -11,14 +11,14 @@ log = structlog.get_logger(__name__)
 
 
 class Scheduler(DatabaseScheduler):  # type: ignore[misc]  # its base has no types
-    """The rows of the database. Its base would set those of `schedule.py` back to the code at each start."""
+    """A scheduler of the rows in the database. Its base class would overwrite edits at each start of beat."""
 
     def setup_schedule(self) -> None:
-        """Bring the rows in line with the code, as beat starts."""
+        """Update the rows from the code at startup."""
         for change in sync(self.app):
             log.info("schedule changed", change=change)
 
     def enabled_models_qs(self) -> QuerySet[PeriodicTask]:
-        """Return all enabled rows. Its base leaves out most crontabs that are not due within two hours, missed ones too."""
+        """Return all enabled rows. The base class omits most crontabs not due within two hours, even missed ones."""
         enabled: QuerySet[PeriodicTask] = self.Model.objects.enabled()
         return enabled

@@ -1,17 +1,17 @@
-"""Brings the schedule in the database in line with the code, and leaves alone what people changed in the admin.
+"""Synchronization of the schedule in the database with the code, which keeps edits in the admin.
 
-Each field of a row follows the code for as long as nobody has changed it. So a job whose hour was changed in the admin
-keeps that hour, and still gets the arguments that a new release wants.
+Each field of a row follows the code until it is edited in the admin. For example, a periodic task whose hour was edited
+keeps this hour, and still receives new arguments from the code.
 
-| in the code | in the database | what happens |
+| in the code | in the database | action |
 |---|---|---|
-| new | | its row is added |
-| new, with a key of its own | a row of the same name | the row is taken for the job's, as people left it |
-| changed | the row | what nobody has changed in the admin follows the code |
-| another key, the same task and arguments | the row | it is taken for the same job |
-| | somebody deleted the row | it stays deleted |
-| gone | the row, as the code had it | it is disabled |
-| gone | the row, changed by somebody | it stays as it is, and a line says so |
+| new | | the row is added |
+| new | a row with the same name | the row is adopted unchanged |
+| changed | the row | the fields that were not edited are updated |
+| a new key for the same task and arguments | the row | the row is kept and renamed |
+| | the row was deleted | none: it stays deleted |
+| removed | the row, not edited | the row is disabled |
+| removed | the row, edited | the row is kept, and reported |
 """
 
 import json
@@ -27,86 +27,89 @@ from django_celery_beat.models import ClockedSchedule, CrontabSchedule, Interval
 from {{ cookiecutter.project_slug }}.periodic.models import SeededJob
 
 KINDS = {"crontab": CrontabSchedule, "interval": IntervalSchedule, "solar": SolarSchedule, "clocked": ClockedSchedule}
-"""The kinds of schedule. A row has one, in the field of that name."""
+"""The models of schedules, by kind. A row has one schedule, in the field with the name of its kind."""
 
 OPTIONS = ("queue", "exchange", "routing_key", "priority")
-"""What a job's options may say beside `expires`."""
+"""The supported options of a schedule entry, besides `expires`."""
 
 UNITS = {name: timedelta(**{name: 1}) for name in ("days", "hours", "minutes", "seconds", "microseconds")}
 """The units of an interval."""
 
 CLEANUP = {"task": "celery.backend_cleanup", "schedule": crontab(minute="0", hour="4"), "options": {"expires": 43200}}
-"""What Celery's own schedulers add where the result backend does not forget results by itself."""
+"""The entry that Celery's own schedulers add if the result backend does not expire results."""
 
 Schedule = list[Any]
-"""A kind of schedule, and the fields of its row by their names, all of them texts."""
+"""The kind of a schedule, and the fields of its row by name, as strings."""
 
 Definition = dict[str, Any]
-"""The fields of a job's row by their names, but its `schedule` is one `Schedule`."""
+"""The fields of a periodic task's row by name, with its schedule as `Schedule` in the field `schedule`."""
 
 
 def sync(app: Celery, dry_run: bool = False) -> list[str]:
-    """Bring the database in line with `beat_schedule`, and say in a line each what changed.
+    """Update the database from `beat_schedule`, and return a line for each change.
 
     Args:
-        app: the application, with the schedule.
-        dry_run: only say it.
+        app: The application, whose configuration has the schedule.
+        dry_run: Do not save the changes.
 
     Raises:
-        ValueError: a job has something that the database cannot keep.
+        ValueError: The database does not support an option or a schedule of an entry.
     """
-    jobs: dict[str, dict[str, Any]] = dict(app.conf.beat_schedule)
+    entries: dict[str, dict[str, Any]] = dict(app.conf.beat_schedule)
     if app.conf.result_backend and not app.backend.supports_autoexpire:
-        jobs.setdefault("celery.backend_cleanup", CLEANUP)
+        entries.setdefault("celery.backend_cleanup", CLEANUP)
     with transaction.atomic():
-        changes = _sync({key: definition_of(key, job) for key, job in jobs.items()})
+        changes = _update_rows({key: parse_entry(key, entry) for key, entry in entries.items()})
         transaction.set_rollback(dry_run)
     return changes
 
 
-def _sync(jobs: dict[str, Definition]) -> list[str]:
+def _update_rows(definitions: dict[str, Definition]) -> list[str]:
     seeded = {job.key: job for job in SeededJob.objects.select_related("row")}
     changes = []
-    for key, definition in jobs.items():
-        job = seeded.pop(key, None) or _renamed(definition, seeded, jobs)
+    for key, definition in definitions.items():
+        job = seeded.pop(key, None) or _pop_renamed(definition, seeded, definitions)
         if job is None:
-            changes.append(_add(key, definition))
+            changes.append(_add_row(key, definition))
         else:
-            changes += _follow(job, key, definition)
+            changes += _update_row(job, key, definition)
     for job in seeded.values():
-        changes += _retire(job)
+        changes += _disable_row(job)
     return changes
 
 
-def _renamed(definition: Definition, seeded: dict[str, SeededJob], jobs: dict[str, Definition]) -> SeededJob | None:
-    """The one job that the code has no more under its key, and that does the same."""
-    same = [
+def _pop_renamed(
+    definition: Definition, seeded: dict[str, SeededJob], definitions: dict[str, Definition]
+) -> SeededJob | None:
+    """Remove and return the only job with the same task and arguments whose key is not in the code, if any."""
+    fields = ("task", "args", "kwargs")
+    found = [
         job
         for key, job in seeded.items()
-        if key not in jobs and all(job.definition[field] == definition[field] for field in ("task", "args", "kwargs"))
+        if key not in definitions and all(job.definition[name] == definition[name] for name in fields)
     ]
-    return seeded.pop(same[0].key) if len(same) == 1 else None
+    return seeded.pop(found[0].key) if len(found) == 1 else None
 
 
-def _add(key: str, definition: Definition) -> str:
+def _add_row(key: str, definition: Definition) -> str:
     row = PeriodicTask.objects.filter(name=key).first()
-    change = f"{key}: taken over, as it is"
+    change = f"{key}: existing row adopted unchanged"
     if row is None:
         row = PeriodicTask(name=key)
-        write(row, definition)
+        write_row(row, definition)
         change = f"{key}: added"
     SeededJob.objects.create(key=key, definition=definition, row=row)
     return change
 
 
-def _follow(job: SeededJob, key: str, definition: Definition) -> list[str]:
+def _update_row(job: SeededJob, key: str, definition: Definition) -> list[str]:
     changes = []
     if job.row is not None:
-        present = read(job.row)
-        # What the row has as the code had it last follows the code.
-        new = {name: value for name, value in definition.items() if present[name] == job.definition[name] != value}
+        current = read_row(job.row)
+        # Update only the fields that still have the last value of the code.
+        new = {name: value for name, value in definition.items() if current[name] == job.definition[name] != value}
         if new:
-            write(job.row, new)
+            write_row(job.row, new)
             changes = [f"{key}: {', '.join(sorted(new))} changed"]
     if (job.key, job.definition) != (key, definition):
         job.key, job.definition = key, definition
@@ -114,49 +117,49 @@ def _follow(job: SeededJob, key: str, definition: Definition) -> list[str]:
     return changes
 
 
-def _retire(job: SeededJob) -> list[str]:
+def _disable_row(job: SeededJob) -> list[str]:
     if job.row is None:
         job.delete()
         return []
-    present = read(job.row)
-    if present != job.definition:
-        return [f"{job.key}: no longer in the code, but changed in the admin, so it stays"]
-    if not present["enabled"]:
+    current = read_row(job.row)
+    if current != job.definition:
+        return [f"{job.key}: no longer in the code, kept since it was edited in the admin"]
+    if not current["enabled"]:
         return []
-    write(job.row, {"enabled": False})
+    write_row(job.row, {"enabled": False})
     job.definition["enabled"] = False
     job.save()
     return [f"{job.key}: disabled, no longer in the code"]
 
 
-def definition_of(key: str, job: dict[str, Any]) -> Definition:
-    """What a job's row is to have.
+def parse_entry(key: str, entry: dict[str, Any]) -> Definition:
+    """Return the definition of a schedule entry.
 
     Raises:
-        ValueError: the database cannot keep something of it.
+        ValueError: The database does not support an option or the schedule of the entry.
     """
-    options = dict(job.get("options", {}))
+    options = dict(entry.get("options", {}))
     expires = options.pop("expires", None)
-    unknown = sorted({*job} - {"task", "schedule", "args", "kwargs", "options"}) + sorted({*options} - {*OPTIONS})
+    unknown = sorted({*entry} - {"task", "schedule", "args", "kwargs", "options"}) + sorted({*options} - {*OPTIONS})
     if unknown:
-        raise ValueError(f"{key}: the schedule in the database has no place for {', '.join(unknown)}")
+        raise ValueError(f"{key}: the schedule in the database does not support {', '.join(unknown)}")
     return {
         "name": key,
-        "task": job["task"],
-        "args": list(job.get("args", ())),
-        "kwargs": dict(job.get("kwargs", {})),
-        "schedule": schedule_of(key, job["schedule"]),
-        "expire_seconds": None if expires is None else math.ceil(expires),  # it keeps whole seconds
+        "task": entry["task"],
+        "args": list(entry.get("args", ())),
+        "kwargs": dict(entry.get("kwargs", {})),
+        "schedule": parse_schedule(key, entry["schedule"]),
+        "expire_seconds": None if expires is None else math.ceil(expires),  # the field has whole seconds
         "enabled": True,
         **{option: options.get(option) for option in OPTIONS},
     }
 
 
-def schedule_of(key: str, when: BaseSchedule | timedelta) -> Schedule:
-    """A schedule of the code as `Schedule`.
+def parse_schedule(key: str, when: BaseSchedule | timedelta) -> Schedule:
+    """Return a schedule of the code as `Schedule`.
 
     Raises:
-        ValueError: the database knows no such kind.
+        ValueError: The database does not support this kind of schedule.
     """
     when = when if isinstance(when, BaseSchedule) else schedule(when)
     if isinstance(when, crontab):
@@ -166,14 +169,14 @@ def schedule_of(key: str, when: BaseSchedule | timedelta) -> Schedule:
     if isinstance(when, solar):
         return ["solar", {"event": when.event, "latitude": f"{when.lat:.6f}", "longitude": f"{when.lon:.6f}"}]
     if type(when) is schedule:
-        interval: timedelta = when.run_every  # type: ignore[attr-defined]  # which the stubs do not know
+        interval: timedelta = when.run_every  # type: ignore[attr-defined]  # missing in the stubs
         period, unit = next((name, unit) for name, unit in UNITS.items() if not interval % unit)
         return ["interval", {"every": str(interval // unit), "period": period}]
-    raise ValueError(f"{key}: the schedule in the database knows no {type(when).__name__}")
+    raise ValueError(f"{key}: the schedule in the database does not support {type(when).__name__}")
 
 
-def read(row: PeriodicTask) -> Definition:
-    """What a row has."""
+def read_row(row: PeriodicTask) -> Definition:
+    """Return the definition of a row."""
     definition = {name: getattr(row, name) for name in ("name", "task", "expire_seconds", "enabled", *OPTIONS)}
     definition |= {name: json.loads(getattr(row, name) or "null") for name in ("args", "kwargs")}
     for kind in KINDS:
@@ -183,14 +186,14 @@ def read(row: PeriodicTask) -> Definition:
     return definition
 
 
-def write(row: PeriodicTask, definition: Definition) -> None:
-    """Set some of a row's fields, and let a running beat know."""
+def write_row(row: PeriodicTask, definition: Definition) -> None:
+    """Set fields of a row and save it, which notifies a running beat."""
     for name, value in definition.items():
         if name in ("args", "kwargs"):
             setattr(row, name, json.dumps(value))
         elif name == "schedule":
             kind, values = value
-            # Schedules are rows of their own, which several jobs may share: another is taken, none is changed.
+            # Several periodic tasks may share a schedule. Therefore choose another one, and change none.
             model = KINDS[kind]
             when = model.objects.filter(**values).first() or model.objects.create(**values)
             for other in KINDS:

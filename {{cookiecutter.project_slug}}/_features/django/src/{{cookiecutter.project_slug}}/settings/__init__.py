@@ -1,13 +1,13 @@
-"""Django's settings, a module for each environment, and `env`: what the environment of this process says.
+"""Django's settings, one module per environment, and `env`, the environment variables.
 
-Where nothing is said, `development` takes servers on this machine; every other module insists on what it needs.
+`development` has defaults for all required variables. The other modules have none.
 """
 
 import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-"""The project's folder, in a checkout."""
+"""The root folder of the repository."""
 
 DEVELOPMENT = {
     "DATABASE_URL": f"sqlite:///{ROOT / 'db.sqlite3'}",
@@ -24,7 +24,7 @@ DEVELOPMENT = {
 {% if plan().features.redbeat %}
     "REDBEAT_REDIS_URL": "redis://localhost:6379/2",
 {% endif %}
-    "SECRET_KEY": "no secret: for development and tests only, where nobody is kept out",
+    "SECRET_KEY": "not a secret: for development and tests only, at least 50 characters",
     "ALLOWED_HOSTS": "localhost,127.0.0.1",
     "API_DOCS": "true",
 {% if plan().features.sqs %}
@@ -39,18 +39,18 @@ if os.environ.get("DJANGO_SETTINGS_MODULE") == f"{__name__}.development":
         os.environ.setdefault(name, value)
 
 from {{ cookiecutter.project_slug }}.settings.environment import (  # noqa: E402
-    UNVERIFIED,
+    UNVERIFIED_TLS,
     Environment,
-    check_server,
+    check_server_url,
     env,
 {% if plan().features.monitoring %}
-    listen_on,
+    parse_listen_address,
 {% endif %}
     read_environment,
 )
 
 {% if plan().features.monitoring %}
-__all__ = ("UNVERIFIED", "Environment", "check_server", "env", "listen_on", "read_environment")
+__all__ = ("UNVERIFIED_TLS", "Environment", "check_server_url", "env", "parse_listen_address", "read_environment")
 {% else %}
-__all__ = ("UNVERIFIED", "Environment", "check_server", "env", "read_environment")
+__all__ = ("UNVERIFIED_TLS", "Environment", "check_server_url", "env", "read_environment")
 {% endif %}

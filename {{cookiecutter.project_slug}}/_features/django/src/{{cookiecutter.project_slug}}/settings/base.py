@@ -1,4 +1,4 @@
-"""What holds in every environment.
+"""The settings of all environments.
 
 https://docs.djangoproject.com/en/stable/ref/settings/
 """
@@ -14,9 +14,9 @@ from {{ cookiecutter.project_slug }}.settings import env
 from {{ cookiecutter.project_slug }}.settings.celery import *
 
 
-def words(text: str) -> list[str]:
-    """What stands between the commas."""
-    return [word.strip() for word in text.split(",") if word.strip()]
+def split_list(text: str) -> list[str]:
+    """Return the items of a comma-separated list."""
+    return [item.strip() for item in text.split(",") if item.strip()]
 
 
 # --- Applications
@@ -39,8 +39,8 @@ INSTALLED_APPS = [
     "{{ cookiecutter.project_slug }}.web",
 ]
 MIDDLEWARE = [
-    "{{ cookiecutter.project_slug }}.web.middleware.RequestMiddleware",  # first: what the others log has the request's id
-    "{{ cookiecutter.project_slug }}.web.health.HealthMiddleware",  # before host names are checked: probes use addresses
+    "{{ cookiecutter.project_slug }}.web.middleware.RequestMiddleware",  # first: adds the request id to all log lines
+    "{{ cookiecutter.project_slug }}.web.health.HealthMiddleware",  # before the check of ALLOWED_HOSTS: probes use IP addresses
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -66,10 +66,10 @@ TEMPLATES = [
     },
 ]
 
-# --- Who may come in
+# --- Security
 SECRET_KEY = env.secret_key
-ALLOWED_HOSTS = words(env.allowed_hosts)
-CSRF_TRUSTED_ORIGINS = words(env.csrf_trusted_origins)
+ALLOWED_HOSTS = split_list(env.allowed_hosts)
+CSRF_TRUSTED_ORIGINS = split_list(env.csrf_trusted_origins)
 AUTH_USER_MODEL = "users.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -87,13 +87,13 @@ LOGIN_REDIRECT_URL = "admin:index"
 DATABASES = {
     "default": dj_database_url.parse(
         env.database_url,
-        conn_max_age=60,  # seconds; a request reuses its thread's connection, while Celery closes a task's after each
-        conn_health_checks=True,  # a connection that the server has closed since is opened again
+        conn_max_age=60,  # seconds; for requests: Celery closes the connection after each task
+        conn_health_checks=True,  # reconnects if the server closed the connection
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # Several processes write: each waits for the others, and readers for nobody.
+    # Several processes write. WAL does not block readers, and a writer waits for the others up to `timeout`.
     DATABASES["default"]["OPTIONS"] = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
         "timeout": 20,  # seconds
@@ -102,7 +102,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)  # seconds; the default is minutes
 
-# --- Static files: each release collects its own, beside its packages
+# --- Static files: each release collects them into its virtual environment
 STATIC_URL = "static/"
 STATIC_ROOT = Path(sys.prefix) / "static"
 STORAGES = {
@@ -112,10 +112,10 @@ STORAGES = {
 
 # --- Language and time
 LANGUAGE_CODE = "en"
-TIME_ZONE = "{{ plan().project.timezone }}"  # Celery's, too
+TIME_ZONE = "{{ plan().project.timezone }}"  # also in Celery
 USE_TZ = True
 
-# --- Logs: those of the workers, in the same form
+# --- Logs: in the format of the workers' logs
 LOGGING_CONFIG = None
 logs.configure()
 logging.getLogger("django.request").setLevel("ERROR")  # web/middleware.py logs each request

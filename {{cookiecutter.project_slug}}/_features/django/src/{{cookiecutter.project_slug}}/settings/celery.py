@@ -1,6 +1,6 @@
-"""Every Celery setting of this project, each with its reason on its line.
+"""The Celery settings, each with its reason on its line.
 
-What differs between installations comes from the environment, by way of `environment.py`.
+Settings that differ between environments are environment variables (`environment.py`).
 Reference: https://docs.celeryq.dev/en/stable/userguide/configuration.html
 """
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from {{ cookiecutter.project_slug }}.readiness import readiness
+from {{ cookiecutter.project_slug }}.readiness import check_readiness
 
 
 def live() -> JsonResponse:
@@ -15,7 +15,7 @@ def live() -> JsonResponse:
 
 def ready() -> JsonResponse:
     """Return whether all servers are reachable and every queue has a worker."""
-    result = readiness(database=is_database_reachable())
+    result = check_readiness(database=is_database_reachable())
     return JsonResponse(result.model_dump(), status=200 if result.ready else 503)
 
 

@@ -16,14 +16,14 @@ router = Router(tags=["overview"])
 def task_types(request: ApiRequest) -> list[submissions.TaskType]:
     """Return the tasks that can be submitted, each with the JSON schema of its arguments."""
     require_permission(request, "web.view_task")
-    return submissions.task_types()
+    return submissions.list_task_types()
 
 
 @router.get("/queues", response=list[readiness.Queue], summary="List the queues")
 def queues(request: ApiRequest) -> list[readiness.Queue]:
     """Return the queues, each with its length and its workers."""
     require_permission(request, "web.view_task")
-    return readiness.queues()
+    return readiness.list_queues()
 {% if plan().features.http_schedule %}
 
 
@@ -31,5 +31,5 @@ def queues(request: ApiRequest) -> list[readiness.Queue]:
 def schedule(request: ApiRequest) -> list[periodic_tasks.PeriodicTask]:
     """Return the periodic tasks, each with its schedule and its next run."""
     require_permission(request, "web.view_task")
-    return periodic_tasks.periodic_tasks()
+    return periodic_tasks.list_periodic_tasks()
 {% endif %}

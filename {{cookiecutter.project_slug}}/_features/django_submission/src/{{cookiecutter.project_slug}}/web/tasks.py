@@ -11,7 +11,7 @@ from {{ cookiecutter.project_slug }}.web.security import ApiRequest, require_per
 if TYPE_CHECKING:
     from {{ cookiecutter.project_slug }}.submissions import Submission
 else:
-    Submission = submissions.submission_type()
+    Submission = submissions.build_submission_type()
 
 router = Router(tags=["tasks"])
 

@@ -14,7 +14,7 @@ from {{ cookiecutter.project_slug }}.web.security import ApiRequest, require_per
 if TYPE_CHECKING:
     from {{ cookiecutter.project_slug }}.submissions import Submission
 else:
-    Submission = submissions.submission_type()
+    Submission = submissions.build_submission_type()
 
 router = Router(tags=["tasks"])
 
@@ -62,7 +62,7 @@ def find(task_id: uuid.UUID) -> tracking.TaskStatus:
     Raises:
         HttpError: The task does not exist (404).
     """
-    status = tracking.status(str(task_id))
+    status = tracking.read_status(str(task_id))
     if status is None:
         raise HttpError(404, "The task does not exist, or its result has expired.")
     return status

@@ -56,7 +56,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def send_heartbeats() -> None:
     """Notify systemd's watchdog and touch `HEARTBEAT_FILE` every 10 seconds, while the event loop runs."""
     while True:
-        liveness.show_life()
+        liveness.report_alive()
         await asyncio.sleep(10)
 
 
@@ -78,7 +78,7 @@ def create_app() -> FastAPI:
         NotRegistered, TypeError: A task in `submissions.SUBMITTABLE` cannot be submitted.
     """
     if not KEYS:
-        raise SystemExit("API_KEY: is missing. Write for example: API_KEY=at-least-16-random-characters")
+        raise SystemExit("API_KEY: not set. Example: API_KEY=at-least-16-random-characters")
     configure_logs()
     signals.start_sentry()
 {% if plan().features.tracing %}

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from {{ cookiecutter.project_slug }}.readiness import Readiness, readiness
+from {{ cookiecutter.project_slug }}.readiness import Readiness, check_readiness
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -20,6 +20,6 @@ async def live() -> dict[str, bool]:
 )
 def ready(response: Response) -> Readiness:
     """Return whether all servers are reachable and every queue has a worker."""
-    result = readiness()
+    result = check_readiness()
     response.status_code = 200 if result.ready else 503
     return result

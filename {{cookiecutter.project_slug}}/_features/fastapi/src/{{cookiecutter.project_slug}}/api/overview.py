@@ -16,18 +16,18 @@ router = APIRouter(tags=["overview"], dependencies=[Depends(require_key)])
 @router.get("/task-types", summary="List the task types", responses=error_responses(401))
 def task_types() -> list[submissions.TaskType]:
     """Return the tasks that can be submitted, each with the JSON schema of its arguments."""
-    return submissions.task_types()
+    return submissions.list_task_types()
 
 
 @router.get("/queues", summary="List the queues", responses=error_responses(401, 503))
 def queues() -> list[readiness.Queue]:
     """Return the queues, each with its length and its workers."""
-    return readiness.queues()
+    return readiness.list_queues()
 {% if plan().features.http_schedule %}
 
 
 @router.get("/schedule", summary="List the periodic tasks", responses=error_responses(401))
 def schedule() -> list[periodic_tasks.PeriodicTask]:
     """Return the periodic tasks, each with its schedule and its next run."""
-    return periodic_tasks.periodic_tasks()
+    return periodic_tasks.list_periodic_tasks()
 {% endif %}

@@ -12,7 +12,7 @@ from {{ cookiecutter.project_slug }}.api.security import require_key
 if TYPE_CHECKING:
     from {{ cookiecutter.project_slug }}.submissions import Submission
 else:
-    Submission = submissions.submission_type()
+    Submission = submissions.build_submission_type()
 
 router = APIRouter(prefix="/tasks", tags=["tasks"], dependencies=[Depends(require_key)])
 

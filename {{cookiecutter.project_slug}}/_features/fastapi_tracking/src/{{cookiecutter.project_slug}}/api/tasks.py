@@ -17,7 +17,7 @@ from {{ cookiecutter.project_slug }}.api.security import require_key
 if TYPE_CHECKING:
     from {{ cookiecutter.project_slug }}.submissions import Submission
 else:
-    Submission = submissions.submission_type()
+    Submission = submissions.build_submission_type()
 
 POLL_INTERVAL = 0.5
 """Seconds between two reads of a task's status for a stream."""
@@ -37,7 +37,7 @@ def find(task_id: uuid.UUID) -> tracking.TaskStatus:
     Raises:
         HTTPException: The task does not exist (404).
     """
-    status = tracking.status(str(task_id))
+    status = tracking.read_status(str(task_id))
     if status is None:
         raise HTTPException(404, "The task does not exist, or its result has expired.")
     return status
@@ -128,6 +128,6 @@ async def follow(task: Task) -> AsyncIterator[ServerSentEvent]:
             return
         await anyio.sleep(POLL_INTERVAL)
         try:
-            now = await run_in_threadpool(tracking.status, str(task.id))
+            now = await run_in_threadpool(tracking.read_status, str(task.id))
         except submissions.UnavailableError:
             continue

@@ -1,4 +1,4 @@
-"""The tasks of this app. `TASK_ROUTES` in `queues.py` names their queue."""
+"""The tasks of this app. `TASK_ROUTES` in `queues.py` sets their queue."""
 
 from celery import shared_task
 from django.core.management import call_command
@@ -8,5 +8,5 @@ from {{ cookiecutter.project_slug }}.celery_app import app as app  # as in tasks
 
 @shared_task
 def clear_expired_sessions() -> None:
-    """Delete expired sessions, which Django keeps in its database until this command runs."""
+    """Delete expired sessions, which Django does not delete itself."""
     call_command("clearsessions")

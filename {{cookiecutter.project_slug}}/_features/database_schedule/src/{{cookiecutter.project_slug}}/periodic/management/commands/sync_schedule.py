@@ -1,4 +1,4 @@
-"""`sync_schedule`: what beat does as it starts, by hand; or what it would do."""
+"""The command `sync_schedule`, which does what beat does at startup, or prints it."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from {{ cookiecutter.project_slug }}.periodic.sync import sync
 
 
 class Command(BaseCommand):
-    """Bring the schedule in the database in line with the code."""
+    """A command that updates the schedule in the database from the code."""
 
-    help = "Bring the schedule in the database in line with schedule.py; what was changed in the admin stays."
+    help = "Update the schedule in the database from schedule.py. Edits in the admin are kept."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Whether to do it."""
-        parser.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
+        """Add the option `--dry-run`."""
+        parser.add_argument("--dry-run", action="store_true", help="print the changes without saving them")
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         """Print a line for each change."""
