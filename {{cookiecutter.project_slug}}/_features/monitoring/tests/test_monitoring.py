@@ -187,14 +187,14 @@ def test_a_cancelled_task_has_the_outcome_revoked(outcome: Any) -> None:
 
 {% endif %}
 def test_the_exporter_exports_queue_lengths_only_while_the_broker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporter, "waiting", lambda connection, queue: 7)
+    monkeypatch.setattr(exporter, "get_queue_length", lambda connection, queue: 7)
     exporter.update()
     assert (value("celery_broker_up"), value("celery_queue_length", queue=QUEUE)) == (1, 7)
 
     def refuse(connection: Any, queue: str) -> int:
         raise ConnectionError("refused")
 
-    monkeypatch.setattr(exporter, "waiting", refuse)
+    monkeypatch.setattr(exporter, "get_queue_length", refuse)
     exporter.update()
     assert REGISTRY.get_sample_value("celery_broker_up") == 0
     assert REGISTRY.get_sample_value("celery_queue_length", {"queue": QUEUE}) is None

@@ -37,7 +37,7 @@ def read_lengths() -> dict[str, int]:
     """Return the length of each queue, without unacknowledged messages."""
     # A new connection: a pooled one would not show that the broker accepts connections.
     with app.connection_for_read() as connection:
-        return {name.value: queue_lengths.waiting(connection, name.value) for name in QueueName}
+        return {name.value: queue_lengths.get_queue_length(connection, name.value) for name in QueueName}
 
 
 CHECKS: dict[str, Callable[[], object]] = {

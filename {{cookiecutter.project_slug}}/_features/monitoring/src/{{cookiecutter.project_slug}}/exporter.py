@@ -11,7 +11,7 @@ from prometheus_client import Gauge
 
 from {{ cookiecutter.project_slug }} import broker_metrics, health, logs, metrics
 from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.queue_lengths import waiting
+from {{ cookiecutter.project_slug }}.queue_lengths import get_queue_length
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.settings import env
 
@@ -25,7 +25,7 @@ def update() -> None:
     """Query the broker; without an answer, export nothing but `celery_broker_up`."""
     try:
         with app.connection_for_read() as connection:
-            lengths = {name.value: waiting(connection, name.value) for name in QueueName}
+            lengths = {name.value: get_queue_length(connection, name.value) for name in QueueName}
             broker_metrics.update(connection)
     except Exception as error:  # whatever it is, the next query may succeed
         log.warning("the broker does not answer", error=repr(error))

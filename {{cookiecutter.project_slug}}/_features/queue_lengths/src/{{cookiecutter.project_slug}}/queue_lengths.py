@@ -1,13 +1,13 @@
-"""How many tasks wait in a queue, as the broker says."""
+"""Queue lengths from the broker."""
 
 from typing import Any
 
 from kombu import Connection
 
 
-def waiting(connection: Connection, queue: str) -> int:
-    """How many tasks no worker has taken yet; none in a queue that does not exist yet."""
-    # A channel for each: asking for a queue that does not exist may close it.
+def get_queue_length(connection: Connection, queue: str) -> int:
+    """Return the number of ready messages of a queue, or 0 if the queue does not exist yet."""
+    # A separate channel, since the broker may close it if the queue does not exist.
     channel: Any = connection.channel()
     try:
         return int(channel.queue_declare(queue=queue, passive=True).message_count)

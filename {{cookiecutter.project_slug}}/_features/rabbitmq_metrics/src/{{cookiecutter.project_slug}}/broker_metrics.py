@@ -7,7 +7,7 @@ from typing import Any
 
 from prometheus_client import Gauge
 
-from {{ cookiecutter.project_slug }}.queue_lengths import waiting
+from {{ cookiecutter.project_slug }}.queue_lengths import get_queue_length
 from {{ cookiecutter.project_slug }}.quorum import DEAD_LETTERS as QUEUE
 from {{ cookiecutter.project_slug }}.settings import env
 
@@ -21,7 +21,7 @@ DEAD_LETTERS_MAX.set(env.dead_letters_max_count)
 
 def update(connection: Any) -> None:
     """Query RabbitMQ."""
-    DEAD_LETTERS.set(waiting(connection, QUEUE.name))
+    DEAD_LETTERS.set(get_queue_length(connection, QUEUE.name))
 
 
 def clear() -> None:
