@@ -168,7 +168,7 @@ def test_a_failure_whose_dead_letter_cannot_be_stored_requeues_the_task(
 ) -> None:
     monkeypatch.setattr(ping, "run", Mock(side_effect=LookupError("no such order")))
     keep = Mock(side_effect=OperationalError("full"))
-    monkeypatch.setattr(dead_letter_store, "keep_failed", keep)
+    monkeypatch.setattr(dead_letter_store, "store_dead_letter", keep)
     with pytest.raises(Reject, match="True"):  # its second argument: requeue
         ping()
     assert [event for event, _ in said] == ["task failed", "dead letter not stored, task requeued"]
@@ -181,7 +181,7 @@ def test_a_task_that_takes_one_worker_after_the_other_with_it_fails(
 ) -> None:
     run = Mock()
     monkeypatch.setattr(ping, "run", run)
-    monkeypatch.setattr(dead_letter_store, "keep_failed", keep := Mock())
+    monkeypatch.setattr(dead_letter_store, "store_dead_letter", keep := Mock())
     ping.request.update(lost_workers=base_task.MOST_LOST_WORKERS, lost_with=["tasks.heavy[1]"])
     with pytest.raises(WorkerLostError, match="10 workers were lost while they held the task, and each time tasks"):
         ping()
@@ -193,7 +193,7 @@ def test_a_task_that_takes_one_worker_after_the_other_with_it_fails(
 def test_a_failure_has_one_dead_letter(in_worker: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ping, "run", Mock(side_effect=LookupError("no such order")))
     keep = Mock()
-    monkeypatch.setattr(dead_letter_store, "keep_failed", keep)
+    monkeypatch.setattr(dead_letter_store, "store_dead_letter", keep)
     with pytest.raises(LookupError):
         ping()
     keep.assert_called_once()
@@ -204,7 +204,7 @@ def test_a_failure_has_one_dead_letter(in_worker: Mock, monkeypatch: pytest.Monk
 def test_a_task_that_calls_itself_has_one_dead_letter(in_worker: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
     runs: Iterator[Any] = iter([ping, Mock(side_effect=LookupError("no such order"))])
     monkeypatch.setattr(ping, "run", lambda: next(runs)())
-    monkeypatch.setattr(dead_letter_store, "keep_failed", keep := Mock())
+    monkeypatch.setattr(dead_letter_store, "store_dead_letter", keep := Mock())
     with pytest.raises(LookupError):
         ping()
     keep.assert_called_once()

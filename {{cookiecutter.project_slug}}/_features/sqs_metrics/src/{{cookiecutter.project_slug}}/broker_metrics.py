@@ -1,17 +1,17 @@
-"""Metrics that only Amazon SQS has: none here.
+"""Metrics that are specific to Amazon SQS: none.
 
-CloudWatch has the age of the oldest message and the number of dead letters: `deploy/aws/alarms.yaml`.
+CloudWatch has the age of the oldest message and the number of dead letters; see `deploy/aws/alarms.yaml`.
 """
 
 from typing import Any
 
 INTERVAL = 60
-"""Seconds between two queries: each is a request for each queue, and AWS charges for requests."""
+"""Seconds between two queries. Each sends a request per queue, and AWS charges for requests."""
 
 
 def update(connection: Any) -> None:
-    """Query nothing more."""
+    """Do nothing."""
 
 
 def clear() -> None:
-    """Clear nothing."""
+    """Do nothing."""
