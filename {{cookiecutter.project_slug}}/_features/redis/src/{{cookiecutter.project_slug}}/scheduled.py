@@ -1,9 +1,9 @@
-"""Count or cancel scheduled tasks.
+"""Tasks that are not due yet: count them, or delete some.
 
     python -m {{ cookiecutter.project_slug }}.scheduled
     python -m {{ cookiecutter.project_slug }}.scheduled cancel ID ...
 
-The exit status is 1 if a task to cancel is not scheduled.
+Exit status 1 if a task to cancel is not scheduled.
 """
 
 import sys
@@ -28,7 +28,7 @@ def cancel(task_id: str) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Print the number of scheduled tasks of each queue, or cancel tasks; return the exit status."""
+    """Print the numbers, or cancel tasks; return 1 if a task is not scheduled, else 0."""
     if arguments[:1] != ["cancel"]:
         for queue, number in count().items():
             print(f"{queue} {number}")
