@@ -86,12 +86,12 @@ class TaskQueue(TolerantQueue):
         return super().queue_declare(nowait=nowait, passive=passive, channel=channel)
 
     def bind_to(self, *args: Any, **kwargs: Any) -> Any:
-        """Declare the queue first: each worker binds all queues for delayed messages, not only those that it consumes."""
+        """Declare the queue first: for delayed messages, each worker binds all queues, not only its own."""
         self.queue_declare(channel=kwargs.get("channel"))
         return super().bind_to(*args, **kwargs)
 
     def declare(self, nowait: bool = False, channel: Any = None) -> str | None:
-        """Also declare the exchanges for delayed messages: without them, RabbitMQ rejects a message with a countdown."""
+        """Also declare the exchanges for delayed messages: without them, RabbitMQ rejects messages with a delay."""
         channel = channel or self.channel
         name = super().declare(nowait=nowait, channel=channel)
         if is_rabbitmq(channel):

@@ -145,7 +145,7 @@ class SSLTransport(pyamqp.SSLTransport):
     Connection = Connection
 
     def establish_connection(self) -> Any:
-        """Connect with the TLS options of the URL, to which kombu gives their names for Redis."""
+        """Connect with the TLS options of the URL. kombu passes them with the names of the Redis options."""
         client: Any = self.client
         url_options = client.ssl if isinstance(client.ssl, dict) else {}
         options = {name.removeprefix("ssl_"): value for name, value in url_options.items()}

@@ -29,8 +29,8 @@ TIMES = f"{KEY}:times"
 DROPPED = f"{KEY}:dropped"
 """The counter of dead letters that the retention limits have dropped."""
 
-# KEYS: the three above. ARGV: maximum age in seconds, maximum count, and optionally the id and the JSON of a dead letter
-# to store. Returns the number of dropped dead letters. The first command is one that a full Redis accepts.
+# KEYS: the three above. ARGV: maximum age in seconds, maximum count, and optionally the id and JSON of a dead letter to
+# store. Returns the number of dropped dead letters. A full Redis accepts the first command, and therefore the others.
 STORE = """
 redis.call('ZREM', KEYS[2], '')
 if redis.call('HLEN', KEYS[1]) > redis.call('ZCARD', KEYS[2]) then  -- stored by a release without retention

@@ -9,7 +9,7 @@ after the visibility timeout, holds delayed tasks in a worker's memory, and cann
 - No command runs in MULTI, in which a full Redis rejects even commands that free memory.
 
 Keys and records are those of kombu, so workers with kombu's transport can use the same database. kombu requeues a
-message whose score in `unacked_index` is older than the visibility timeout. A lease is a score that reaches this age soon.
+message whose score in `unacked_index` is older than the visibility timeout: the score of a lease is so when it expires.
 """
 
 # mypy: disable-error-code="attr-defined, has-type, misc"
@@ -72,7 +72,7 @@ SCHEDULE = """
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
 """
 
-# The prefix of these two for a retry. It replaces a message that is acknowledged next, so a full Redis must accept it.
+# The prefix of these two for a retry, which replaces a message that is acknowledged next: a full Redis accepts it.
 RETRY = """
 redis.call('ZREM', KEYS[2], '')
 """
@@ -114,7 +114,7 @@ return 1
 """
 
 # Renews leases, moves due messages to their queues, and returns the tags of expired leases. KEYS: unacked_index, then a
-# list, its scheduled and its wake for each queue and priority. ARGV: offset as for POP, visibility timeout, tags to renew.
+# list, its scheduled and its wake for each queue and priority. ARGV: offset as for POP, visibility timeout, then tags.
 MAINTAIN = """
 redis.call('ZREM', KEYS[1], '')
 for i = 3, #ARGV do redis.call('ZADD', KEYS[1], 'XX', now + ARGV[1], ARGV[i]) end
@@ -138,7 +138,7 @@ def is_stopping() -> bool:
     return any(flag is not None and flag is not False for flag in (state.should_stop, state.should_terminate))
 
 
-def running_tags() -> set[str]:
+def get_running_tags() -> set[str]:
     """Return the delivery tags of the running tasks of this worker."""
     from celery.worker import state
 
@@ -174,8 +174,8 @@ class QoS(kombu_redis.QoS):
         """Requeue an unacknowledged message of this channel."""
         self.requeue(tag, leftmost)
 
-    def lost_tasks(self) -> dict[str, str]:
-        """Return the tasks of lost workers by tag: tasks whose leases have expired, or expire within a quarter of a lease."""
+    def find_lost_tasks(self) -> dict[str, str]:
+        """Return the tasks of lost workers by tag: their leases have expired, or expire within a quarter of a lease."""
         channel = self.channel
         with channel.conn_or_acquire() as client:
             seconds, microseconds = client.time()
@@ -203,8 +203,8 @@ class QoS(kombu_redis.QoS):
         message["headers"]["redelivered"] = True
         if expired:
             headers = message["headers"]
-            before = headers.get(LOST_WITH, []) if headers.get(LOST_WORKERS) else lost
-            headers[LOST_WITH] = [task for task in lost if task in before]
+            previous = headers.get(LOST_WITH, []) if headers.get(LOST_WORKERS) else lost
+            headers[LOST_WITH] = [task for task in lost if task in previous]
             headers[LOST_WORKERS] = headers.get(LOST_WORKERS, 0) + 1
         message["properties"]["delivery_info"]["redelivered"] = True
         priority = channel._get_message_priority(message, reverse=False)
@@ -215,8 +215,8 @@ class QoS(kombu_redis.QoS):
         return bool(channel.run(REQUEUE, keys, tag, dumps(message), push, timeout))
 
     def restore_unacked(self, client: Any = None) -> None:
-        """Requeue all messages except those of tasks that continue to run after a connection loss: these keep their leases."""
-        running = set() if is_stopping() else running_tags()
+        """Requeue all messages except those of running tasks, which keep their leases after a connection loss."""
+        running = set() if is_stopping() else get_running_tags()
         self._flush()
         delivered: Any = self._delivered
         for tag in list(delivered):
@@ -259,11 +259,11 @@ class LeaseThread(threading.Thread):
                     log.warning("leases were not renewed: %r", error)
 
     def maintain(self) -> None:
-        """Renew leases, and move and requeue messages, unless the main loop hangs: a hanging worker loses its leases."""
+        """Renew leases, and move and requeue messages, unless the main loop hangs: such a worker loses its leases."""
         channels = list(self.poller._channels)
         if not channels or (not is_stopping() and monotonic() - self.poller.last_iteration > self.lease):
             return
-        tags = running_tags().union(*(list(channel._qos._delivered) for channel in channels if channel._qos))
+        tags = get_running_tags().union(*(list(channel._qos._delivered) for channel in channels if channel._qos))
         expired = channels[0].maintain(tags, [queue for channel in channels for queue in channel.active_queues])
         now = monotonic()
         # After an outage of Redis all leases have expired, and the other workers need time to renew theirs.
@@ -271,7 +271,7 @@ class LeaseThread(threading.Thread):
             self.available_since = now
         self.last_response = now
         if now - self.available_since > self.lease:
-            lost = channels[0].qos.lost_tasks() if expired else {}
+            lost = channels[0].qos.find_lost_tasks() if expired else {}
             for tag in map(bytes_to_str, expired):
                 others = [task for other, task in lost.items() if other != tag]
                 if channels[0].qos.requeue(tag, expired=True, lost=others):
@@ -315,7 +315,7 @@ class Channel(kombu_redis.Channel):
         try:
             super()._queue_bind(*args)
         except OutOfMemoryError:
-            # A worker must be able to start on a full Redis. Tasks are published to the name of their queue without a binding.
+            # A worker must be able to start on a full Redis. Tasks are published to their queue without a binding.
             log.warning("Redis is full: a queue's binding was not stored")
 
     def maybe_refresh_binding_expiry(self) -> None:

@@ -60,7 +60,7 @@ def raise_server_error(http_response: Any, **_: Any) -> None:
 
 
 class Message(virtual.Message):
-    """A message that can be acknowledged after its channel was closed, since a task may run longer than its connection."""
+    """A message that can be acknowledged after its channel was closed: a task may run longer than its connection."""
 
     def __init__(self, payload: Any, channel: Any, **kwargs: Any) -> None:
         super().__init__(payload, channel, **kwargs)
