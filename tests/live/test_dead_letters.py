@@ -67,15 +67,15 @@ def unkeepable(path: str) -> None:
 
     from letters import dead_letter_store
 
-    keep = dead_letter_store.keep_failed
+    store = dead_letter_store.store_dead_letter
 
     def refuse(*_: object) -> None:
-        dead_letter_store.keep_failed = keep
+        dead_letter_store.store_dead_letter = store
         raise OSError("no space left")
 
     if not Path(path).exists():
         Path(path).touch()
-        dead_letter_store.keep_failed = refuse
+        dead_letter_store.store_dead_letter = refuse
     raise LookupError(path)
 """
 
@@ -213,8 +213,8 @@ def test_an_existing_queue_of_dead_letters_keeps_its_limits(
         task_id = service.ask(
             "from kombu import Queue\n"
             "from letters.celery_app import app\n"
-            "from letters.quorum import RETENTION\n"
-            "without = {name: RETENTION[name] for name in ('x-queue-type', 'x-delivery-limit')}\n"
+            "from letters.quorum import DEAD_LETTER_ARGUMENTS\n"
+            "without = {name: DEAD_LETTER_ARGUMENTS[name] for name in ('x-queue-type', 'x-delivery-limit')}\n"
             "with app.connection_for_write() as connection:\n"
             "    Queue('dead_letters', queue_arguments=without)(connection.default_channel).declare()\n" + FAILURE
         )

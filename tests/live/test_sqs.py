@@ -67,8 +67,8 @@ def project(bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProj
         ("celeryconfig.py", '"wait_time_seconds": 20', '"wait_time_seconds": 1'),
         ("celeryconfig.py", '"read_timeout": min(10,', '"read_timeout": min(2,'),
         ("sqs_transport.py", "curl.TIMEOUT, 30", "curl.TIMEOUT, 3"),
-        ("sqs_transport.py", "HELD_DELAY = 5", "HELD_DELAY = 1"),
-        ("sqs.py", "LONGEST_DELAY = 900", "LONGEST_DELAY = 2"),
+        ("sqs_transport.py", "MAX_LOCAL_DELAY = 5", "MAX_LOCAL_DELAY = 1"),
+        ("sqs.py", "MAX_DELAY = 900", "MAX_DELAY = 2"),
         ("sqs.py", "VISIBILITY_TIMEOUT = 60", f"VISIBILITY_TIMEOUT = {VISIBILITY}"),
     ):
         written = (baked.package / name).read_text(encoding="utf-8")
@@ -115,14 +115,14 @@ def test_the_policies_suffice_and_allow_nothing_else(
             for queue in ("emails", "crawl"):
                 ran(service, queue, send(service, queue))
 
-            receive = "channel.sqs(queue='emails').receive_message(QueueUrl=url_of('emails'){})"
+            receive = "channel.sqs(queue='emails').receive_message(QueueUrl=get_queue_url('emails'){})"
             program = (
-                "from cloud.celery_app import app\nfrom cloud.dead_letter_store import url_of\n"
+                "from cloud.celery_app import app\nfrom cloud.dead_letter_store import get_queue_url\n"
                 "channel = app.connection_for_write().default_channel\nanswer = bool({})"
             )
             with pytest.raises(AssertionError, match="403"):
                 service.ask(program.format(receive.format("")))
-            dead = receive.replace("url_of('emails')", "url_of('emails') + '-DLQ'").format("")
+            dead = receive.replace("get_queue_url('emails')", "get_queue_url('emails') + '-DLQ'").format("")
             with pytest.raises(AssertionError, match="403"):
                 service.ask(program.format(dead))
 

@@ -168,7 +168,7 @@ def test_unstorable_dead_letter_requeues_the_task(
 ) -> None:
     monkeypatch.setattr(ping, "run", Mock(side_effect=LookupError("no such order")))
     keep = Mock(side_effect=OperationalError("full"))
-    monkeypatch.setattr(dead_letter_store, "keep_failed", keep)
+    monkeypatch.setattr(dead_letter_store, "store_dead_letter", keep)
     with pytest.raises(Reject, match="True"):  # its second argument: requeue
         ping()
     assert [event for event, _ in log_lines] == ["task failed", "dead letter not stored, task requeued"]
@@ -179,7 +179,7 @@ def test_unstorable_dead_letter_requeues_the_task(
 def test_task_fails_after_the_maximum_of_lost_workers(sentry_capture: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Mock()
     monkeypatch.setattr(ping, "run", run)
-    monkeypatch.setattr(dead_letter_store, "keep_failed", keep := Mock())
+    monkeypatch.setattr(dead_letter_store, "store_dead_letter", keep := Mock())
     ping.request.update(lost_workers=base_task.MAX_LOST_WORKERS, lost_with=["tasks.heavy[1]"])
     with pytest.raises(WorkerLostError, match="10 workers were lost while they held the task, each time together"):
         ping()
@@ -191,7 +191,7 @@ def test_task_fails_after_the_maximum_of_lost_workers(sentry_capture: Mock, monk
 def test_failure_has_one_dead_letter(sentry_capture: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ping, "run", Mock(side_effect=LookupError("no such order")))
     keep = Mock()
-    monkeypatch.setattr(dead_letter_store, "keep_failed", keep)
+    monkeypatch.setattr(dead_letter_store, "store_dead_letter", keep)
     with pytest.raises(LookupError):
         ping()
     keep.assert_called_once()
@@ -202,7 +202,7 @@ def test_failure_has_one_dead_letter(sentry_capture: Mock, monkeypatch: pytest.M
 def test_task_that_calls_itself_has_one_dead_letter(sentry_capture: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
     runs: Iterator[Any] = iter([ping, Mock(side_effect=LookupError("no such order"))])
     monkeypatch.setattr(ping, "run", lambda: next(runs)())
-    monkeypatch.setattr(dead_letter_store, "keep_failed", keep := Mock())
+    monkeypatch.setattr(dead_letter_store, "store_dead_letter", keep := Mock())
     with pytest.raises(LookupError):
         ping()
     keep.assert_called_once()

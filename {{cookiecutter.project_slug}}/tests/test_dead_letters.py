@@ -24,9 +24,9 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         kept[:] = [letter for letter in kept if letter not in gone]
         return len(gone)
 
-    monkeypatch.setattr(store, "read", lambda: list(kept))
-    monkeypatch.setattr(store, "requeue", take)
-    monkeypatch.setattr(store, "purge", take)
+    monkeypatch.setattr(store, "list_dead_letters", lambda: list(kept))
+    monkeypatch.setattr(store, "replay", take)
+    monkeypatch.setattr(store, "discard", take)
     return kept
 
 
@@ -42,7 +42,7 @@ def test_one_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["args"] == [2]
 
 
-@pytest.mark.parametrize(("command", "other"), [("requeue", "purge"), ("purge", "requeue")])
+@pytest.mark.parametrize(("command", "other"), [("requeue", "discard"), ("purge", "replay")])
 def test_a_command_calls_the_function_of_its_name(command: str, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, other, Mock(side_effect=AssertionError))
     assert main([command, "first"]) == 0

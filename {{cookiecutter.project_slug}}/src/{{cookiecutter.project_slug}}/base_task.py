@@ -131,10 +131,10 @@ class BaseTask(Task[Any, Any]):
             raise
         except Exception as failure:
             # Not at the top: a circular import.
-            from {{ cookiecutter.project_slug }}.dead_letter_store import keep_failed
+            from {{ cookiecutter.project_slug }}.dead_letter_store import store_dead_letter
 
             try:
-                keep_failed(self, str(request.id), failure, args, kwargs)
+                store_dead_letter(self, str(request.id), failure, args, kwargs)
             except Exception as error:
                 self._log_error("task failed", failure)
                 raise self._requeue("dead letter not stored, task requeued", error) from failure

@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0; 1 and a line if an id is unknown, or neither ids nor --all are given."""
     given = parser().parse_args(arguments)
-    letters = store.read()
+    letters = store.list_dead_letters()
     if given.command == "list" and given.json:
         print(json.dumps(letters, indent=2, default=str))
         return 0
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if bool(given.ids) == given.all:
         print("name the ids, or write --all", file=sys.stderr)
         return 1
-    act = store.requeue if given.command == "requeue" else store.purge
+    act = store.replay if given.command == "requeue" else store.discard
     print(f"{given.command}: {act(list(by_id) if given.all else given.ids)}")
     return 0
 

@@ -23,7 +23,7 @@ from {{ cookiecutter.project_slug }} import broker_checks
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.findings import Note, Unknown
 {% if plan().features.redis_results or plan().features.redbeat %}
-from {{ cookiecutter.project_slug }}.redis_servers import problem_of
+from {{ cookiecutter.project_slug }}.redis_servers import find_problem
 {% endif %}
 from {{ cookiecutter.project_slug }}.settings import UNVERIFIED_TLS, env
 {% if plan().features.redis_results or plan().features.redbeat %}
@@ -109,7 +109,7 @@ def check_beats(replies: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 {% if plan().features.redis_results or plan().features.redbeat %}
 def check_redis(client: Any) -> Iterator[str]:
     """Report a Redis Cluster, a replica, and TLS that is not verified."""
-    if problem := problem_of(client):
+    if problem := find_problem(client):
         yield f"the server {problem}"
     else:
         yield from check_tls(redis_socket(client))

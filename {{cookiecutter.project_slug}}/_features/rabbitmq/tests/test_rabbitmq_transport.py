@@ -1,4 +1,4 @@
-"""What the transport waits for, and for how long."""
+"""Publisher confirms and timeouts of the transport."""
 
 from typing import Any
 from unittest.mock import Mock
@@ -16,10 +16,10 @@ PERSISTENT = 2
 
 
 class FakeChannel(Channel):
-    """A channel to a server that answers with these methods and numbers."""
+    """A channel to a server that responds with these methods and message numbers."""
 
-    def __init__(self, *answers: tuple[Any, int], blocked: bool = False) -> None:
-        self.answers = list(answers)
+    def __init__(self, *responses: tuple[Any, int], blocked: bool = False) -> None:
+        self.responses = list(responses)
         self.connection = Mock(read_timeout=None)
         self.connection.is_blocked.return_value = blocked
         self._confirm_selected = False
@@ -31,18 +31,18 @@ class FakeChannel(Channel):
         self.selected += 1
 
     def wait(self, method: Any, callback: Any = None, timeout: float | None = None, returns_tuple: bool = False) -> Any:
-        """Give the next answer."""
-        if not self.answers:
+        """Pass the next response to the callback."""
+        if not self.responses:
             raise TimeoutError
-        callback(*self.answers.pop(0))
+        callback(*self.responses.pop(0))
 
     def publish(self, delivery_mode: int) -> None:
-        """Publish a message of this kind."""
+        """Publish a message with this delivery mode."""
         self.basic_publish_confirm(Mock(properties={"delivery_mode": delivery_mode}), exchange="", routing_key="q")
 
 
 @pytest.mark.parametrize(("scheme", "cls"), [("amqp", "Transport"), ("amqps", "SSLTransport")])
-def test_it_is_in_use(scheme: str, cls: str) -> None:
+def test_rabbitmq_urls_select_this_transport(scheme: str, cls: str) -> None:
     assert Client(f"{scheme}://localhost").get_transport_cls() is getattr(rabbitmq_transport, cls)
 
 
@@ -50,24 +50,24 @@ def test_a_task_is_confirmed() -> None:
     channel = FakeChannel((spec.Basic.Ack, 1), (spec.Basic.Ack, 2))
     channel.publish(PERSISTENT)
     channel.publish(PERSISTENT)
-    assert (channel.selected, channel.answers) == (1, [])
+    assert (channel.selected, channel.responses) == (1, [])
 
 
-def test_a_channel_that_was_opened_again_counts_from_one() -> None:
+def test_a_reopened_channel_counts_from_one() -> None:
     channel = FakeChannel((spec.Basic.Ack, 1), (spec.Basic.Ack, 1))
     channel.publish(PERSISTENT)
     channel._confirm_selected = False  # as py-amqp does
     channel.publish(PERSISTENT)
-    assert (channel.selected, channel.answers) == (2, [])
+    assert (channel.selected, channel.responses) == (2, [])
 
 
-def test_an_event_is_not_waited_for_and_its_confirmation_is_not_that_of_a_task() -> None:
+def test_the_confirm_of_an_event_is_ignored() -> None:
     channel = FakeChannel((spec.Basic.Ack, 1), (spec.Basic.Ack, 2), (spec.Basic.Ack, 3))
     channel.publish(PERSISTENT)
     channel.publish(TRANSIENT)
-    assert len(channel.answers) == 2
+    assert len(channel.responses) == 2
     channel.publish(PERSISTENT)
-    assert not channel.answers
+    assert not channel.responses
 
 
 def test_an_event_is_dropped_while_rabbitmq_blocks_publishers() -> None:
@@ -76,7 +76,7 @@ def test_an_event_is_dropped_while_rabbitmq_blocks_publishers() -> None:
     channel._basic_publish.assert_not_called()
 
 
-def test_a_task_that_is_not_confirmed_is_an_error_and_costs_the_connection() -> None:
+def test_an_unconfirmed_task_is_an_error_and_closes_the_connection() -> None:
     channel = FakeChannel((spec.Basic.Ack, 0))
     with pytest.raises(OperationalError, match="did not confirm a message within"):
         channel.publish(PERSISTENT)
@@ -90,13 +90,13 @@ def test_a_closed_connection_is_a_connection_error() -> None:
         channel.basic_publish_confirm(Mock())
 
 
-def test_a_task_that_is_refused_is_an_error() -> None:
+def test_a_rejected_task_is_an_error() -> None:
     with pytest.raises(MessageNacked):
         FakeChannel((spec.Basic.Nack, 1)).publish(PERSISTENT)
 
 
-def test_heartbeats_do_not_prolong_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each frame that arrives ends a wait of py-amqp, which then starts anew."""
+def test_heartbeats_do_not_extend_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """py-amqp restarts its timeout with each frame that it receives."""
     monkeypatch.setattr("amqp.Connection.drain_events", lambda self, timeout: None)
     with pytest.raises(TimeoutError):
         Connection().wait(spec.Connection.CloseOk, timeout=0.01)

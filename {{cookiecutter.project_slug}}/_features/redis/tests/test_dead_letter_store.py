@@ -1,4 +1,4 @@
-"""The retention of dead letters, on a real server."""
+"""The retention of dead letters on a Valkey server."""
 
 import time
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ DAY = 86400
 
 @pytest.fixture(autouse=True)
 def _limits(url: str, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Keep three dead letters there, for two days."""
+    """Limit the retention on the server to three dead letters and two days."""
     limits = {"dead_letters_max_count": 3, "dead_letters_max_age_days": 2}
     monkeypatch.setattr(store, "env", env.model_copy(update=limits))
     with Connection(url, transport_options=app.conf.broker_transport_options) as connection:
@@ -28,16 +28,16 @@ def _limits(url: str, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 def fail(*ids: str) -> list[Any]:
-    """Let tasks fail for good, one after the other; return what is logged."""
+    """Store the dead letters of tasks; return the log lines."""
     with capture_logs() as logs:
         for task_id in ids:
-            store.keep_failed(app.tasks["celery.backend_cleanup"], task_id, ValueError(), (), {})
+            store.store_dead_letter(app.tasks["celery.backend_cleanup"], task_id, ValueError(), (), {})
     return logs
 
 
-def kept() -> set[str]:
+def stored_ids() -> set[str]:
     """Return the ids of the dead letters."""
-    return {letter["id"] for letter in store.read()}
+    return {dead_letter["id"] for dead_letter in store.list_dead_letters()}
 
 
 def test_too_many_dead_letters_drop_the_oldest(redis: Redis) -> None:
@@ -45,7 +45,7 @@ def test_too_many_dead_letters_drop_the_oldest(redis: Redis) -> None:
     (line,) = fail("4")
 
     assert (line["event"], line["number"]) == ("dead letters dropped", 1)
-    assert kept() == {"2", "3", "4"}
+    assert stored_ids() == {"2", "3", "4"}
     assert redis.get(store.DROPPED) == "1"
     assert redis.zcard(store.TIMES) == 3
 
@@ -53,22 +53,22 @@ def test_too_many_dead_letters_drop_the_oldest(redis: Redis) -> None:
 def test_a_worker_that_starts_drops_old_dead_letters(redis: Redis) -> None:
     fail("1", "2")
     redis.zadd(store.TIMES, {"1": time.time() - 2 * DAY - 1, "2": time.time() - 2 * DAY + 60})
-    store.drop_old()
-    assert kept() == {"2"}
+    store.apply_retention()
+    assert stored_ids() == {"2"}
 
 
-def test_a_dead_letter_without_a_time_is_kept_from_now_on(redis: Redis) -> None:
+def test_the_age_of_a_dead_letter_without_a_time_starts_now(redis: Redis) -> None:
     fail("1", "2")
     redis.delete(store.TIMES)
 
     assert fail("3") == []
-    assert kept() == {"1", "2", "3"}
+    assert stored_ids() == {"1", "2", "3"}
     assert redis.zcard(store.TIMES) == 3
 
 
-def test_a_dead_letter_that_was_purged_counts_no_more(redis: Redis) -> None:
+def test_a_discarded_dead_letter_does_not_count(redis: Redis) -> None:
     fail("1", "2", "3")
-    assert store.purge(["1"]) == 1
+    assert store.discard(["1"]) == 1
     assert fail("4") == []
     assert redis.zcard(store.TIMES) == 3
 
@@ -76,4 +76,4 @@ def test_a_dead_letter_that_was_purged_counts_no_more(redis: Redis) -> None:
 def test_a_full_server_stores_a_dead_letter(redis: Redis) -> None:
     redis.config_set("maxmemory", 1)
     fail("1")
-    assert kept() == {"1"}
+    assert stored_ids() == {"1"}

@@ -1,4 +1,4 @@
-"""Leases and scheduled messages on a real server: a Valkey that lives as long as the tests."""
+"""Leases and scheduled messages on a Valkey server that runs during the tests."""
 
 import json
 import time
@@ -29,7 +29,7 @@ Connect = Callable[..., Any]
 
 @pytest.fixture
 def connect(url: str, redis: Redis) -> Iterator[Connect]:
-    """Opens connections like those of a worker, with a short lease."""
+    """Return a function that opens a connection like that of a worker, with a short lease."""
     with ExitStack() as stack:
 
         def open_connection(transport: Any = "redis", **options: Any) -> Connection:
@@ -40,22 +40,22 @@ def connect(url: str, redis: Redis) -> Iterator[Connect]:
 
 
 def publish(connection: Any, task_id: str = "1", **headers: Any) -> None:
-    """Publish the message of a task."""
+    """Publish a task message."""
     Producer(connection).publish([], routing_key=QUEUE, headers={"task": "name", "id": task_id, **headers}, retry=False)
 
 
 def consume(connection: Any, received: list[Any]) -> Consumer:
-    """Consume messages into a list."""
+    """Append consumed messages to a list."""
     consumer = Consumer(connection, [Queue(QUEUE)], on_message=received.append)
     consumer.consume()
     return consumer
 
 
-def drain(connection: Any, done: Callable[[], bool], seconds: float = 10) -> None:
-    """Turn the main loop until something is done."""
-    until = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < until
+def drain(connection: Any, is_done: Callable[[], bool], timeout: float = 10) -> None:
+    """Run the main loop until a condition is true."""
+    deadline = time.monotonic() + timeout
+    while not is_done():
+        assert time.monotonic() < deadline
         try:
             connection.drain_events(timeout=0.05)
         except TimeoutError:
@@ -63,7 +63,7 @@ def drain(connection: Any, done: Callable[[], bool], seconds: float = 10) -> Non
 
 
 def in_hours(hours: float) -> str:
-    """A time as it is in a message."""
+    """Return an ETA in the format of a message."""
     return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
 
 
@@ -80,14 +80,14 @@ def test_a_delivered_message_is_recorded_until_it_is_acknowledged(connect: Conne
     assert redis.hlen("unacked") == redis.zcard("unacked_index") == 0
 
 
-def test_a_lost_message_is_requeued_when_its_lease_has_expired(connect: Connect, redis: Redis) -> None:
+def test_a_message_is_requeued_when_its_lease_has_expired(connect: Connect, redis: Redis) -> None:
     lost, received = list[Any](), list[Any]()
     frozen, other = connect(), connect()
     consume(frozen, lost)
     publish(frozen)
     drain(frozen, lambda: bool(lost))
 
-    # Its main loop does not turn from now on, so that it does not renew the lease.
+    # From now on, the main loop of the first connection does not run, so its lease is not renewed.
     consume(other, received)
     drain(other, lambda: bool(received))
     assert received[0].headers["redelivered"]
@@ -96,11 +96,11 @@ def test_a_lost_message_is_requeued_when_its_lease_has_expired(connect: Connect,
     assert redis.hlen("unacked") == 0
 
 
-def test_a_lost_message_names_what_each_of_its_workers_held_too(connect: Connect) -> None:
+def test_a_requeued_message_names_the_other_tasks_of_its_lost_workers(connect: Connect) -> None:
     connection = connect()
     publish(connection, "guilty")
     publish(connection, "innocent")
-    for other_id in ("third", "fourth"):  # the two meet another task in the second worker
+    for other_id in ("third", "fourth"):  # each worker receives the first two tasks and another one
         lost, received = list[Any](), list[Any]()
         frozen, other = connect(), connect()
         publish(connection, other_id)
@@ -109,36 +109,36 @@ def test_a_lost_message_names_what_each_of_its_workers_held_too(connect: Connect
         consumer.cancel()
         consume(other, received)
         drain(other, lambda received=received: len(received) == 3)  # type: ignore[misc]
-        found = {message.headers["id"]: message.headers["lost_with"] for message in received}
+        lost_with = {message.headers["id"]: message.headers["lost_with"] for message in received}
         for message in received:
             if message.headers["id"] == "third":
                 message.ack()
             else:
                 message.requeue()
 
-    assert found["guilty"] == ["name[innocent]"]
-    assert found["innocent"] == ["name[guilty]"]
-    assert sorted(found["fourth"]) == ["name[guilty]", "name[innocent]"]
+    assert lost_with["guilty"] == ["name[innocent]"]
+    assert lost_with["innocent"] == ["name[guilty]"]
+    assert sorted(lost_with["fourth"]) == ["name[guilty]", "name[innocent]"]
 
 
-def test_a_lease_is_renewed_while_the_main_loop_turns(connect: Connect) -> None:
-    received, twice = list[Any](), list[Any]()
+def test_a_lease_is_renewed_while_the_main_loop_runs(connect: Connect) -> None:
+    received, redelivered = list[Any](), list[Any]()
     busy, other = connect(), connect()
     consume(busy, received)
     publish(busy)
     drain(busy, lambda: bool(received))
 
-    consume(other, twice)
-    until = time.monotonic() + 4 * LEASE
-    while time.monotonic() < until:
+    consume(other, redelivered)
+    deadline = time.monotonic() + 4 * LEASE
+    while time.monotonic() < deadline:
         drain(busy, lambda: True)
         for connection in (busy, other):
             with pytest.raises(TimeoutError):
                 connection.drain_events(timeout=0.05)
-    assert not twice
+    assert not redelivered
 
 
-def test_nobody_requeues_in_the_first_lease_after_an_outage(connect: Connect, redis: Redis) -> None:
+def test_no_message_is_requeued_within_a_lease_after_an_outage(connect: Connect, redis: Redis) -> None:
     redis.zadd("unacked_index", {"expired": 1})
     properties = {"delivery_tag": "expired", "delivery_info": {"exchange": "", "routing_key": QUEUE}}
     message = {"body": "", "headers": {}, "properties": properties}
@@ -146,28 +146,31 @@ def test_nobody_requeues_in_the_first_lease_after_an_outage(connect: Connect, re
     connection = connect(lease=2)
     received: list[Any] = []
     consume(connection, received)
-    drain(connection, lambda: connection.transport.keeper is not None)
-    keeper = connection.transport.keeper
+    drain(connection, lambda: connection.transport.lease_thread is not None)
+    leases = connection.transport.lease_thread
 
-    for _ in ("connected", "connected again"):
-        keeper.answered = float("-inf")
-        drain(connection, lambda: time.monotonic() - keeper.steady > 1 and keeper.answered > keeper.steady)
+    for _ in ("connected", "reconnected"):
+        leases.last_response = float("-inf")
+        drain(
+            connection,
+            lambda: time.monotonic() - leases.available_since > 1 and leases.last_response > leases.available_since,
+        )
         assert not received
     drain(connection, lambda: bool(received))
 
 
-def test_kombus_own_transport_requeues_the_messages_of_a_lost_worker(connect: Connect, redis: Redis) -> None:
+def test_kombus_transport_requeues_the_messages_of_a_lost_worker(connect: Connect, redis: Redis) -> None:
     lost: list[Any] = []
     frozen = connect()
     consume(frozen, lost)
     publish(frozen)
     drain(frozen, lambda: bool(lost))
 
-    old: Any = connect(KombuTransport).default_channel
-    old.qos.restore_visible(interval=1)
+    kombu_channel: Any = connect(KombuTransport).default_channel
+    kombu_channel.qos.restore_visible(interval=1)
     assert redis.llen(QUEUE) == 0, "the lease has not expired"
     time.sleep(2 * LEASE)
-    old.qos.restore_visible(interval=1)
+    kombu_channel.qos.restore_visible(interval=1)
     assert redis.llen(QUEUE) == 1
 
 
@@ -215,7 +218,7 @@ def test_the_command_counts_and_cancels_scheduled_tasks(
     assert printed.err == "one is not scheduled\n"
 
 
-def test_a_full_server_is_drained(connect: Connect, redis: Redis) -> None:
+def test_a_worker_consumes_from_a_full_server(connect: Connect, redis: Redis) -> None:
     received: list[Any] = []
     publisher = connect()
     publish(publisher)
@@ -225,7 +228,7 @@ def test_a_full_server_is_drained(connect: Connect, redis: Redis) -> None:
 
     with pytest.raises(OutOfMemoryError):
         publish(publisher)
-    worker = connect()  # it starts on a full server, too
+    worker = connect()  # a worker can start on a full server
     consume(worker, received)
     drain(worker, lambda: len(received) == 3)
     for message in received[:2]:
@@ -236,21 +239,21 @@ def test_a_full_server_is_drained(connect: Connect, redis: Redis) -> None:
     assert not redis.exists("unacked", "unacked_index", QUEUE)
 
 
-def test_a_task_that_outlives_its_connection_is_acknowledged(connect: Connect, redis: Redis) -> None:
+def test_a_task_is_acknowledged_after_its_connection_is_closed(connect: Connect, redis: Redis) -> None:
     received: list[Any] = []
     connection = connect()
     channel = connection.channel()
     consume(channel, received)
     publish(connection)
     drain(connection, lambda: bool(received))
-    channel.do_restore = False  # as for a task that runs
+    channel.do_restore = False  # as for a running task
 
     channel.close()
     received[0].ack()
     assert redis.hlen("unacked") == 0
 
 
-def test_replies_that_nobody_fetches_expire(connect: Connect, redis: Redis) -> None:
+def test_unread_replies_expire(connect: Connect, redis: Redis) -> None:
     app_control: Any = app.control
     killed, worker = (app_control.mailbox(connect()) for _ in range(2))
     killed.reply_queue(killed.connection.default_channel).declare()
@@ -264,8 +267,8 @@ def test_a_channel_uses_one_client_until_its_pool_changes(connect: Connect) -> N
     with channel.conn_or_acquire() as client, channel.conn_or_acquire() as same:
         assert same is client
     channel._after_fork()
-    with channel.conn_or_acquire() as client_of_the_child:
-        assert client_of_the_child.connection_pool is channel.pool
+    with channel.conn_or_acquire() as child_client:
+        assert child_client.connection_pool is channel.pool
 
 
 def test_keys_may_have_a_prefix(connect: Connect, redis: Redis) -> None:
@@ -283,19 +286,19 @@ def test_keys_may_have_a_prefix(connect: Connect, redis: Redis) -> None:
     assert all(key.startswith("mine:") for key in keys)
 
 
-def test_a_cluster_is_refused(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
+def test_a_cluster_is_rejected(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reject(*_: Any) -> None:
         raise ClusterCrossSlotError
 
-    monkeypatch.setattr(redis_transport.Channel, "run", refuse)
+    monkeypatch.setattr(redis_transport.Channel, "run", reject)
     with pytest.raises(ImproperlyConfigured, match="is a Redis Cluster"):
         connect().connect()
 
 
 @pytest.mark.parametrize("scheme", ["redis", "rediss", "sentinel"])
-def test_the_urls_of_redis_stand_for_this_transport(scheme: str) -> None:
+def test_redis_urls_select_this_transport(scheme: str) -> None:
     transport: Any = resolve_transport(scheme)
     assert issubclass(transport, redis_transport.Transport)
     assert issubclass(transport, SentinelTransport) == (scheme == "sentinel")
     assert "lease" in transport.Channel.from_transport_options
-    assert ReadOnlyError in transport.connection_errors, "a fail-over makes a worker connect again"
+    assert ReadOnlyError in transport.connection_errors, "workers reconnect after a failover"

@@ -51,12 +51,12 @@ class FakeChannel:
     def __init__(self, message: dict[str, Any]) -> None:
         self.client = FakeRedis(message)
 
-    def lists(self, queue: str) -> list[str]:
+    def ready_keys(self, queue: str) -> list[str]:
         """Return the keys of a queue."""
         return [queue]
 
-    def prefixed(self, key: str) -> str:
-        """Return the key, without adding a prefix."""
+    def add_prefix(self, key: str) -> str:
+        """Return the key without a prefix."""
         return key
 
     def scheduled(self, queue: str) -> int:

@@ -1,4 +1,4 @@
-"""A Redis Cluster and a read-only replica are refused in one line."""
+"""The error messages for a Redis Cluster and a read-only replica."""
 
 from typing import Any
 from unittest.mock import Mock
@@ -7,7 +7,7 @@ import pytest
 from redis.exceptions import ClusterCrossSlotError, MovedError, ReadOnlyError, ResponseError
 
 from {{ cookiecutter.project_slug }} import redis_servers
-from {{ cookiecutter.project_slug }}.redis_servers import CLUSTER, REPLICA, problem_of
+from {{ cookiecutter.project_slug }}.redis_servers import CLUSTER, REPLICA, find_problem
 {% if plan().features.redis or plan().features.redis_results %}
 from {{ cookiecutter.project_slug }}.settings import env
 {% endif %}
@@ -23,39 +23,39 @@ from {{ cookiecutter.project_slug }}.settings import env
         (ResponseError("SELECT is not allowed in cluster mode"), CLUSTER),
     ],
 )
-def test_a_server_is_judged_by_its_answer(error: Exception | None, problem: str | None) -> None:
+def test_the_response_of_a_server_determines_its_problem(error: Exception | None, problem: str | None) -> None:
     client: Any = Mock()
     client.eval.side_effect = error
-    assert problem_of(client) == problem
+    assert find_problem(client) == problem
 
 
 {% if plan().features.redis %}
 def test_a_process_exits_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     broker = {"celery_broker_url": "redis://localhost"}
     monkeypatch.setattr(redis_servers, "env", env.model_copy(update=broker))
-    monkeypatch.setattr(redis_servers, "problem_of_broker", lambda: REPLICA)
+    monkeypatch.setattr(redis_servers, "find_broker_problem", lambda: REPLICA)
     with pytest.raises(SystemExit, match=r"^CELERY_BROKER_URL is a read-only replica: name its master\.$"):
         redis_servers.check_servers()
 
 
-def test_a_server_that_does_not_answer_ends_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_does_not_exit_if_a_server_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     broker = {"celery_broker_url": "redis://localhost"}
     monkeypatch.setattr(redis_servers, "env", env.model_copy(update=broker))
-    asked = Mock(side_effect=ConnectionError)
-    monkeypatch.setattr(redis_servers, "problem_of_broker", asked)
+    check = Mock(side_effect=ConnectionError)
+    monkeypatch.setattr(redis_servers, "find_broker_problem", check)
     redis_servers.check_servers()
-    asked.assert_called_once()
+    check.assert_called_once()
 {% elif plan().features.redis_results %}
 def test_a_process_exits_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     results = {"celery_result_backend": "redis://localhost"}
     monkeypatch.setattr(redis_servers, "env", env.model_copy(update=results))
     monkeypatch.setattr(redis_servers, "app", Mock())
-    monkeypatch.setattr(redis_servers, "problem_of", lambda _: REPLICA)
+    monkeypatch.setattr(redis_servers, "find_problem", lambda _: REPLICA)
     with pytest.raises(SystemExit, match=r"^CELERY_RESULT_BACKEND is a read-only replica: name its master\.$"):
         redis_servers.check_servers()
 {% elif plan().features.redbeat %}
 def test_beat_exits_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_servers, "problem_of", lambda _: REPLICA)
+    monkeypatch.setattr(redis_servers, "find_problem", lambda _: REPLICA)
     redis_servers.check_servers()
     with pytest.raises(SystemExit, match=r"^REDBEAT_REDIS_URL is a read-only replica: name its master\.$"):
         redis_servers.check_servers(redbeat=True)

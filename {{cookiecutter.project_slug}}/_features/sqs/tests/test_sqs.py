@@ -1,4 +1,4 @@
-"""Every queue is predefined and deployed, SQS delays tasks, and a worker outlasts an outage and keeps its tasks."""
+"""Queues and their deployment, delays, outages and visibility timeouts on Amazon SQS."""
 
 import base64
 import json
@@ -27,74 +27,74 @@ def test_every_queue_is_predefined() -> None:
         assert queues[name]["url"].endswith(f"-{name}")
 
 
-def test_every_queue_is_deployed_with_a_queue_for_its_dead_letters() -> None:
+def test_every_queue_is_deployed_with_a_dead_letter_queue() -> None:
     deployed = re.findall(r"QueueName: !Sub \$\{Prefix\}(\S+)", TEMPLATE.read_text(encoding="utf-8"))
     assert sorted(deployed) == sorted([*QueueName, *(f"{name}-DLQ" for name in QueueName)])
 
 
-def test_a_queue_hides_a_message_for_as_long_as_workers_extend() -> None:
-    (hidden,) = set(re.findall(r"VisibilityTimeout: (\d+)", TEMPLATE.read_text(encoding="utf-8")))
-    assert int(hidden) == sqs.VISIBILITY_TIMEOUT
+def test_queues_have_the_visibility_timeout_that_workers_extend() -> None:
+    (timeout,) = set(re.findall(r"VisibilityTimeout: (\d+)", TEMPLATE.read_text(encoding="utf-8")))
+    assert int(timeout) == sqs.VISIBILITY_TIMEOUT
 
 
 @pytest.mark.parametrize(("countdown", "delay"), [(-5, 0), (30.5, 30), (900, 899), (5000, 900)])
-def test_sqs_delays_what_is_due_later(countdown: float, delay: int) -> None:
+def test_a_delayed_task_has_delay_seconds(countdown: float, delay: int) -> None:
     eta = app.now() + timedelta(seconds=countdown)
     properties: dict[str, Any] = {}
-    sqs.let_sqs_delay(headers={"eta": eta.isoformat()}, properties=properties)
+    sqs.set_delay(headers={"eta": eta.isoformat()}, properties=properties)
     assert properties == {"DelaySeconds": delay}
 
 
-def test_a_time_without_a_time_zone_is_utc() -> None:
+def test_an_eta_without_a_time_zone_is_utc() -> None:
     eta = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=100)
     assert sqs.seconds_until_due({"eta": eta.isoformat()}) == pytest.approx(100, abs=5)
 
 
-def test_what_is_due_now_is_not_delayed() -> None:
+def test_a_task_without_an_eta_is_not_delayed() -> None:
     properties: dict[str, Any] = {}
-    sqs.let_sqs_delay(headers={"eta": None}, properties=properties)
+    sqs.set_delay(headers={"eta": None}, properties=properties)
     assert properties == {}
 
 
 @pytest.fixture
-def length(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """Takes the place of the request for the length of a queue; nothing here sends one."""
-    ask = Mock(return_value=0)
-    monkeypatch.setattr(sqs_transport.Channel, "_size", ask)
-    return ask
+def get_length(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Replace the request for the length of a queue by a mock."""
+    get = Mock(return_value=0)
+    monkeypatch.setattr(sqs_transport.Channel, "_size", get)
+    return get
 
 
 @pytest.fixture
 def connection() -> Iterator[Connection]:
-    """A connection with the transport and the options of production."""
-    with Connection("sqs://", transport_options=app.conf.broker_transport_options) as made:
-        yield made
+    """Return a connection with the transport and the options of production."""
+    with Connection("sqs://", transport_options=app.conf.broker_transport_options) as sqs_connection:
+        yield sqs_connection
 
 
-def test_who_publishes_tries_again_until_sqs_answers(connection: Connection, length: Mock) -> None:
-    length.side_effect = [ConnectionError(), ConnectionError(), 0]
+def test_a_publisher_connects_when_sqs_is_available_again(connection: Connection, get_length: Mock) -> None:
+    get_length.side_effect = [ConnectionError(), ConnectionError(), 0]
     connection.ensure_connection(max_retries=3, interval_start=0, interval_step=0)
-    assert length.call_count == 3
+    assert get_length.call_count == 3
 
 
 @pytest.mark.parametrize("status", [500, 503])
-def test_a_failure_of_sqs_is_an_outage(connection: Connection, status: int) -> None:
+def test_a_server_error_is_a_connection_error(connection: Connection, status: int) -> None:
     with pytest.raises(connection.recoverable_connection_errors):
-        sqs_transport.take_for_outage(Mock(status_code=status))
+        sqs_transport.raise_server_error(Mock(status_code=status))
 
 
 @pytest.mark.parametrize("status", [200, 400, 403])
-def test_a_mistake_of_ours_is_none(status: int) -> None:
-    sqs_transport.take_for_outage(Mock(status_code=status))
+def test_a_client_error_is_not_a_connection_error(status: int) -> None:
+    sqs_transport.raise_server_error(Mock(status_code=status))
 
 
 @pytest.fixture
-def channel(connection: Connection, length: Mock) -> Any:
-    """A channel of that connection."""
+def channel(connection: Connection, get_length: Mock) -> Any:
+    """Return a channel of the connection."""
     return connection.channel()
 
 
-def test_no_answer_is_no_message_and_the_next_question_waits_a_moment(channel: Any) -> None:
+def test_a_request_without_a_response_is_retried_after_an_interval(channel: Any) -> None:
     url = "https://sqs.example.com/123456789012/queue"
     assert channel._on_messages_ready(url, "queue", []) == 0
     assert channel.connection.polling_interval > 0
@@ -102,15 +102,15 @@ def test_no_answer_is_no_message_and_the_next_question_waits_a_moment(channel: A
     assert channel.connection.polling_interval == 0
 
 
-def test_a_request_ends_when_its_time_is_over() -> None:
+def test_the_timeout_of_a_request_is_longer_than_a_long_poll() -> None:
     curl = Mock()
-    sqs_transport.limit_time(curl)
-    limits = {call.args[0]: call.args[1] for call in curl.setopt.call_args_list}
-    assert limits[curl.TIMEOUT] > app.conf.broker_transport_options["wait_time_seconds"]
+    sqs_transport.set_timeouts(curl)
+    timeouts = {call.args[0]: call.args[1] for call in curl.setopt.call_args_list}
+    assert timeouts[curl.TIMEOUT] > app.conf.broker_transport_options["wait_time_seconds"]
 
 
 def receive(channel: Any, callback: Mock, **headers: Any) -> Any:
-    """Deliver a message with these headers to a consumer, as kombu does; return the message."""
+    """Deliver a message with these headers to a consumer, as kombu does. Return the message."""
     queue = next(iter(QueueName)).value
     channel.basic_consume(queue, no_ack=False, callback=callback, consumer_tag="tag")
     info = {"exchange": "", "routing_key": queue, "sqs_queue": "url", "sqs_message": {"ReceiptHandle": "receipt"}}
@@ -121,15 +121,15 @@ def receive(channel: Any, callback: Mock, **headers: Any) -> Any:
 
 @pytest.fixture
 def client(channel: Any, monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """Takes the place of the client of SQS."""
-    made = Mock()
-    monkeypatch.setattr(channel, "sqs", Mock(return_value=made))
-    monkeypatch.setattr(channel, "hub", None)  # nothing polls
-    return made
+    """Replace the client of SQS by a mock."""
+    sqs_client = Mock()
+    monkeypatch.setattr(channel, "sqs", Mock(return_value=sqs_client))
+    monkeypatch.setattr(channel, "hub", None)  # no polling
+    return sqs_client
 
 
 @pytest.mark.parametrize(("seconds", "delay"), [(5000, 900), (600, 599)])
-def test_what_is_due_later_is_published_again_and_acknowledged(
+def test_a_message_that_is_due_later_is_republished_and_acknowledged(
     channel: Any, client: Mock, seconds: int, delay: int
 ) -> None:
     consumed = Mock()
@@ -144,14 +144,14 @@ def test_what_is_due_later_is_published_again_and_acknowledged(
 
 
 @pytest.mark.parametrize("eta", [None, "2026-01-01T00:00:00+00:00", "soon"])
-def test_what_is_due_is_consumed(channel: Any, client: Mock, eta: str | None) -> None:
+def test_a_due_message_is_consumed(channel: Any, client: Mock, eta: str | None) -> None:
     consumed = Mock()
     message = receive(channel, consumed, eta=eta)
     consumed.assert_called_once_with(message)
     client.send_message.assert_not_called()
 
 
-def test_a_worker_holds_what_it_cannot_publish_again(channel: Any, client: Mock) -> None:
+def test_a_message_that_cannot_be_republished_is_consumed(channel: Any, client: Mock) -> None:
     consumed = Mock()
     client.send_message.side_effect = ConnectionError
     message = receive(channel, consumed, eta=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
@@ -159,14 +159,14 @@ def test_a_worker_holds_what_it_cannot_publish_again(channel: Any, client: Mock)
     client.delete_message.assert_not_called()
 
 
-def test_a_task_that_outlived_its_connection_is_acknowledged(channel: Any, client: Mock) -> None:
+def test_a_task_is_acknowledged_after_its_connection_is_closed(channel: Any, client: Mock) -> None:
     message = receive(channel, Mock())
     channel.close()
     message.ack()
     client.delete_message.assert_called_once_with(QueueUrl="url", ReceiptHandle="receipt")
 
 
-def test_a_message_that_sqs_does_not_delete_does_not_end_the_worker(
+def test_a_failed_acknowledgement_does_not_stop_the_worker(
     channel: Any, client: Mock, caplog: pytest.LogCaptureFixture
 ) -> None:
     message = receive(channel, Mock())
@@ -178,21 +178,21 @@ def test_a_message_that_sqs_does_not_delete_does_not_end_the_worker(
 
 @pytest.fixture
 def extender(channel: Any, client: Mock) -> sqs_transport.VisibilityExtender:
-    """The extender of a worker that consumes from this channel; its thread does not run."""
+    """Return the extender of a worker that consumes from this channel. Its thread is not started."""
     client.change_message_visibility_batch.return_value = {"Successful": []}
     return sqs_transport.VisibilityExtender(Mock(task_consumer=Mock(channel=channel)))
 
 
-def hold(channel: Any, number: int) -> None:
-    """Let the worker hold messages."""
-    for count in range(number):
-        channel.qos.append(Mock(delivery_tag=f"receipt {count}", url="url"), f"receipt {count}")
+def add_unacknowledged(channel: Any, count: int) -> None:
+    """Add unacknowledged messages to the channel."""
+    for number in range(count):
+        channel.qos.append(Mock(delivery_tag=f"receipt {number}", url="url"), f"receipt {number}")
 
 
-def test_every_held_message_is_extended_in_batches(
+def test_the_timeouts_of_all_unacknowledged_messages_are_extended_in_batches(
     channel: Any, client: Mock, extender: sqs_transport.VisibilityExtender
 ) -> None:
-    hold(channel, 12)
+    add_unacknowledged(channel, 12)
     channel.qos.ack("receipt 0")
     extender.extend()
     calls = [call.kwargs for call in client.change_message_visibility_batch.call_args_list]
@@ -202,21 +202,24 @@ def test_every_held_message_is_extended_in_batches(
     assert {entry["VisibilityTimeout"] for entry in entries} == {sqs.VISIBILITY_TIMEOUT}
 
 
-def test_a_running_task_that_outlived_its_connection_is_extended(
+def test_the_timeout_of_a_running_task_is_extended_after_its_connection_is_closed(
     client: Mock, extender: sqs_transport.VisibilityExtender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extender.consumer.task_consumer = None
-    requests = [Mock(acknowledged=done, message=Mock(delivery_tag=str(done), url="url")) for done in (0, 1)]
+    requests = [
+        Mock(acknowledged=acknowledged, message=Mock(delivery_tag=tag, url="url"))
+        for acknowledged, tag in ((False, "0"), (True, "1"))
+    ]
     monkeypatch.setattr("celery.worker.state.active_requests", requests)
     extender.extend()
     (entry,) = client.change_message_visibility_batch.call_args.kwargs["Entries"]
     assert entry["ReceiptHandle"] == "0"
 
 
-def test_a_message_that_cannot_be_extended_is_reported_unless_it_was_acknowledged(
+def test_a_failed_extension_is_logged_unless_the_message_was_acknowledged(
     channel: Any, client: Mock, extender: sqs_transport.VisibilityExtender, caplog: pytest.LogCaptureFixture
 ) -> None:
-    hold(channel, 2)
+    add_unacknowledged(channel, 2)
 
     def fail(**_: Any) -> Any:
         channel.qos.ack("receipt 0")
@@ -228,10 +231,10 @@ def test_a_message_that_cannot_be_extended_is_reported_unless_it_was_acknowledge
 
 
 @pytest.mark.parametrize("alive", [True, False])
-def test_a_worker_whose_main_loop_hangs_extends_nothing(
+def test_a_worker_with_a_hanging_main_loop_does_not_extend_timeouts(
     alive: bool, channel: Any, client: Mock, extender: sqs_transport.VisibilityExtender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold(channel, 1)
+    add_unacknowledged(channel, 1)
     monkeypatch.setattr(sqs_transport, "heartbeat", Mock(is_healthy=alive))
     monkeypatch.setattr("time.sleep", Mock(side_effect=[None, SystemExit]))
     with pytest.raises(SystemExit):

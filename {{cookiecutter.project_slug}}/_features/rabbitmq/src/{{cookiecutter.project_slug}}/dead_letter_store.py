@@ -1,7 +1,8 @@
-"""Dead letters on RabbitMQ, which delivers them to a queue of their own: see `quorum.py`.
+"""Dead letters on RabbitMQ, which moves rejected messages to the dead-letter queue; see `quorum.py`.
 
-There ends what failed for good, what no worker knows, and what took one worker after the other with it. A task
-that its hard time limit ends is not among them: the worker acknowledges it, or it would run again.
+The queue contains tasks that failed permanently, tasks that no worker knows, and tasks that exceeded the delivery
+limit. It does not contain tasks that were killed by the hard time limit: the worker acknowledges these, since RabbitMQ
+would redeliver them otherwise.
 """
 
 from collections.abc import Collection, Iterator
@@ -17,51 +18,50 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.queues import TASK_QUEUES
 from {{ cookiecutter.project_slug }}.quorum import DEAD_LETTER_REASONS, DEAD_LETTERS
 
-NEW = {"retries": 0, "expires": None, "eta": None}
-"""Headers by which a message becomes that of a task nobody has tried yet."""
-
+RESET_HEADERS = {"retries": 0, "expires": None, "eta": None}
+"""The headers of a replayed task: all retries, no expiry and no delay."""
 
 PUBLISH_TIMEOUT = 2.0
-"""Seconds. A memory alarm of RabbitMQ blocks publishers; a worker that waited longer would not drain its queue."""
+"""Seconds. A memory alarm of RabbitMQ blocks publishers. With a longer timeout, a worker would not drain its queue."""
 
 log = structlog.get_logger(__name__)
 
 
 @signals.task_failure.connect
-def keep_failed(task_id: str, exception: BaseException, **_: Any) -> None:
-    """Record why a task failed, before its message is rejected."""
-    _keep_reason(task_id, safe_repr(exception))
+def store_failure_reason(task_id: str, exception: BaseException, **_: Any) -> None:
+    """Store why a task failed, before its message is rejected."""
+    _store_reason(task_id, safe_repr(exception))
 
 
 @signals.task_unknown.connect
-def keep_unknown(id: str, exc: BaseException, **_: Any) -> None:
-    """Record that this worker does not know a task, as after a deployment in the wrong order."""
-    _keep_reason(id, f"unknown task: {exc!r}")
+def store_unknown_task(id: str, exc: BaseException, **_: Any) -> None:
+    """Store that this worker does not know a task, for example after a wrong deployment order."""
+    _store_reason(id, f"unknown task: {exc!r}")
 
 
-def _keep_reason(task_id: str, reason: str) -> None:
-    """Publish a reason; if that fails, the dead letter has none, and the log has the exception."""
+def _store_reason(task_id: str, reason: str) -> None:
+    """Publish a reason. If that fails, the dead letter has no reason, but the log contains the exception."""
     with app.producer_or_acquire() as producer:
         if producer.connection.transport.driver_type != "amqp":
-            return  # a test has another broker
+            return  # a test uses another broker
         try:
             producer.publish(
                 {"id": task_id, "reason": reason[:1000]},
-                exchange="",  # the default exchange, which delivers to the queue of that name
+                exchange="",  # the default exchange, which delivers to the queue with the name of the routing key
                 routing_key=DEAD_LETTER_REASONS.name,
                 declare=[DEAD_LETTER_REASONS],
                 retry=True,
-                retry_policy={"max_retries": 1, "interval_start": 0},  # for a connection that the broker has closed
+                retry_policy={"max_retries": 1, "interval_start": 0},  # in case the broker has closed the connection
                 timeout=PUBLISH_TIMEOUT,
                 confirm_timeout=PUBLISH_TIMEOUT,
             )
         except Exception as error:
             log.warning("dead letter reason not recorded", task_id=task_id, error=repr(error))
-            producer.connection.collect()  # the next publisher must not take the late confirmation for its own
+            producer.connection.collect()  # or the next publisher would receive the late confirm
 
 
-def _messages(connection: Connection, queue: Queue) -> Iterator[Message]:
-    """Get every message of a queue; those that are not acknowledged return to it when the connection closes."""
+def _get_messages(connection: Connection, queue: Queue) -> Iterator[Message]:
+    """Yield all messages of a queue. RabbitMQ requeues the unacknowledged ones when the connection closes."""
     bound = queue(connection.default_channel)
     bound.declare()
     while message := bound.get(accept=["json"]):
@@ -69,81 +69,83 @@ def _messages(connection: Connection, queue: Queue) -> Iterator[Message]:
 
 
 @contextmanager
-def held() -> Iterator[tuple[list[Message], Producer]]:
-    """All dead letters, and how to send them; those that are not acknowledged go back when the block ends."""
+def receive_dead_letters() -> Iterator[tuple[list[Message], Producer]]:
+    """Yield all dead letters and a producer. RabbitMQ requeues the unacknowledged dead letters after the block."""
     with app.connection_for_write() as connection:
-        yield list(_messages(connection, DEAD_LETTERS)), Producer(connection.default_channel)
+        yield list(_get_messages(connection, DEAD_LETTERS)), Producer(connection.default_channel)
 
 
-def reasons() -> dict[str, str]:
-    """Return why tasks failed for the last time, by their ids."""
+def list_reasons() -> dict[str, str]:
+    """Return the reason of the last failure of each task, by task id."""
     with app.connection_for_read() as connection:
-        found = [message.payload for message in _messages(connection, DEAD_LETTER_REASONS)]
-    return {each["id"]: each["reason"] for each in found}
+        reasons = [message.payload for message in _get_messages(connection, DEAD_LETTER_REASONS)]
+    return {reason["id"]: reason["reason"] for reason in reasons}
 
 
-def death(message: Message) -> dict[str, Any]:
-    """RabbitMQ's record of where and why it died; delayed messages have others, of the queues that delayed them."""
+def find_death(message: Message) -> dict[str, Any]:
+    """Return the entry of a task queue in the header `x-death`, which also has entries of the delay queues."""
     names = {queue.name for queue in TASK_QUEUES}
     headers: dict[str, Any] = message.headers
     deaths: list[dict[str, Any]] = headers.get("x-death", [])
-    return next((each for each in deaths if each["queue"] in names), {})
+    return next((death for death in deaths if death["queue"] in names), {})
 
 
-def letter(message: Message) -> dict[str, Any]:
-    """What there is to know of a message."""
+def to_dict(message: Message) -> dict[str, Any]:
+    """Return the fields of a dead letter."""
     args, kwargs, *_ = message.payload if message.content_type == "application/json" else (None, None)
-    why = death(message)
+    death = find_death(message)
     return {
         "id": str(message.headers.get("id", message.delivery_tag)),
         "task": message.headers.get("task", ""),
-        "queue": why.get("queue", ""),
+        "queue": death.get("queue", ""),
         "args": args,
         "kwargs": kwargs,
-        "reason": why.get("reason", ""),
-        "at": why["time"].isoformat() if "time" in why else "",
+        "reason": death.get("reason", ""),
+        "at": death["time"].isoformat() if "time" in death else "",
         "headers": message.headers,
     }
 
 
-def read() -> list[dict[str, Any]]:
-    """All dead letters, the oldest first."""
-    known = reasons()
-    with held() as (messages, _):
-        letters = [letter(message) for message in messages]
-    return [each | {"reason": known.get(each["id"], each["reason"])} for each in letters]
+def list_dead_letters() -> list[dict[str, Any]]:
+    """Return all dead letters, the oldest first."""
+    reasons = list_reasons()
+    with receive_dead_letters() as (messages, _):
+        dead_letters = [to_dict(message) for message in messages]
+    return [
+        dead_letter | {"reason": reasons.get(dead_letter["id"], dead_letter["reason"])} for dead_letter in dead_letters
+    ]
 
 
-def requeue(ids: Collection[str]) -> int:
-    """Send these to their queues again; how many there were."""
+def replay(ids: Collection[str]) -> int:
+    """Publish the tasks with these ids to their queues again; return their number."""
     queues = {queue.name: queue for queue in TASK_QUEUES}
-    sent = 0
-    with held() as (messages, producer):
+    count = 0
+    with receive_dead_letters() as (messages, producer):
         for message in messages:
-            queue = queues.get(death(message).get("queue", ""))
-            if letter(message)["id"] not in ids or queue is None:
+            queue = queues.get(find_death(message).get("queue", ""))
+            if to_dict(message)["id"] not in ids or queue is None:
                 continue
             headers = {name: value for name, value in message.headers.items() if not name.startswith("x-")}
             producer.publish(
                 message.body,
                 exchange="",
                 routing_key=queue.name,
-                declare=[queue],  # RabbitMQ drops a message for a queue that is not there
-                headers=headers | NEW,
+                declare=[queue],  # RabbitMQ drops a message whose queue does not exist
+                headers=headers | RESET_HEADERS,
                 content_type=message.content_type,
                 content_encoding=message.content_encoding,
                 correlation_id=message.properties.get("correlation_id"),
                 reply_to=message.properties.get("reply_to"),
             )
-            message.ack()  # now that the broker has confirmed the other
-            sent += 1
-    return sent
+            message.ack()  # after the publisher confirm
+            count += 1
+    return count
 
 
-def purge(ids: Collection[str]) -> int:
-    """Throw these away; how many there were."""
-    with held() as (messages, _):
-        chosen = [message for message in messages if letter(message)["id"] in ids]
-        for message in chosen:
+def discard(ids: Collection[str]) -> int:
+    """Delete the dead letters with these ids; return the number deleted."""
+    with receive_dead_letters() as (messages, _):
+        selected = [message for message in messages if to_dict(message)["id"] in ids]
+        for message in selected:
             message.ack()
-    return len(chosen)
+    return len(selected)

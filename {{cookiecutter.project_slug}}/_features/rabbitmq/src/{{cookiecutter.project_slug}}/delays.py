@@ -1,4 +1,4 @@
-"""Delayed messages on RabbitMQ, which delays them by whole seconds."""
+"""Delayed messages on RabbitMQ. Native delayed delivery supports whole seconds only."""
 
 import math
 from datetime import datetime, timedelta
@@ -11,10 +11,10 @@ from {{ cookiecutter.project_slug }} import application
 
 
 class Celery(application.Celery):
-    """Celery's application, with `countdown` and `eta` that native delayed delivery accepts.
+    """An application that converts `countdown` and `eta` for native delayed delivery.
 
-    Celery itself truncates them: 1.9 s become 1 s, and less than 1 s is an error. And it declares nothing for a
-    delayed message, so that RabbitMQ refuses the first one of a fresh virtual host.
+    Celery truncates a delay: 1.9 s become 1 s, and less than 1 s is an error. And it does not declare the queue of a
+    delayed message, so RabbitMQ rejects the first delayed message of a new virtual host.
     """
 
     def send_task(  # type: ignore[override]  # the other parameters are Celery's
@@ -26,7 +26,7 @@ class Celery(application.Celery):
         eta: datetime | str | None = None,
         **options: Any,
     ) -> AsyncResult[Any]:
-        """Send a task, as `celery.Celery.send_task` does; a delay is rounded up to whole seconds."""
+        """Publish a task like `celery.Celery.send_task`. A delay is rounded up to whole seconds."""
         if eta is not None:
             due = datetime.fromisoformat(eta) if isinstance(eta, str) else eta
             countdown = (maybe_make_aware(due, self.timezone) - self.now()) / timedelta(seconds=1)

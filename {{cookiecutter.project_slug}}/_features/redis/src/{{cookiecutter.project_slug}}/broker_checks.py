@@ -12,7 +12,7 @@ from {{ cookiecutter.project_slug }} import redis_memory
 from {{ cookiecutter.project_slug }}.dead_letter_store import KEY
 from {{ cookiecutter.project_slug }}.findings import Note, Unknown
 from {{ cookiecutter.project_slug }}.queues import QueueName
-from {{ cookiecutter.project_slug }}.redis_servers import problem_of
+from {{ cookiecutter.project_slug }}.redis_servers import find_problem
 from {{ cookiecutter.project_slug }}.redis_transport import SCHEDULED, WAKE
 from {{ cookiecutter.project_slug }}.tls_checks import check_tls, redis_socket
 
@@ -49,7 +49,7 @@ def permitted(check: Callable[[Any], Iterable[str]], channel: Any) -> list[str]:
 
 def check_replication(channel: Any) -> Iterator[str]:
     """Report a replica, also one that accepts writes, which its master overwrites."""
-    if problem := problem_of(channel.client):
+    if problem := find_problem(channel.client):
         yield f"CELERY_BROKER_URL {problem}"
     elif channel.client.info("replication")["role"] != "master":
         yield "the server is a replica, which loses what is written to it: name the master in CELERY_BROKER_URL"

@@ -1,10 +1,10 @@
-"""Dead letters on Redis, which has none of its own: a worker writes down what failed for good.
+"""Dead letters on Redis. Redis has no dead-letter queue, so a worker stores each task that failed permanently.
 
-It does so before it acknowledges the task, so that a crash between the two writes it twice, under one key, and
-loses none. A task that kills its process is among them after its retries, and one that takes one whole worker after
-the other with it after `MAX_LOST_WORKERS` of them; see `redis_transport.py`.
+The worker stores the dead letter before it acknowledges the message. If it crashes in between, the dead letter is
+stored twice under the same key, and none is lost. A task that kills its process becomes a dead letter after its
+retries, and a task whose workers are lost becomes one after the limit in `base_task.py`; see `redis_transport.py`.
 
-`DEAD_LETTERS_MAX_AGE_DAYS` and `DEAD_LETTERS_MAX_COUNT` limit what is kept.
+`DEAD_LETTERS_MAX_AGE_DAYS` and `DEAD_LETTERS_MAX_COUNT` limit the retention.
 """
 
 from collections.abc import Collection, Iterator
@@ -21,19 +21,19 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.settings import env
 
 KEY = "{{ cookiecutter.project_slug }}:dead_letters"
-"""The hash, in the broker's database: a task's id to what it takes to send it again."""
+"""The hash of dead letters by task id, in the broker's database."""
 
 TIMES = f"{KEY}:times"
-"""A sorted set: a task's id to when its dead letter was stored."""
+"""The sorted set of task ids by the time when their dead letters were stored."""
 
 DROPPED = f"{KEY}:dropped"
-"""How many dead letters the retention has dropped since Redis was empty."""
+"""The counter of dead letters that the retention limits have dropped."""
 
-# KEYS: as above. ARGV: how long a dead letter is kept, in seconds, and how many are kept; then one to store, or none.
-# Returns the number of those that were dropped. It begins with a command that a full Redis accepts.
+# KEYS: the three above. ARGV: maximum age in seconds, maximum count, and optionally the id and JSON of a dead letter to
+# store. Returns the number of dropped dead letters. A full Redis accepts the first command, and therefore the others.
 STORE = """
 redis.call('ZREM', KEYS[2], '')
-if redis.call('HLEN', KEYS[1]) > redis.call('ZCARD', KEYS[2]) then  -- of a release without retention
+if redis.call('HLEN', KEYS[1]) > redis.call('ZCARD', KEYS[2]) then  -- stored by a release without retention
   for _, id in ipairs(redis.call('HKEYS', KEYS[1])) do redis.call('ZADD', KEYS[2], 'NX', now, id) end
 end
 if ARGV[3] then
@@ -53,65 +53,65 @@ log = structlog.get_logger(__name__)
 
 
 @contextmanager
-def broker() -> Iterator[Any]:
-    """A channel of the broker; None where a test has another broker."""
+def open_channel() -> Iterator[Any]:
+    """Yield a channel of the broker, or None if a test uses another broker."""
     with app.connection_for_write() as connection:
         yield connection.default_channel if connection.transport.driver_type == "redis" else None
 
 
 @signals.task_failure.connect
-def keep_failed(sender: Task[Any, Any], task_id: str, exception: Any, args: Any, kwargs: Any, **_: Any) -> None:
-    """Write down a task that failed for good."""
-    if letter := failed_tasks.describe_failure(sender, task_id, exception, args, kwargs):
-        _keep(letter)
+def store_dead_letter(sender: Task[Any, Any], task_id: str, exception: Any, args: Any, kwargs: Any, **_: Any) -> None:
+    """Store the dead letter of a task that failed permanently."""
+    if dead_letter := failed_tasks.describe_failure(sender, task_id, exception, args, kwargs):
+        _store(dead_letter)
 
 
 @signals.task_unknown.connect
-def keep_unknown(message: Message, name: str, id: str, exc: Any, **_: Any) -> None:
-    """Write down a task that this worker does not know, as after a deployment in the wrong order."""
+def store_unknown_task(message: Message, name: str, id: str, exc: Any, **_: Any) -> None:
+    """Store the dead letter of a task that this worker does not know, for example after a wrong deployment order."""
     args, kwargs, *_rest = message.payload
     queue = (message.delivery_info or {})["routing_key"]
-    _keep(failed_tasks.build_dead_letter(id, name, queue, args, kwargs, f"unknown task: {exc!r}", {"task_id": id}))
+    _store(failed_tasks.build_dead_letter(id, name, queue, args, kwargs, f"unknown task: {exc!r}", {"task_id": id}))
 
 
 @signals.worker_ready.connect
-def drop_old(**_: Any) -> None:
-    """Drop what the retention does not allow, also where no task fails."""
-    _run()
+def apply_retention(**_: Any) -> None:
+    """Drop the dead letters beyond the retention limits, even if no task fails."""
+    _run_script()
 
 
-def _keep(letter: dict[str, Any]) -> None:
-    _run(letter["id"], dumps(letter))
+def _store(dead_letter: dict[str, Any]) -> None:
+    _run_script(dead_letter["id"], dumps(dead_letter))
 
 
-def _run(*letter: str) -> None:
-    with broker() as channel:
+def _run_script(*dead_letter: str) -> None:
+    with open_channel() as channel:
         if channel is None:
             return
         limits = env.dead_letters_max_age_days * 86400, env.dead_letters_max_count
-        if dropped := channel.run(STORE, [KEY, TIMES, DROPPED], *limits, *letter):
+        if dropped := channel.run(STORE, [KEY, TIMES, DROPPED], *limits, *dead_letter):
             log.warning("dead letters dropped", number=dropped, max_age_days=limits[0] / 86400, max_count=limits[1])
 
 
-def read() -> list[dict[str, Any]]:
-    """All dead letters, the oldest first."""
-    with broker() as channel:
-        kept: list[Any] = channel.client.hvals(KEY) if channel else []
-    return sorted((loads(letter) for letter in kept), key=lambda letter: str(letter["at"]))
+def list_dead_letters() -> list[dict[str, Any]]:
+    """Return all dead letters, the oldest first."""
+    with open_channel() as channel:
+        stored: list[Any] = channel.client.hvals(KEY) if channel else []
+    return sorted(map(loads, stored), key=lambda dead_letter: str(dead_letter["at"]))
 
 
-def requeue(ids: Collection[str]) -> int:
-    """Send these to their queues again; how many there were."""
-    letters = [letter for letter in read() if letter["id"] in ids]
-    for letter in letters:
-        failed_tasks.replay(letter)
-        purge([letter["id"]])
-    return len(letters)
+def replay(ids: Collection[str]) -> int:
+    """Publish the tasks with these ids to their queues again; return their number."""
+    dead_letters = [dead_letter for dead_letter in list_dead_letters() if dead_letter["id"] in ids]
+    for dead_letter in dead_letters:
+        failed_tasks.replay(dead_letter)
+        discard([dead_letter["id"]])
+    return len(dead_letters)
 
 
-def purge(ids: Collection[str]) -> int:
-    """Throw these away; how many there were."""
-    with broker() as channel:
+def discard(ids: Collection[str]) -> int:
+    """Delete the dead letters with these ids; return the number deleted."""
+    with open_channel() as channel:
         if channel is None or not ids:
             return 0
         channel.client.zrem(TIMES, *ids)

@@ -1,19 +1,19 @@
-"""kombu's Redis transport with leases: what redis://, rediss:// and sentinel:// stand for in a broker's URL.
+"""A Redis transport with leases, based on kombu's, for broker URLs with redis://, rediss:// and sentinel://.
 
-kombu's own loses a message that Redis sends to a dying connection, redelivers the tasks of a lost worker only after
-the visibility timeout, holds delayed tasks in a worker's memory, and does not drain a full Redis. Here:
+kombu's transport loses a message that Redis sends to a broken connection, redelivers the tasks of a lost worker only
+after the visibility timeout, holds delayed tasks in a worker's memory, and cannot consume from a full Redis. Here:
 
 - A script pops a message and records it as unacknowledged in one step.
-- The record is a lease. A thread of the worker renews it. Once it has expired, another worker requeues the message.
+- The record has a lease, which a thread of the worker renews. When it expires, another worker requeues the message.
 - A task with `countdown` or `eta` is in the sorted set `<queue>.scheduled` until a worker moves it to its queue.
-- No command runs in MULTI, in which a full Redis refuses also those that free memory.
+- No command runs in MULTI, in which a full Redis rejects even commands that free memory.
 
-Keys and records are kombu's, so that workers with kombu's transport may run on the same database. kombu requeues a
-message whose score in `unacked_index` is older than the visibility timeout; a lease is a score that soon will be.
+Keys and records are those of kombu, so workers with kombu's transport can use the same database. kombu requeues a
+message whose score in `unacked_index` is older than the visibility timeout: the score of a lease is so when it expires.
 """
 
 # mypy: disable-error-code="attr-defined, has-type, misc"
-# celery-types describes kombu's public names only.
+# celery-types contains only kombu's public names.
 
 import logging
 import threading
@@ -33,33 +33,33 @@ from kombu.utils.json import dumps, loads
 from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError, OutOfMemoryError, ReadOnlyError
 
 SCHEDULED = ".scheduled"
-"""End of the name of a list's sorted set of messages that are not due yet."""
+"""The suffix of the sorted set of scheduled messages of a list."""
 
 WAKE = ".wake"
-"""End of the name of a sorted set whose one member tells an idle worker that the queue has a message."""
+"""The suffix of a sorted set with at most one member, which notifies an idle worker of a message in the queue."""
 
 REPLIES = ".reply.celery.pidbox"
-"""End of the name of a list of replies to a remote control command."""
+"""The suffix of a list of replies to a remote control command."""
 
 REPLY_EXPIRES = 60
-"""Seconds after which replies that nobody fetched are deleted: whoever asked waits for a few seconds, or was killed."""
+"""Seconds until unread replies expire. A client reads them within a few seconds, unless it was killed."""
 
 LOST_WORKERS = "lost_workers"
-"""The header with the number of workers that were lost while they held the message; see `base_task.py`."""
+"""The header with the number of workers that were lost with this message unacknowledged; see `base_task.py`."""
 
 LOST_WITH = "lost_with"
-"""The header with the other tasks that each of these workers held, too: one of them may be what ended it."""
+"""The header with the other tasks that each of these workers had: one of them may have killed the worker."""
 
 log = logging.getLogger(__name__)
 
-# Each script begins with this.
+# The first lines of each script.
 NOW = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 """
 
-# A full Redis refuses a command that may need memory, unless its script has already written. So each script but PUT and
-# SCHEDULE begins with a command that needs none.
+# A full Redis rejects a command that may need memory, unless its script has already written. Therefore each script
+# except PUT and SCHEDULE begins with a write command that needs no memory.
 
 # KEYS: list, wake. ARGV: message.
 PUT = """
@@ -67,18 +67,18 @@ redis.call('LPUSH', KEYS[1], ARGV[1])
 redis.call('ZADD', KEYS[2], 0, 1)
 """
 
-# KEYS: scheduled, wake. ARGV: message, when it is due.
+# KEYS: scheduled, wake. ARGV: message, due time.
 SCHEDULE = """
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
 """
 
-# Before these two: a retry takes the place of the message that is acknowledged next, so a full Redis accepts it.
+# The prefix of these two for a retry, which replaces a message that is acknowledged next: a full Redis accepts it.
 RETRY = """
 redis.call('ZREM', KEYS[2], '')
 """
 
-# KEYS: unacked, unacked_index, then a list and its wake for each queue and priority. ARGV: what to add to the time for
-# the score of a new lease. Returns the number of the list, the message, and whether it is recorded.
+# KEYS: unacked, unacked_index, then a list and its wake for each queue and priority. ARGV: the offset of the score of a
+# new lease from the current time. Returns the index of the list, the message, and whether it is recorded.
 POP = """
 for i = 3, #KEYS, 2 do
   local message = redis.call('RPOP', KEYS[i])
@@ -99,8 +99,8 @@ for i = 3, #KEYS, 2 do
 end
 """
 
-# KEYS: unacked, unacked_index, then each list and its wake. ARGV: tag, message, RPUSH or LPUSH, visibility timeout: if
-# it is not empty, only if the lease has expired.
+# KEYS: unacked, unacked_index, then each list and its wake. ARGV: tag, message, RPUSH or LPUSH, visibility timeout. If
+# the timeout is not empty, the message is requeued only if its lease has expired.
 REQUEUE = """
 local score = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if ARGV[4] ~= '' and not (score and score + 0 < now - ARGV[4]) then return 0 end
@@ -113,9 +113,9 @@ end
 return 1
 """
 
-# Renews leases, moves what is due, and returns the tags of leases that have expired. KEYS: unacked_index, then a list,
-# its scheduled and its wake for each queue and priority. ARGV: as for POP, visibility timeout, then the tags to renew.
-KEEP = """
+# Renews leases, moves due messages to their queues, and returns the tags of expired leases. KEYS: unacked_index, then a
+# list, its scheduled and its wake for each queue and priority. ARGV: offset as for POP, visibility timeout, then tags.
+MAINTAIN = """
 redis.call('ZREM', KEYS[1], '')
 for i = 3, #ARGV do redis.call('ZADD', KEYS[1], 'XX', now + ARGV[1], ARGV[i]) end
 for i = 2, #KEYS, 3 do
@@ -131,21 +131,21 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2], 'LIMIT', 0, 1
 
 
 def is_stopping() -> bool:
-    """Return whether this process is a worker that stops."""
-    from celery.worker import state  # only a worker needs it
+    """Return whether this process is a worker that is shutting down."""
+    from celery.worker import state  # imported here, since only a worker needs it
 
-    # None, False, True or an exit status, which may be 0.
+    # Each is None, False, True or an exit status, which may be 0.
     return any(flag is not None and flag is not False for flag in (state.should_stop, state.should_terminate))
 
 
-def running_tags() -> set[str]:
-    """Return the delivery tags of the tasks that run in this worker."""
+def get_running_tags() -> set[str]:
+    """Return the delivery tags of the running tasks of this worker."""
     from celery.worker import state
 
     while True:
         try:
             return {request.message.delivery_tag for request in tuple(state.active_requests)}
-        except RuntimeError:  # the main thread has changed it meanwhile
+        except RuntimeError:  # the main thread changed the set during the iteration
             continue
 
 
@@ -158,24 +158,24 @@ class Client(kombu_redis.PrefixedStrictRedis):
 
 
 class QoS(kombu_redis.QoS):
-    """The messages that a channel has delivered and that are not acknowledged yet."""
+    """The unacknowledged messages of a channel."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Add a message, and record it in Redis unless POP has."""
-        if self.channel.recorded:
+        """Add a message, and record it in Redis unless POP has recorded it."""
+        if self.channel.is_recorded:
             virtual.QoS.append(self, message, delivery_tag)
         else:
             super().append(message, delivery_tag)
 
     def restore_visible(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: the keeper requeues the messages of lost workers."""
+        """Do nothing: the lease thread requeues the messages of lost workers."""
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
-        """Requeue a message that this channel holds."""
+        """Requeue an unacknowledged message of this channel."""
         self.requeue(tag, leftmost)
 
-    def lost_tasks(self) -> dict[str, str]:
-        """Return the tasks of lost workers by their tags: their leases have expired, or have not been renewed for long."""
+    def find_lost_tasks(self) -> dict[str, str]:
+        """Return the tasks of lost workers by tag: their leases have expired, or expire within a quarter of a lease."""
         channel = self.channel
         with channel.conn_or_acquire() as client:
             seconds, microseconds = client.time()
@@ -191,7 +191,7 @@ class QoS(kombu_redis.QoS):
     def requeue(self, tag: str, leftmost: bool = False, expired: bool = False, lost: Iterable[str] = ()) -> bool:
         """Requeue a message; with `expired`, only if its lease has expired. Return whether it was requeued.
 
-        `lost` are the tasks that the lost worker held, too.
+        `lost` contains the other unacknowledged tasks of the lost worker.
         """
         channel = self.channel
         with channel.conn_or_acquire() as client:
@@ -203,8 +203,8 @@ class QoS(kombu_redis.QoS):
         message["headers"]["redelivered"] = True
         if expired:
             headers = message["headers"]
-            before = headers.get(LOST_WITH, []) if headers.get(LOST_WORKERS) else lost
-            headers[LOST_WITH] = [task for task in lost if task in before]
+            previous = headers.get(LOST_WITH, []) if headers.get(LOST_WORKERS) else lost
+            headers[LOST_WITH] = [task for task in lost if task in previous]
             headers[LOST_WORKERS] = headers.get(LOST_WORKERS, 0) + 1
         message["properties"]["delivery_info"]["redelivered"] = True
         priority = channel._get_message_priority(message, reverse=False)
@@ -215,8 +215,8 @@ class QoS(kombu_redis.QoS):
         return bool(channel.run(REQUEUE, keys, tag, dumps(message), push, timeout))
 
     def restore_unacked(self, client: Any = None) -> None:
-        """Requeue all but the tasks that run on after their connection is lost: these keep their leases."""
-        running = set() if is_stopping() else running_tags()
+        """Requeue all messages except those of running tasks, which keep their leases after a connection loss."""
+        running = set() if is_stopping() else get_running_tags()
         self._flush()
         delivered: Any = self._delivered
         for tag in list(delivered):
@@ -226,20 +226,20 @@ class QoS(kombu_redis.QoS):
 
 
 class Poller(kombu_redis.MultiChannelPoller):
-    """A poller that notes when the main loop turns."""
+    """A poller that records the time of the last iteration of the main loop."""
 
-    turned = float("-inf")
+    last_iteration = float("-inf")
 
     def on_poll_start(self) -> None:
-        """Run at each turn of the main loop."""
-        self.turned = monotonic()
+        """Run at each iteration of the main loop."""
+        self.last_iteration = monotonic()
         super().on_poll_start()
 
 
-class Keeper(threading.Thread):
-    """Renews the leases of this worker, moves what is due, and requeues messages of others whose leases expired.
+class LeaseThread(threading.Thread):
+    """A thread that renews this worker's leases, moves due messages to queues, and requeues messages of lost workers.
 
-    It is a thread, since the main loop of a worker that stops does not turn while its last tasks run.
+    The main loop cannot do this: during a shutdown it does not run while the last tasks run.
     """
 
     def __init__(self, poller: Poller, lease: float) -> None:
@@ -247,31 +247,31 @@ class Keeper(threading.Thread):
         self.poller = poller
         self.lease = lease
         self.closed = threading.Event()
-        self.answered = self.steady = float("-inf")
+        self.last_response = self.available_since = float("-inf")
 
     def run(self) -> None:
-        """Work once a second until the connection is closed."""
+        """Maintain the leases once a second until the connection is closed."""
         while not self.closed.wait(min(1, self.lease / 4)):
             try:
-                self.keep()
+                self.maintain()
             except Exception as error:
                 if not self.closed.is_set():
                     log.warning("leases not renewed: %r", error)
 
-    def keep(self) -> None:
-        """Renew, move and requeue, unless the main loop hangs: a worker that does not work loses its leases."""
+    def maintain(self) -> None:
+        """Renew leases, and move and requeue messages, unless the main loop hangs: such a worker loses its leases."""
         channels = list(self.poller._channels)
-        if not channels or (not is_stopping() and monotonic() - self.poller.turned > self.lease):
+        if not channels or (not is_stopping() and monotonic() - self.poller.last_iteration > self.lease):
             return
-        tags = running_tags().union(*(list(channel._qos._delivered) for channel in channels if channel._qos))
-        expired = channels[0].keep(tags, [queue for channel in channels for queue in channel.active_queues])
+        tags = get_running_tags().union(*(list(channel._qos._delivered) for channel in channels if channel._qos))
+        expired = channels[0].maintain(tags, [queue for channel in channels for queue in channel.active_queues])
         now = monotonic()
-        # After an outage of Redis every lease has expired, and the other workers need time to renew theirs.
-        if now - self.answered > self.lease / 2:
-            self.steady = now
-        self.answered = now
-        if now - self.steady > self.lease:
-            lost = channels[0].qos.lost_tasks() if expired else {}
+        # After an outage of Redis all leases have expired, and the other workers need time to renew theirs.
+        if now - self.last_response > self.lease / 2:
+            self.available_since = now
+        self.last_response = now
+        if now - self.available_since > self.lease:
+            lost = channels[0].qos.find_lost_tasks() if expired else {}
             for tag in map(bytes_to_str, expired):
                 others = [task for other, task in lost.items() if other != tag]
                 if channels[0].qos.requeue(tag, expired=True, lost=others):
@@ -279,7 +279,7 @@ class Keeper(threading.Thread):
 
 
 class Channel(kombu_redis.Channel):
-    """A channel that pops by a script, and whose pipelines do not use MULTI."""
+    """A channel that pops messages by a script, and whose pipelines do not use MULTI."""
 
     QoS = QoS
     lease = 30
@@ -288,10 +288,10 @@ class Channel(kombu_redis.Channel):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.no_ack_queues: set[str] = set()
-        self.recorded = False  # whether Redis has a record of the message that is being delivered
-        self.idle = False  # whether the last POP found nothing
-        self.pooled: Any = None  # the client that uses the pool
-        self.popping: list[str] | None = None  # the queues of the POP in flight; [] while it waits for a wake
+        self.is_recorded = False  # whether POP has recorded the message that is being delivered
+        self.is_idle = False  # whether the last POP returned no message
+        self.pool_client: Any = None  # the client that uses the pool
+        self.pop_queues: list[str] | None = None  # the queues of the pending POP; [] if BZPOPMIN is pending
         super().__init__(*args, **kwargs)
 
     def _get_client(self) -> Any:
@@ -300,13 +300,13 @@ class Channel(kombu_redis.Channel):
     def _create_client(self, asynchronous: bool = False) -> Any:
         if asynchronous:
             return super()._create_client(asynchronous)
-        # kombu makes one for each command, which takes a fifth of the time of a publish.
-        if self.pooled is None or self.pooled.connection_pool is not self.pool:
-            self.pooled = super()._create_client()
-        return self.pooled
+        # kombu creates a client for each command, which takes a fifth of the time of a publish.
+        if self.pool_client is None or self.pool_client.connection_pool is not self.pool:
+            self.pool_client = super()._create_client()
+        return self.pool_client
 
     def close(self) -> None:
-        """Close the channel, but keep its pool: a task that outlives the connection acknowledges its message."""
+        """Close the channel, but keep its pool: a running task acknowledges its message after a connection loss."""
         pool = self._pool
         super().close()
         self._pool = pool
@@ -315,44 +315,44 @@ class Channel(kombu_redis.Channel):
         try:
             super()._queue_bind(*args)
         except OutOfMemoryError:
-            # A worker must start to drain a full Redis. Tasks are sent to their queue's name and need no binding.
+            # A worker must be able to start on a full Redis. Tasks are published to their queue without a binding.
             log.warning("queue binding not stored: Redis is full")
 
     def maybe_refresh_binding_expiry(self) -> None:
-        """Refresh the expiry of bindings, which may wait until Redis is no longer full."""
+        """Refresh the expiry of bindings. If Redis is full, do it later."""
         with suppress(OutOfMemoryError):  # kombu would log a traceback
             super().maybe_refresh_binding_expiry()
 
     def run(self, script: str, keys: list[str], *args: Any) -> Any:
         """Run a script."""
         with self.conn_or_acquire() as client:
-            return client.eval(NOW + script, len(keys), *map(self.prefixed, keys), *args)
+            return client.eval(NOW + script, len(keys), *map(self.add_prefix, keys), *args)
 
-    def prefixed(self, key: str) -> str:
-        """Return a key with the prefix of all keys, if there is one."""
+    def add_prefix(self, key: str) -> str:
+        """Return a key with the configured prefix of all keys."""
         return f"{self.global_keyprefix}{key}"
 
-    def lists(self, queue: str) -> list[str]:
-        """Return the keys of the ready messages of a queue, one for each priority."""
+    def ready_keys(self, queue: str) -> list[str]:
+        """Return the keys of the lists of ready messages of a queue, one for each priority."""
         return [self._q_for_pri(queue, priority) for priority in self.priority_steps]
 
-    def keep(self, tags: set[str], queues: list[str]) -> list[bytes]:
-        """Renew leases and move what is due in these queues; return the tags of expired leases."""
+    def maintain(self, tags: set[str], queues: list[str]) -> list[bytes]:
+        """Renew leases, and move due messages to these queues; return the tags of expired leases."""
         keys = [self.unacked_index_key]
         for queue in queues:
-            for key in self.lists(queue):
+            for key in self.ready_keys(queue):
                 keys += [key, key + SCHEDULED, queue + WAKE]
-        expired: list[bytes] = self.run(KEEP, keys, self._backdating, self.visibility_timeout, *tags)
+        expired: list[bytes] = self.run(MAINTAIN, keys, self._lease_offset, self.visibility_timeout, *tags)
         return expired
 
     @property
-    def _backdating(self) -> float:
+    def _lease_offset(self) -> float:
         return self.lease - self.visibility_timeout
 
     # --- consume
 
     def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
-        """Consume from a queue; messages that need no acknowledgement need no lease."""
+        """Consume from a queue. Without acknowledgements, messages need no lease."""
         if no_ack:
             self.no_ack_queues.add(queue)
         return super().basic_consume(queue, no_ack, *args, **kwargs)
@@ -362,31 +362,31 @@ class Channel(kombu_redis.Channel):
         return super()._basic_cancel(consumer_tag)
 
     def _brpop_start(self, timeout: float | None = None) -> Any:
-        self.popping = None
+        self.pop_queues = None
         if not self.no_ack_queues.isdisjoint(self.active_queues):
             return super()._brpop_start(timeout)
         queues = self._queue_cycle.consume(len(self.active_queues))
         if not queues:
             return None
-        self.connection.start_keeper(self.lease)
-        if self.idle:
-            self.popping = []
+        self.connection.start_lease_thread(self.lease)
+        if self.is_idle:
+            self.pop_queues = []
             keys = [queue + WAKE for queue in queues]
-            command = ["BZPOPMIN", *map(self.prefixed, keys), timeout or self.brpop_timeout or 0]
+            command = ["BZPOPMIN", *map(self.add_prefix, keys), timeout or self.brpop_timeout or 0]
         else:
-            lists = [(queue, self._q_for_pri(queue, each)) for each in self.priority_steps for queue in queues]
-            self.popping = [queue for queue, _ in lists]
+            lists = [(queue, self._q_for_pri(queue, priority)) for priority in self.priority_steps for queue in queues]
+            self.pop_queues = [queue for queue, _ in lists]
             keys = [self.unacked_key, self.unacked_index_key]
             for queue, key in lists:
                 keys += [key, queue + WAKE]
-            command = ["EVAL", NOW + POP, len(keys), *map(self.prefixed, keys), self._backdating]
+            command = ["EVAL", NOW + POP, len(keys), *map(self.add_prefix, keys), self._lease_offset]
         self._in_poll = self.client.connection
         self._brpop_sent_at = monotonic()
         self.client.connection.send_command(*command)
         return None
 
     def _brpop_read(self, **options: Any) -> Any:
-        if self.popping is None:
+        if self.pop_queues is None:
             return super()._brpop_read(**options)
         connection = self.client.connection
         try:
@@ -398,18 +398,18 @@ class Channel(kombu_redis.Channel):
             except self.ResponseError as error:
                 if not str(error).startswith("UNBLOCKED"):
                     raise
-                reply = None  # the server has become a replica while this waited: the next POP is refused
-            self.idle = bool(self.popping) and not reply
-            if not (self.popping and reply):
+                reply = None  # the server became a replica meanwhile: the next POP fails
+            self.is_idle = bool(self.pop_queues) and not reply
+            if not (self.pop_queues and reply):
                 raise Empty
-            number, message, recorded = reply
-            queue = self.popping[number]
+            index, message, recorded = reply
+            queue = self.pop_queues[index]
             self._queue_cycle.rotate(queue)
-            self.recorded = bool(recorded)
+            self.is_recorded = bool(recorded)
             try:
                 self.connection._deliver(loads(bytes_to_str(message)), queue)
             finally:
-                self.recorded = False
+                self.is_recorded = False
             return True
         finally:
             self._in_poll = None
@@ -421,7 +421,7 @@ class Channel(kombu_redis.Channel):
         headers = message.get("headers") or {}
         key = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
         if "task" not in headers:
-            super()._put(queue, message, **kwargs)  # such as a reply, whose consumer is kombu's
+            super()._put(queue, message, **kwargs)  # for example a reply, which kombu consumes
             if queue.endswith(REPLIES):
                 with self.conn_or_acquire() as client:
                     client.expire(key, REPLY_EXPIRES)
@@ -429,7 +429,7 @@ class Channel(kombu_redis.Channel):
         due = datetime.fromisoformat(headers["eta"]) if headers.get("eta") else None
         score = (due if due.tzinfo else due.replace(tzinfo=UTC)).timestamp() if due else 0
         retry = RETRY if headers.get("retries") else ""
-        if score > time() + 1:  # a worker holds it for the last second
+        if score > time() + 1:  # within a second, the worker itself delays the task
             self.run(retry + SCHEDULE, [key + SCHEDULED, queue + WAKE], dumps(message), score)
         else:
             self.run(retry + PUT, [key, queue + WAKE], dumps(message))
@@ -437,33 +437,33 @@ class Channel(kombu_redis.Channel):
     # --- scheduled messages
 
     def scheduled(self, queue: str, due_before: float = float("inf")) -> int:
-        """Return the number of messages of a queue that have not been moved to it, as they were not due."""
+        """Return the number of scheduled messages of a queue."""
         with self.conn_or_acquire() as client:
-            keys = [self.prefixed(key + SCHEDULED) for key in self.lists(queue)]
+            keys = [self.add_prefix(key + SCHEDULED) for key in self.ready_keys(queue)]
             return sum(client.zcount(key, "-inf", due_before) for key in keys)
 
     def cancel(self, queue: str, task_id: str) -> int:
-        """Delete the messages of a task that are not due yet; return their number."""
+        """Delete the scheduled messages of a task; return their number."""
         with self.conn_or_acquire() as client:
             count = 0
-            for key in self.lists(queue):
-                found = client.zscan_iter(self.prefixed(key + SCHEDULED), match=f'*"id": "{task_id}"*', count=1000)
+            for key in self.ready_keys(queue):
+                found = client.zscan_iter(self.add_prefix(key + SCHEDULED), match=f'*"id": "{task_id}"*', count=1000)
                 count += sum(client.zrem(key + SCHEDULED, message) for message, _ in found)
             return count
 
     def _purge(self, queue: str) -> Any:
         count = self.scheduled(queue)
         with self.conn_or_acquire() as client:
-            client.delete(*(key + SCHEDULED for key in self.lists(queue)))
+            client.delete(*(key + SCHEDULED for key in self.ready_keys(queue)))
         return super()._purge(queue) + count
 
 
 class Transport(kombu_redis.Transport):
-    """A transport with such channels, and a keeper once one of them consumes."""
+    """The transport. Its lease thread starts when a channel starts to consume."""
 
     Channel = Channel
-    connection_errors = (*kombu_redis.Transport.connection_errors, ReadOnlyError)  # a fail-over: connect again
-    keeper: Keeper | None = None
+    connection_errors = (*kombu_redis.Transport.connection_errors, ReadOnlyError)  # reconnect after a failover
+    lease_thread: LeaseThread | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -473,12 +473,12 @@ class Transport(kombu_redis.Transport):
         """Connect.
 
         Raises:
-            ImproperlyConfigured: the server is part of a Redis Cluster.
+            ImproperlyConfigured: The server is part of a Redis Cluster.
         """
         connection = super().establish_connection()
         channel = self._avail_channels[-1]
         try:
-            channel.run("return 1", ["_kombu.none.a", "_kombu.none.b"])  # keys that every user may use
+            channel.run("return 1", ["_kombu.none.a", "_kombu.none.b"])  # keys that all users may access
         except (AskError, ClusterCrossSlotError, ClusterDownError):
             raise ImproperlyConfigured(
                 "The broker is a Redis Cluster, in which a script cannot use several queues: use a single Redis,"
@@ -486,28 +486,28 @@ class Transport(kombu_redis.Transport):
             ) from None
         return connection
 
-    def start_keeper(self, lease: float) -> None:
-        """Start the keeper, if it does not run."""
-        if self.keeper is None:
-            self.keeper = Keeper(self.cycle, lease)
-            self.keeper.start()
+    def start_lease_thread(self, lease: float) -> None:
+        """Start the lease thread if it is not running."""
+        if self.lease_thread is None:
+            self.lease_thread = LeaseThread(self.cycle, lease)
+            self.lease_thread.start()
 
     def close_connection(self, connection: Any) -> None:
-        """Stop the keeper and close the channels."""
-        if self.keeper:
-            self.keeper.closed.set()
-            self.keeper = None
+        """Stop the lease thread and close the channels."""
+        if self.lease_thread:
+            self.lease_thread.closed.set()
+            self.lease_thread = None
         super().close_connection(connection)
 
 
 class SentinelChannel(Channel, kombu_redis.SentinelChannel):
-    """The same for a master that Sentinel names."""
+    """A channel to the master that Sentinel names."""
 
     from_transport_options = (*kombu_redis.SentinelChannel.from_transport_options, "lease")
 
 
 class SentinelTransport(Transport, kombu_redis.SentinelTransport):
-    """The same for a master that Sentinel names."""
+    """The transport to the master that Sentinel names."""
 
     Channel = SentinelChannel
 

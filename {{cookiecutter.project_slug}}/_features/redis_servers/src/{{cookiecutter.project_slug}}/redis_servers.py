@@ -1,4 +1,4 @@
-"""A Redis that no process can use ends it at its start, with one line: a Redis Cluster, or a read-only replica."""
+"""Checks at the start of a process for unsupported Redis servers: a Redis Cluster, or a read-only replica."""
 
 import sys
 from collections.abc import Callable
@@ -21,13 +21,13 @@ from {{ cookiecutter.project_slug }}.settings import env
 CLUSTER = "is a Redis Cluster, in which scripts and transactions cannot use several keys: name a single Redis"
 REPLICA = "is a read-only replica: name its master"
 KEYS = ("_kombu.none.a", "_kombu.none.b")
-"""Keys that do not exist, and that every user may use."""
+"""Keys that do not exist, and that all users may access."""
 
 
-def problem_of(client: Any) -> str | None:
-    """Return why a server cannot be used; None if it can.
+def find_problem(client: Any) -> str | None:
+    """Return why a server is unsupported, or None.
 
-    It deletes keys that do not exist, since many users may not run `INFO`.
+    The check deletes keys that do not exist, since many users may not run `INFO`.
     """
     try:
         client.eval("return redis.call('DEL', KEYS[1], KEYS[2])", 2, *KEYS)
@@ -36,7 +36,7 @@ def problem_of(client: Any) -> str | None:
     except (AskError, ClusterCrossSlotError, ClusterDownError, MovedError):
         return CLUSTER
     except ResponseError as error:
-        if "cluster mode" not in str(error):  # it refuses databases
+        if "cluster mode" not in str(error):  # a cluster rejects SELECT
             raise
         return CLUSTER
     return None
@@ -47,41 +47,41 @@ def check_servers(redbeat: bool = False) -> None:
 {% elif not plan().features.redbeat %}
 def check_servers() -> None:
 {% endif %}
-    """Exit if a server cannot be used; one that does not answer may do so later.
+    """Exit if a server is unsupported. Ignore an unreachable server, which may be available later.
 
     Raises:
-        SystemExit: The message names the variable.
+        SystemExit: A server is unsupported. The message names its environment variable.
     """
     checks: dict[str, Callable[[], str | None]] = {}
 {% if plan().features.redis %}
     if not env.celery_broker_url.startswith("memory"):
-        checks["CELERY_BROKER_URL"] = problem_of_broker
+        checks["CELERY_BROKER_URL"] = find_broker_problem
 {% endif %}
 {% if plan().features.redis_results %}
     if env.celery_result_backend.startswith("redis"):
         backend: Any = app.backend
-        checks["CELERY_RESULT_BACKEND"] = lambda: problem_of(backend.client)
+        checks["CELERY_RESULT_BACKEND"] = lambda: find_problem(backend.client)
 {% endif %}
 {% if plan().features.redbeat %}
     if redbeat:
-        checks["REDBEAT_REDIS_URL"] = lambda: problem_of(get_redis(app))
+        checks["REDBEAT_REDIS_URL"] = lambda: find_problem(get_redis(app))
 {% endif %}
     for name, check in checks.items():
         problem = None
-        with suppress(Exception):  # the process reports it as soon as it needs the server
+        with suppress(Exception):  # the process reports the error when it uses the server
             problem = check()
         if problem:
             sys.exit(f"{name} {problem}.")
 {% if plan().features.redis %}
 
 
-def problem_of_broker() -> str | None:
-    """Return why the broker cannot be used; None if it can."""
+def find_broker_problem() -> str | None:
+    """Return why the broker is unsupported, or None."""
     try:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0)
             channel: Any = connection.default_channel
-            return problem_of(channel.client)
-    except ImproperlyConfigured:  # of redis_transport.py
+            return find_problem(channel.client)
+    except ImproperlyConfigured:  # from redis_transport.py
         return CLUSTER
 {% endif %}

@@ -37,10 +37,10 @@ def test_a_chord_calls_its_callback(log_error: Mock) -> None:
 
 @on_a_worker
 def test_a_chord_with_a_failed_task_calls_its_error_callback(log_error: Mock) -> None:
-    sent = workflows.build_chord(12, [1, 0, 3]).delay()
+    result = workflows.build_chord(12, [1, 0, 3]).delay()
     with pytest.raises(Exception, match="ZeroDivisionError"):
-        # `sent` has a parent, the group, and `sent.get()` would raise its error before the error callback runs.
-        app.AsyncResult(sent.id).get(timeout=30, interval=0.05)
+        # `result` has a parent, the group, and `result.get()` would raise its error before the error callback runs.
+        app.AsyncResult(result.id).get(timeout=30, interval=0.05)
     log_error.assert_called_once()
     assert "ZeroDivisionError" in log_error.call_args.kwargs["error"]
 
@@ -80,6 +80,6 @@ def test_a_failed_step_ends_the_workflow() -> None:
         ([{"task": "double", "queue": "other"}], "step 1: queue: Extra inputs are not permitted"),
     ],
 )
-def test_an_invalid_step_is_refused(data: list[object], message: str) -> None:
+def test_an_invalid_step_is_rejected(data: list[object], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
         workflows.build_from_data(4, data)

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from kombu import Connection
 
-from {{ cookiecutter.project_slug }}.dead_letter_store import url_of
+from {{ cookiecutter.project_slug }}.dead_letter_store import get_queue_url
 from {{ cookiecutter.project_slug }}.findings import Note, Unknown
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.sqs import VISIBILITY_TIMEOUT
@@ -22,7 +22,9 @@ def checks(connection: Connection) -> dict[str, Callable[[], Iterable[str]]]:
 def ask(queue: QueueName, channel: Any) -> Iterator[str]:
     """Ask for the attributes of a queue and check them."""
     try:
-        answer = channel.sqs(queue=queue.value).get_queue_attributes(QueueUrl=url_of(queue), AttributeNames=["All"])
+        answer = channel.sqs(queue=queue.value).get_queue_attributes(
+            QueueUrl=get_queue_url(queue), AttributeNames=["All"]
+        )
     except ClientError as error:
         if "AccessDenied" not in error.response["Error"]["Code"]:
             raise

@@ -1,7 +1,7 @@
-"""Dead letters on Amazon SQS: beside each queue there is one for them, `<queue>-DLQ`.
+"""Dead letters on Amazon SQS. The dead-letter queue of a queue is `<queue>-DLQ`.
 
-A worker sends there what failed for good, before it acknowledges the task. And SQS itself moves there what was
-delivered ten times and never acknowledged: what takes one worker after the other with it, and what none of them knows.
+A worker sends the dead letter of a task that failed permanently before it acknowledges the message. SQS moves a message
+that was received ten times without an acknowledgement: a task that kills its workers, or that no worker knows.
 """
 
 import base64
@@ -19,76 +19,76 @@ from {{ cookiecutter.project_slug }} import failed_tasks
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.queues import QueueName
 
-HOLD = 300
-"""Seconds for which nobody else sees what a command looks at, should it be killed."""
+DEAD_LETTER_VISIBILITY_TIMEOUT = 300
+"""Seconds until dead letters that a command has received are visible again if the command is killed."""
 
-NEW = {"retries": 0, "expires": None, "eta": None}
-"""Headers by which a message becomes that of a task nobody has tried yet."""
+RESET_HEADERS = {"retries": 0, "expires": None, "eta": None}
+"""The headers of a replayed task: all retries, no expiry and no delay."""
 
 
-def url_of(queue: str) -> str:
-    """The URL of a queue; its dead letters' is the same with `-DLQ` at the end."""
+def get_queue_url(queue: str) -> str:
+    """Return the URL of a queue. The URL of its dead-letter queue has the suffix `-DLQ`."""
     return str(app.conf.broker_transport_options["predefined_queues"][queue]["url"])
 
 
 @signals.task_failure.connect
-def keep_failed(sender: Task[Any, Any], task_id: str, exception: Any, args: Any, kwargs: Any, **_: Any) -> None:
-    """Send a task that failed for good to its queue's dead letters."""
-    letter = failed_tasks.describe_failure(sender, task_id, exception, args, kwargs)
+def store_dead_letter(sender: Task[Any, Any], task_id: str, exception: Any, args: Any, kwargs: Any, **_: Any) -> None:
+    """Send the dead letter of a task that failed permanently to the dead-letter queue."""
+    dead_letter = failed_tasks.describe_failure(sender, task_id, exception, args, kwargs)
     with app.connection_for_write() as connection:
-        if letter and connection.transport.driver_type == "sqs":
+        if dead_letter and connection.transport.driver_type == "sqs":
             channel: Any = connection.default_channel
-            url = url_of(letter["queue"])
-            channel.sqs(queue=letter["queue"]).send_message(QueueUrl=f"{url}-DLQ", MessageBody=dumps(letter))
+            url = f"{get_queue_url(dead_letter['queue'])}-DLQ"
+            channel.sqs(queue=dead_letter["queue"]).send_message(QueueUrl=url, MessageBody=dumps(dead_letter))
 
 
 @dataclass(frozen=True)
-class Held:
-    """A dead letter that nobody else sees for a while.
+class ReceivedMessage:
+    """A message of a dead-letter queue that is invisible to other consumers until its visibility timeout.
 
     Attributes:
-        letter: what there is to know of it.
-        queue: where its task ran.
-        receipt: SQS's handle for it.
-        original: the message of the task itself, if SQS moved it; else a worker sent the letter.
-        client: what it was received with.
+        dead_letter: Its fields.
+        queue: The queue of the task.
+        receipt: The receipt handle.
+        original: The task message if SQS moved it to the dead-letter queue, None if a worker sent the dead letter.
+        client: The client that received it.
     """
 
-    letter: dict[str, Any]
+    dead_letter: dict[str, Any]
     queue: str
     receipt: str
     original: dict[str, Any] | None
     client: Any
 
-    def send_again(self) -> None:
-        """Send its task to the queue again."""
+    def replay(self) -> None:
+        """Publish the task to its queue again."""
         if self.original is None:
-            failed_tasks.replay(self.letter)
+            failed_tasks.replay(self.dead_letter)
             return
-        message = self.original | {"headers": self.original["headers"] | NEW}
+        message = self.original | {"headers": self.original["headers"] | RESET_HEADERS}
         body = base64.b64encode(dumps(message).encode()).decode()
-        self.client.send_message(QueueUrl=url_of(self.queue), MessageBody=body)
+        self.client.send_message(QueueUrl=get_queue_url(self.queue), MessageBody=body)
 
     def delete(self) -> None:
-        """Take it away for good."""
-        self.client.delete_message(QueueUrl=f"{url_of(self.queue)}-DLQ", ReceiptHandle=self.receipt)
+        """Delete the message."""
+        self.client.delete_message(QueueUrl=f"{get_queue_url(self.queue)}-DLQ", ReceiptHandle=self.receipt)
 
-    def put_back(self) -> None:
-        """Let others see it."""
+    def make_visible(self) -> None:
+        """Make the message visible to other consumers."""
         self.client.change_message_visibility(
-            QueueUrl=f"{url_of(self.queue)}-DLQ", ReceiptHandle=self.receipt, VisibilityTimeout=0
+            QueueUrl=f"{get_queue_url(self.queue)}-DLQ", ReceiptHandle=self.receipt, VisibilityTimeout=0
         )
 
 
-def hold(message: dict[str, Any], queue: str, client: Any) -> Held:
-    """A message from a queue of dead letters, understood."""
+def parse_message(message: dict[str, Any], queue: str, client: Any) -> ReceivedMessage:
+    """Parse a message of the dead-letter queue of a queue."""
     try:
-        letter, original = loads(message["Body"]), None
-    except ValueError:  # not JSON but base64 of it, as kombu writes messages
+        dead_letter, original = loads(message["Body"]), None
+    except ValueError:  # kombu encodes task messages with base64
         original = loads(base64.b64decode(message["Body"]).decode())
         args, kwargs, *_ = json.loads(base64.b64decode(original["body"]))
         sent = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
-        letter = {
+        dead_letter = {
             "id": original["headers"]["id"],
             "task": original["headers"]["task"],
             "queue": queue,
@@ -98,55 +98,55 @@ def hold(message: dict[str, Any], queue: str, client: Any) -> Held:
             "at": sent.isoformat(timespec="seconds"),
             "headers": original["headers"],
         }
-    return Held(letter, queue, message["ReceiptHandle"], original, client)
+    return ReceivedMessage(dead_letter, queue, message["ReceiptHandle"], original, client)
 
 
 @contextmanager
-def held() -> Iterator[list[Held]]:
-    """All dead letters, the oldest first; those that are still in the list when the block ends go back."""
-    found: list[Held] = []
+def receive_dead_letters() -> Iterator[list[ReceivedMessage]]:
+    """Yield all dead letters, the oldest first. Those that are in the list after the block become visible again."""
+    messages: list[ReceivedMessage] = []
     with app.connection_for_write() as connection:
         channel: Any = connection.default_channel
         for queue in QueueName if connection.transport.driver_type == "sqs" else ():
             client = channel.sqs(queue=queue.value)
-            while answer := client.receive_message(
-                QueueUrl=f"{url_of(queue)}-DLQ",
+            while batch := client.receive_message(
+                QueueUrl=f"{get_queue_url(queue)}-DLQ",
                 MaxNumberOfMessages=10,
-                VisibilityTimeout=HOLD,
-                WaitTimeSeconds=1,  # so that all of SQS's servers are asked
+                VisibilityTimeout=DEAD_LETTER_VISIBILITY_TIMEOUT,
+                WaitTimeSeconds=1,  # long polling queries all servers of SQS
                 MessageSystemAttributeNames=["SentTimestamp"],
             ).get("Messages"):
-                found += [hold(message, queue.value, client) for message in answer]
-        found.sort(key=lambda each: str(each.letter["at"]))
+                messages += [parse_message(message, queue.value, client) for message in batch]
+        messages.sort(key=lambda message: str(message.dead_letter["at"]))
         try:
-            yield found
+            yield messages
         finally:
-            for each in found:
-                each.put_back()
+            for message in messages:
+                message.make_visible()
 
 
-def read() -> list[dict[str, Any]]:
-    """All dead letters, the oldest first."""
-    with held() as letters:
-        return [each.letter for each in letters]
+def list_dead_letters() -> list[dict[str, Any]]:
+    """Return all dead letters, the oldest first."""
+    with receive_dead_letters() as messages:
+        return [message.dead_letter for message in messages]
 
 
-def requeue(ids: Collection[str]) -> int:
-    """Send these to their queues again; how many there were."""
-    return _take(ids, again=True)
+def replay(ids: Collection[str]) -> int:
+    """Publish the tasks with these ids to their queues again; return their number."""
+    return _delete(ids, replay=True)
 
 
-def purge(ids: Collection[str]) -> int:
-    """Throw these away; how many there were."""
-    return _take(ids, again=False)
+def discard(ids: Collection[str]) -> int:
+    """Delete the dead letters with these ids; return the number deleted."""
+    return _delete(ids, replay=False)
 
 
-def _take(ids: Collection[str], again: bool) -> int:
-    with held() as letters:
-        chosen = [each for each in letters if each.letter["id"] in ids]
-        for each in chosen:
-            if again:
-                each.send_again()
-            each.delete()
-            letters.remove(each)
-    return len(chosen)
+def _delete(ids: Collection[str], replay: bool) -> int:
+    with receive_dead_letters() as messages:
+        selected = [message for message in messages if message.dead_letter["id"] in ids]
+        for message in selected:
+            if replay:
+                message.replay()
+            message.delete()
+            messages.remove(message)
+    return len(selected)

@@ -1,4 +1,4 @@
-"""What Amazon SQS needs beyond settings: where the queues are, and how a task is delayed."""
+"""The URLs of queues on Amazon SQS, and delays of tasks."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,33 +10,33 @@ from kombu.transport import TRANSPORT_ALIASES
 
 from {{ cookiecutter.project_slug }}.queues import QueueName
 
-LONGEST_DELAY = 900
-"""Seconds for which SQS delays a message at most; a worker publishes one that is due later again (sqs_transport.py)."""
+MAX_DELAY = 900
+"""The maximum delay of SQS in seconds. A worker republishes a message that is due later (sqs_transport.py)."""
 
 VISIBILITY_TIMEOUT = {{ plan().limits.sqs_visibility_timeout }}
-"""Seconds after which SQS redelivers a message, unless its worker extends them; also in deploy/aws/queues.yaml."""
+"""Seconds until SQS redelivers a message, unless its worker extends them. deploy/aws/queues.yaml has the same value."""
 
-# What `sqs://` stands for in a broker's URL.
+# The transport for broker URLs with `sqs://`.
 TRANSPORT_ALIASES["sqs"] = "{{ cookiecutter.project_slug }}.sqs_transport:Transport"
 
 
 def predefined_queues(prefix: str) -> dict[str, dict[str, str]]:
-    """Where each queue is: the URLs of all of them begin with the same `prefix`."""
+    """Return the URL of each queue: the prefix and the name of the queue."""
     return {name.value: {"url": prefix + name.value} for name in QueueName}
 
 
 def seconds_until_due(headers: Mapping[str, Any]) -> float:
-    """Return the seconds until the `eta` in the headers of a task, which is UTC if it names no time zone; 0 without."""
+    """Return the seconds until the `eta` of a task, or 0 without an `eta`. Without a time zone, `eta` is UTC."""
     eta = headers.get("eta")
     return (maybe_make_aware(datetime.fromisoformat(eta)) - datetime.now(UTC)).total_seconds() if eta else 0.0
 
 
 @before_task_publish.connect
-def let_sqs_delay(headers: dict[str, Any], properties: dict[str, Any], **_: Any) -> None:
-    """Let SQS delay a task with `countdown` or `eta`, and each retry.
+def set_delay(headers: dict[str, Any], properties: dict[str, Any], **_: Any) -> None:
+    """Set the delay of a task with `countdown` or `eta`, or of a retry, as `DelaySeconds`.
 
-    Otherwise a worker would receive it at once and hold it until it is due, invisible to the others and counted
-    as a delivery, so that a few restarts would make it a dead letter.
+    Without it, a worker would receive the message immediately and delay the task itself. Each restart would count as
+    another delivery, so the task could become a dead letter.
     """
     if headers.get("eta"):
-        properties["DelaySeconds"] = max(0, min(int(seconds_until_due(headers)), LONGEST_DELAY))
+        properties["DelaySeconds"] = max(0, min(int(seconds_until_due(headers)), MAX_DELAY))

@@ -1,12 +1,11 @@
-"""kombu's transport for Amazon SQS, made to outlast an outage, a long task and a long delay.
+"""An SQS transport for outages, long tasks and long delays, based on kombu's. `sqs.py` registers it.
 
-A worker extends the visibility of the messages that it holds, so that VISIBILITY_TIMEOUT can be short however long a
-task runs: SQS redelivers the tasks of a lost worker after that time. A message that is due later than SQS can delay
-it is published again, as often as needed. Neither is in kombu.
-
-As it is in kombu 5.7, one answer of 5xx, or none, ends the worker; a connection that falls silent leaves it
-waiting for ever, with a heartbeat as if all were well; and a publish is tried twice within a second and lost.
-`sqs.py` puts this in its place.
+- A worker extends the visibility timeout of its unacknowledged messages. Therefore VISIBILITY_TIMEOUT can be shorter
+  than a task, and SQS redelivers the tasks of a lost worker soon.
+- A worker republishes a message that is due later than the maximum delay of SQS.
+- Requests have timeouts and are retried. With kombu 5.7, a worker exits after a response of 5xx or a connection error,
+  waits forever for a response on a broken connection while its heartbeat continues, and a publisher gives up after two
+  attempts within a second.
 """
 
 import logging
@@ -22,50 +21,50 @@ from kombu.asynchronous.http.curl import CurlClient
 from kombu.transport import SQS, virtual
 
 from {{ cookiecutter.project_slug }}.signals import heartbeat
-from {{ cookiecutter.project_slug }}.sqs import LONGEST_DELAY, VISIBILITY_TIMEOUT, seconds_until_due
+from {{ cookiecutter.project_slug }}.sqs import MAX_DELAY, VISIBILITY_TIMEOUT, seconds_until_due
 
-PAUSE = 1
-"""Seconds between two requests of a worker while SQS does not answer."""
+RETRY_INTERVAL = 1
+"""Seconds between two requests of a worker while SQS is unreachable."""
 
-GREEN_WAIT = 2
-"""Seconds that a request of a gevent worker waits for a message: until then the worker cannot stop."""
+GEVENT_WAIT_TIME = 2
+"""Seconds of long polling in a gevent worker, which delays its shutdown."""
 
-HELD_DELAY = 5
-"""Seconds until a task is due for which a worker holds its message itself."""
+MAX_LOCAL_DELAY = 5
+"""The maximum delay in seconds for which a worker keeps a message instead of republishing it."""
 
-BATCH = 10
-"""Messages in one request to SQS at most."""
+BATCH_SIZE = 10
+"""The maximum number of messages in a request to SQS."""
 
 log = logging.getLogger(__name__)
 
 
 class Client(CurlClient):
-    """An HTTP client that does not wait for ever."""
+    """An HTTP client with timeouts."""
 
     def add_request(self, request: Any) -> Any:
-        """Send a request that ends when its time is over."""
-        request.on_prepare = limit_time
+        """Send a request with timeouts."""
+        request.on_prepare = set_timeouts
         return super().add_request(request)
 
 
-def limit_time(curl: Any) -> None:
-    """Give a request time to connect, and to wait for a message as long as SQS does."""
+def set_timeouts(curl: Any) -> None:
+    """Set the timeouts of a request, which may be a long poll."""
     curl.setopt(curl.CONNECTTIMEOUT, 5)  # seconds
     curl.setopt(curl.TIMEOUT, 30)  # seconds; more than wait_time_seconds
 
 
-def take_for_outage(http_response: Any, **_: Any) -> None:
-    """Raise a connection error, which Celery answers by trying again, if SQS itself has failed."""
+def raise_server_error(http_response: Any, **_: Any) -> None:
+    """Raise a ConnectionError for a server error of SQS, so that Celery retries."""
     if http_response.status_code >= 500:
-        raise ConnectionError(f"SQS answered {http_response.status_code}")
+        raise ConnectionError(f"SQS responded with {http_response.status_code}")
 
 
 class Message(virtual.Message):
-    """A message that can be acknowledged after its channel was closed: a running task outlives its connection."""
+    """A message that can be acknowledged after its channel was closed: a task may run longer than its connection."""
 
     def __init__(self, payload: Any, channel: Any, **kwargs: Any) -> None:
         super().__init__(payload, channel, **kwargs)
-        # A closed channel of kombu has neither any more.
+        # A closed channel of kombu has neither attribute.
         self.client = channel.sqs()
         self.url = self.delivery_info.get("sqs_queue")
 
@@ -75,30 +74,30 @@ class Message(virtual.Message):
         if self.channel.closed:  # type: ignore[union-attr]
             try:
                 self.client.delete_message(QueueUrl=self.url, ReceiptHandle=self.delivery_tag)
-            except ClientError as error:  # as in kombu: another one would end the worker
+            except ClientError as error:  # like kombu: another exception would stop the worker
                 log.warning("message not acknowledged: %s: %r", self.url, error)
 
 
 class Channel(SQS.Channel):
-    """A channel that asks again when SQS did not answer, and publishes messages again that are due much later."""
+    """A channel that retries requests during an outage, and republishes messages that are due much later."""
 
     Message = Message
 
     def new_sqs_client(self, *args: Any, **kwargs: Any) -> Any:
-        """The client for everything but waiting for messages."""
+        """Return the client for all requests except long polling."""
         client = super().new_sqs_client(*args, **kwargs)
-        client.meta.events.register("after-call.sqs", take_for_outage)
+        client.meta.events.register("after-call.sqs", raise_server_error)
         return client
 
     def asynsqs(self, queue: str | None = None) -> Any:
-        """The connection on which a worker waits for messages."""
+        """Return the connection for long polling."""
         hub = get_event_loop()
         if not hasattr(hub, "_current_http_client"):
             hub._current_http_client = Client(hub)  # type: ignore[union-attr]
         return super().asynsqs(queue)
 
     def basic_consume(self, queue: str, no_ack: bool, callback: Any, *args: Any, **kwargs: Any) -> Any:
-        """Consume from a queue, except for messages that are due much later."""
+        """Consume from a queue. Postpone messages that are due much later."""
 
         def consume(message: Any) -> None:
             if no_ack or not self.postpone(queue, message):
@@ -107,64 +106,64 @@ class Channel(SQS.Channel):
         return super().basic_consume(queue, no_ack, consume, *args, **kwargs)
 
     def postpone(self, queue: str, message: Any) -> bool:
-        """Publish a message that is due much later again, and acknowledge it; return whether it was due later.
+        """Republish a message that is due much later, and acknowledge it. Return whether it was republished.
 
-        SQS counts the deliveries of each message, so these do not lead to the dead letters. A failure between the two
-        steps leaves two messages: at-least-once delivery. If publishing fails, the worker holds the message itself.
+        The new message has a new delivery count, so it does not become a dead letter. A failure between the two steps
+        leaves two messages: at-least-once delivery. If publishing fails, the worker delays the task itself.
         """
         try:
             delay = seconds_until_due(message.headers or {})
-            if delay <= HELD_DELAY:
+            if delay <= MAX_LOCAL_DELAY:
                 return False
-            again = message.serializable()
-            # Without what kombu added when it received the message, which is not JSON.
+            copy = message.serializable()
+            # kombu added the others when it received the message. They are not JSON.
             info = {name: value for name, value in message.delivery_info.items() if not name.startswith("sqs_")}
-            delayed = {"delivery_info": info, "DelaySeconds": min(int(delay), LONGEST_DELAY)}
-            self._put(queue, again | {"properties": message.properties | delayed})
-        except Exception as error:  # a header of another's, or any of boto3's types
+            delayed = {"delivery_info": info, "DelaySeconds": min(int(delay), MAX_DELAY)}
+            self._put(queue, copy | {"properties": message.properties | delayed})
+        except Exception as error:  # an invalid header of another publisher, or one of boto3's exceptions
             log.warning("message delay not extended: %s: %r", queue, error)
             return False
         message.ack_log_error(log, self.connection.connection_errors)
         return True
 
     def _on_messages_ready(self, queue: str, qname: str, messages: Any) -> Any:
-        # SQS's answer, which is never empty, or an empty list where there was none.
+        # The response of SQS is never empty. kombu passes an empty list if there was no response.
         if not messages:
             log.warning("SQS unreachable: %s", qname)
-        self.connection.polling_interval = 0 if messages else PAUSE
+        self.connection.polling_interval = 0 if messages else RETRY_INTERVAL
         return super()._on_messages_ready(queue, qname, messages or {})  # type: ignore[misc]
 
     def _receive_message(
-        self, queue: str, max_number_of_messages: int = 1, wait_time_seconds: int | None = GREEN_WAIT
+        self, queue: str, max_number_of_messages: int = 1, wait_time_seconds: int | None = GEVENT_WAIT_TIME
     ) -> Any:
-        # Called where there is no event loop, which is in gevent workers.
-        return super()._receive_message(queue, max_number_of_messages, GREEN_WAIT)  # type: ignore[misc]
+        # Only called without an event loop, as in gevent workers.
+        return super()._receive_message(queue, max_number_of_messages, GEVENT_WAIT_TIME)  # type: ignore[misc]
 
 
 class Transport(SQS.Transport):
-    """SQS with that channel, and connected only when it answers.
+    """The transport. It is connected only if SQS responds.
 
-    kombu counts the attempts to connect and pauses between them; so there must be an attempt that can fail.
+    kombu limits the attempts to connect and waits between them. For this, an attempt must fail during an outage.
     """
 
     Channel = Channel
-    # Seconds between two requests; more would be a pause between two tasks as well. No transport option, which
-    # Redis would take, too: the embedded one of `make demo` would then wait for the first message for ever.
+    # Seconds between two requests. A longer interval would also delay each task. It is not a transport option, since
+    # the Redis transport has the same option: the embedded Redis of `make demo` would never deliver the first message.
     polling_interval = 0
     recoverable_connection_errors = SQS.Transport.connection_errors
 
     def establish_connection(self) -> Any:
-        """Ask SQS for the length of a queue, as declaring it does; raise a connection error if SQS is away."""
+        """Request the length of a queue, as its declaration does. Raise a connection error if SQS is unreachable."""
         with self.Channel(self) as channel:
             channel._size(next(iter(channel.predefined_queues)))
         return super().establish_connection()
 
 
 class VisibilityExtender(threading.Thread):
-    """Extends the visibility of the messages that a worker holds, while its main loop turns or it is stopping.
+    """A thread that extends the visibility timeout of a worker's unacknowledged messages.
 
-    A thread, since the main loop does not turn while a stopping worker waits for its tasks. SQS extends the visibility
-    of a message for 12 hours at most.
+    It does so while the main loop runs, and during a shutdown, in which the main loop does not run while the last tasks
+    run. The maximum visibility timeout of SQS is 12 hours in total.
     """
 
     def __init__(self, consumer: Any) -> None:
@@ -173,34 +172,34 @@ class VisibilityExtender(threading.Thread):
         self.client = consumer.task_consumer.channel.sqs()
 
     def run(self) -> None:
-        """Extend four times in each timeout, until the process exits."""
+        """Extend the visibility timeout four times per timeout, until the process exits."""
         while True:
             time.sleep(VISIBILITY_TIMEOUT / 4)
             if heartbeat.is_healthy:
                 try:
                     self.extend()
-                except Exception as error:  # boto3 raises many types
+                except Exception as error:  # boto3 has many exception classes
                     log.warning("message visibility not extended: %r", error)
 
     def extend(self) -> None:
-        """Hide the messages for the timeout from now on."""
+        """Extend the visibility timeout of all unacknowledged messages."""
         by_url: dict[str, list[str]] = {}
-        for receipt, url in self.held().items():
+        for receipt, url in self.get_unacknowledged().items():
             by_url.setdefault(url, []).append(receipt)
         for url, receipts in by_url.items():
-            for batch in (receipts[start : start + BATCH] for start in range(0, len(receipts), BATCH)):
+            for batch in (receipts[start : start + BATCH_SIZE] for start in range(0, len(receipts), BATCH_SIZE)):
                 entries = [
                     {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": VISIBILITY_TIMEOUT}
                     for number, receipt in enumerate(batch)
                 ]
-                answer = self.client.change_message_visibility_batch(QueueUrl=url, Entries=entries)
-                failed = {batch[int(entry["Id"])] for entry in answer.get("Failed", [])}
-                if lost := failed & self.held().keys():  # the others were acknowledged meanwhile
+                response = self.client.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+                failed = {batch[int(entry["Id"])] for entry in response.get("Failed", [])}
+                if lost := failed & self.get_unacknowledged().keys():  # not those that were acknowledged meanwhile
                     log.warning("running tasks may be redelivered: %d of %s", len(lost), url)
 
-    def held(self) -> dict[str, str]:
-        """Return the receipt handles of the unacknowledged messages of this worker, with the URLs of their queues."""
-        # A task that runs outlives the connection on which it was received.
+    def get_unacknowledged(self) -> dict[str, str]:
+        """Return the URLs of the queues of this worker's unacknowledged messages, by receipt handle."""
+        # A running task may have been received on an earlier connection.
         messages = [request.message for request in tuple(state.active_requests) if not request.acknowledged]
         if self.consumer.task_consumer:
             qos = self.consumer.task_consumer.channel.qos
@@ -210,6 +209,6 @@ class VisibilityExtender(threading.Thread):
 
 @worker_ready.connect
 def start_extender(sender: Any, **_: Any) -> None:
-    """Start the thread of a worker on SQS; tests have workers on other brokers."""
+    """Start the thread of a worker on SQS. Tests run workers on other brokers."""
     if isinstance(sender.task_consumer.channel, Channel):
         VisibilityExtender(sender).start()

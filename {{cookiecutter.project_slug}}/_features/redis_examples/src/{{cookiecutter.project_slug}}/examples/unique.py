@@ -1,4 +1,4 @@
-"""A periodic task that never overlaps itself.
+"""A periodic task whose runs never overlap.
 
 Examples are not scheduled. To schedule this one, add an entry like this to the schedule. `expires` discards tasks that
 no worker has received in time:

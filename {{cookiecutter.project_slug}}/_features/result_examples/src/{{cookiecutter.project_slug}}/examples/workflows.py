@@ -61,7 +61,7 @@ def build_chord(number: int, parts: list[int]) -> Signature[Any]:
 
     If tasks of the group fail, the error callback runs once, and the callback does not run.
     """
-    return chord([share.s(number, each) for each in parts], total.s().on_error(report_failure.s()))
+    return chord([share.s(number, count) for count in parts], total.s().on_error(report_failure.s()))
 
 
 def build_graph(left: int, right: int) -> Signature[Any]:
