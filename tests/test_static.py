@@ -69,6 +69,7 @@ FILES = {
     "src/{slug}/base_task.py",
     "src/{slug}/celery.py",
     "src/{slug}/celery_app.py",
+    "src/{slug}/commands.py",
     "src/{slug}/celeryconfig.py",
     "src/{slug}/consumer.py",
     "src/{slug}/dead_letter_store.py",
