@@ -1,4 +1,4 @@
-"""A Redis that no process can use ends it at its start, with one line: a Redis Cluster, or a read-only replica."""
+"""Refuse a Redis Cluster or a read-only replica when a process starts: it exits with one line."""
 
 import sys
 from collections.abc import Callable
@@ -18,16 +18,16 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.settings import env
 {% endif %}
 
-CLUSTER = "is a Redis Cluster, in which scripts and transactions cannot use several keys: name a single Redis"
-REPLICA = "is a read-only replica: name its master"
+CLUSTER = "is a Redis Cluster, where scripts and transactions cannot use several keys: use a single Redis"
+REPLICA = "is a read-only replica: use its master"
 KEYS = ("_kombu.none.a", "_kombu.none.b")
-"""Keys that do not exist, and that every user may use."""
+"""Keys that do not exist and that every user may delete."""
 
 
 def problem_of(client: Any) -> str | None:
     """Return why a server cannot be used; None if it can.
 
-    It deletes keys that do not exist, since many users may not run `INFO`.
+    It deletes keys that do not exist, because many users may not run `INFO`.
     """
     try:
         client.eval("return redis.call('DEL', KEYS[1], KEYS[2])", 2, *KEYS)
@@ -36,7 +36,7 @@ def problem_of(client: Any) -> str | None:
     except (AskError, ClusterCrossSlotError, ClusterDownError, MovedError):
         return CLUSTER
     except ResponseError as error:
-        if "cluster mode" not in str(error):  # it refuses databases
+        if "cluster mode" not in str(error):  # SELECT is refused
             raise
         return CLUSTER
     return None
@@ -47,10 +47,10 @@ def check_servers(redbeat: bool = False) -> None:
 {% elif not plan().features.redbeat %}
 def check_servers() -> None:
 {% endif %}
-    """Exit if a server cannot be used; one that does not answer may do so later.
+    """Exit if a server cannot be used. An unreachable server may be reachable later.
 
     Raises:
-        SystemExit: The message names the variable.
+        SystemExit: The message contains the environment variable.
     """
     checks: dict[str, Callable[[], str | None]] = {}
 {% if plan().features.redis %}
@@ -68,7 +68,7 @@ def check_servers() -> None:
 {% endif %}
     for name, check in checks.items():
         problem = None
-        with suppress(Exception):  # the process reports it as soon as it needs the server
+        with suppress(Exception):  # the process reports the error when it uses the server
             problem = check()
         if problem:
             sys.exit(f"{name} {problem}.")
