@@ -1,7 +1,4 @@
-"""A broker for a demonstration or for development: a Valkey that lives as long as its caller.
-
-It is not what runs in production: that is {{ plan().broker.label }}.
-"""
+"""An embedded Valkey server, for the demo and for development. Production uses {{ plan().broker.label }}."""
 
 import os
 import socket
@@ -28,7 +25,7 @@ DATABASES = {
 
 @contextmanager
 def embedded_broker() -> Iterator[dict[str, str]]:
-    """The environment of processes that use the embedded broker, which ends with the context."""
+    """Run the embedded server, and return the environment of processes that use it."""
     with ValkeyServer(port=free_port()) as server:
         yield {
             **os.environ,
