@@ -98,8 +98,9 @@ def test_redis(
                     trusting.start_worker("default")
                     result = "from encrypted.tasks.default import ping\nanswer = ping.delay().get(timeout=20)"
                     assert trusting.ask(result) == "pong"
-                    doctor = trusting.diagnose().stdout.splitlines()
-                    assert {("encryption", "ok"), ("broker", "ok")} <= {tuple(line.split()) for line in doctor}
+                    rows = [line.split() for line in trusting.diagnose().stdout.splitlines()]
+                    assert ["encryption", "ok"] in rows
+                    assert ["broker", "ok"] in rows
                 assert "CERTIFICATE_VERIFY_FAILED" in service.diagnose().stdout
             else:
                 for client, error in connect(service, *clients, trusted=certificate).items():

@@ -1,15 +1,22 @@
-"""What the commands for operators share: tables, plurals and errors."""
+"""Shared parts of the commands for operators: parsers, tables, plurals and errors."""
 
 import os
 import shutil
 import sys
 import textwrap
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import click
 
 from {{ cookiecutter.project_slug }}.celery_app import app
+
+
+def command_parser(module: str, description: str | None) -> ArgumentParser:
+    """Return the parser of `python -m MODULE`."""
+    module = f"python -m {{ cookiecutter.project_slug }}.{module}"
+    return ArgumentParser(prog=module, description=description, formatter_class=RawDescriptionHelpFormatter)
 
 
 def print_table(

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from {{ cookiecutter.project_slug }} import dead_letter_store as store
-from {{ cookiecutter.project_slug }}.commands import exit_on_errors, plural, print_table
+from {{ cookiecutter.project_slug }}.commands import command_parser, exit_on_errors, plural, print_table
 
 
 def iso_time(text: str) -> datetime:
@@ -35,11 +35,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     filters.add_argument("--task", metavar="NAME", help="only tasks with this full name")
     filters.add_argument("--error", metavar="TEXT", help="only tasks with this text in their reason")
     filters.add_argument("--since", metavar="TIME", type=iso_time, help="only tasks since this ISO time (default UTC)")
-    parser = argparse.ArgumentParser(
-        prog="python -m {{ cookiecutter.project_slug }}.dead_letters",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("dead_letters", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", parents=[filters], help="print a table, the oldest first")
     listing.add_argument("--json", action="store_true", help="print JSON with all fields")

@@ -8,7 +8,6 @@ not permit or support the query.
 Exit status: 0 for success, 1 if a check fails, 2 for wrong usage.
 """
 
-import argparse
 import json
 import logging
 import sys
@@ -25,7 +24,7 @@ from redbeat.schedulers import get_redis
 {% endif %}
 from {{ cookiecutter.project_slug }} import broker_checks
 from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.commands import print_table
+from {{ cookiecutter.project_slug }}.commands import command_parser, print_table
 from {{ cookiecutter.project_slug }}.findings import Note, Unknown
 {% if plan().features.redis_results or plan().features.redbeat %}
 from {{ cookiecutter.project_slug }}.redis_servers import problem_of
@@ -181,11 +180,7 @@ def run_all() -> list[dict[str, str]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the findings; return 1 if one is a failure, else 0."""
-    parser = argparse.ArgumentParser(
-        prog="python -m {{ cookiecutter.project_slug }}.doctor",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("doctor", __doc__)
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args(arguments)
     findings = run_all()

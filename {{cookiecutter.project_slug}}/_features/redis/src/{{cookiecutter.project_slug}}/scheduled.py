@@ -6,14 +6,13 @@
 Exit status: 0 for success, 1 for an error (a task is not scheduled, an unreachable broker), 2 for wrong usage.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.commands import exit_on_errors, plural, print_table
+from {{ cookiecutter.project_slug }}.commands import command_parser, exit_on_errors, plural, print_table
 from {{ cookiecutter.project_slug }}.queues import QueueName
 
 
@@ -33,11 +32,7 @@ def cancel(task_id: str) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the numbers, or cancel tasks."""
-    parser = argparse.ArgumentParser(
-        prog="python -m {{ cookiecutter.project_slug }}.scheduled",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("scheduled", __doc__)
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     action = parser.add_subparsers(dest="command").add_parser("cancel", help="delete scheduled tasks")
     action.add_argument("ids", metavar="ID", nargs="+")
