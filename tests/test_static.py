@@ -69,6 +69,7 @@ FILES = {
     "src/{slug}/base_task.py",
     "src/{slug}/celery.py",
     "src/{slug}/celery_app.py",
+    "src/{slug}/commands.py",
     "src/{slug}/celeryconfig.py",
     "src/{slug}/consumer.py",
     "src/{slug}/dead_letter_store.py",
@@ -838,3 +839,22 @@ def models_of(project: BakedProject) -> list[str]:
     """Return the answers that determine the models of a project."""
     models = [name for name in ("result_backend", "beat_scheduler") if answer(project, name) == "database"]
     return [*models, project.slug]
+
+
+def test_make_prints_aligned_commands_and_writes_passwords_once(bake: Bakery, tmp_path: Path) -> None:
+    project = bake(kubernetes=True).copy_to(tmp_path)
+
+    def make(*targets: str) -> str:
+        return subprocess.run(["make", *targets], cwd=project.path, check=True, capture_output=True, text=True).stdout
+
+    lines = make().splitlines()
+    starts = {re.match(r"make [a-z-]+ +", line).end() for line in lines}  # type: ignore[union-attr]
+    assert starts == {len("make prometheus-rule  ")}
+
+    assert make(".env") == "wrote .env with random passwords\n"
+    written = (project.path / ".env").read_text(encoding="utf-8")
+    assert len(set(re.findall(r"^\w+_PASSWORD=(\S{64})$", written, flags=re.MULTILINE))) == 3
+    assert (project.path / ".env").stat().st_mode & 0o777 == 0o600
+    assert re.sub(r"_PASSWORD=\S+", "_PASSWORD=", written) == project.read(".env.example")
+    make(".env")
+    assert (project.path / ".env").read_text(encoding="utf-8") == written

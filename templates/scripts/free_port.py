@@ -1,5 +1,5 @@
 def free_port() -> int:
-    """A port that nobody uses. The system chooses it: two who look for one at the same time may find the same."""
+    """Return a free port, chosen by the operating system."""
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port: int = unused.getsockname()[1]
     return port

@@ -145,7 +145,7 @@ def test_a_failed_task_is_kept_and_runs_when_it_is_sent_again(service: Service, 
 
     repaired.touch()
     time.sleep(5)
-    assert letters(service, "requeue", "--all") == "requeue: 2\n"
+    assert letters(service, "replay", "--all") == "replayed 2 tasks\n"
     service.workers["default"].wait_for_line("repaired one")
     service.workers["default"].wait_for_line("repaired two")
     letters(service, "list", "--json", number=0)
@@ -232,7 +232,7 @@ def test_a_task_that_kills_its_process_is_kept(service: Service) -> None:
     assert "WorkerLostError" in letter["reason"]
 
 
-def test_a_task_that_no_worker_knows_is_kept_until_it_is_purged(service: Service) -> None:
+def test_a_task_that_no_worker_knows_is_kept_until_it_is_discarded(service: Service) -> None:
     task_id = service.ask(
         "from letters.celery_app import app\nanswer = app.send_task('letters.tasks.gone', (1,), queue='default').id"
     )
@@ -241,5 +241,5 @@ def test_a_task_that_no_worker_knows_is_kept_until_it_is_purged(service: Service
     assert (letter["id"], letter["args"]) == (task_id, [1])
     if "sqs" not in service.variables["CELERY_BROKER_URL"]:  # SQS itself moves what is never acknowledged
         assert "letters.tasks.gone" in letter["reason"]
-    assert letters(service, "purge", task_id) == "purge: 1\n"
+    assert letters(service, "discard", task_id) == "discarded 1 task\n"
     letters(service, "list", "--json", number=0)

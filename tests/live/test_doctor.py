@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -50,10 +51,10 @@ def service(
 
 
 def diagnose(service: Service, **variables: str) -> tuple[str, int]:
-    """Return what the doctor prints, and its exit status."""
+    """Return the output of the doctor, with single spaces, and its exit status."""
     ran = service.diagnose(**variables)
     assert ran.stderr == ""
-    return ran.stdout, ran.returncode
+    return re.sub(" +", " ", ran.stdout), ran.returncode
 
 
 @pytest.mark.parametrize("service", ["redis", "rabbitmq"], indirect=True)
@@ -66,8 +67,7 @@ def test_a_second_beat_is_reported(service: Service, request: pytest.FixtureRequ
     printed, status = diagnose(service)
 
     assert status == 1
-    assert "\nfailure  beat\n         celerybeat-" in printed
-    assert "run at the same time" in printed
+    assert "\nbeat failure several beat instances run: celerybeat-" in printed
 
 
 @pytest.mark.parametrize("service", ["redis"], indirect=True)
@@ -80,7 +80,7 @@ def test_a_redis_that_evicts_is_reported(service: Service, request: pytest.Fixtu
     printed, status = diagnose(service)
 
     assert status == 1
-    assert "failure  broker: eviction\n         maxmemory-policy is allkeys-lru" in printed
+    assert "\nbroker: eviction failure maxmemory-policy is allkeys-lru" in printed
 
 
 @pytest.mark.parametrize("service", ["redis"], indirect=True)
@@ -94,9 +94,8 @@ def test_what_fills_the_memory_of_redis_is_named(service: Service) -> None:
     printed, status = diagnose(service)
 
     assert status == 1
-    assert "failure  broker: memory\n" in printed
-    assert "dead letters: " in printed
-    assert "more than 10 %: requeue or purge them" in printed
+    assert "\nbroker: memory failure dead letters: " in printed
+    assert "more than 10 %: replay or discard them" in printed
     assert "workers" not in printed
 
 
@@ -117,7 +116,7 @@ def test_what_rabbitmq_does_not_say_is_unknown_and_other_arguments_are_reported(
     )
     printed, status = diagnose(service)
     assert status == 1
-    assert "failure  broker: arguments\n" in printed
+    assert "\nbroker: arguments failure " in printed
     assert "inequivalent arg 'x-m" in printed
 
 
@@ -131,4 +130,4 @@ def test_an_unreachable_broker_is_one_failure_within_seconds(service: Service, u
     assert time.monotonic() - started < 20  # to start Python takes most of it on a busy machine
     assert status == 1
     assert printed.count("failure") == 1
-    assert "failure  broker\n         OperationalError: " in printed
+    assert "\nbroker failure OperationalError: " in printed

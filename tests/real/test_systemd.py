@@ -103,7 +103,7 @@ def installed(project: Installation) -> Installation:
     """The project, installed and running; the installer's first words asked for the servers' addresses."""
     machine = project.machine
     said = project.installer().stdout
-    assert "Write the addresses and passwords" in said
+    assert "Set the addresses and passwords" in said
     environment = f"/etc/{project.slug}/environment"
     url = f"redis://localhost:{machine.port}"
     machine.sh(

@@ -26,7 +26,15 @@ PROJECTS = {
     "django": {"framework": "django", "broker": "rabbitmq", "result_backend": "database", "beat_scheduler": "database"},
 }
 SETTINGS = {"django": "settings/celery.py"}
-MODULES = ["base_task.py", "signals.py", "dead_letters.py", "dead_letter_store.py", "schedule.py", "doctor.py"]
+MODULES = [
+    "base_task.py",
+    "signals.py",
+    "commands.py",
+    "dead_letters.py",
+    "dead_letter_store.py",
+    "schedule.py",
+    "doctor.py",
+]
 
 CONFIGURATION = """\
 [cosmic-ray]

@@ -55,7 +55,7 @@ class Row:
 
     @property
     def done(self) -> bool:
-        """Whether it succeeded on the worker of its queue."""
+        """Return whether it succeeded on the worker of its queue."""
         return self.state == "succeeded" and self.worker == self.queue
 
 
@@ -125,6 +125,7 @@ def main() -> int:
         environment["PYTHONPATH"] = str(Path(__file__).parent)
         os.environ.update(environment)
         from {{ cookiecutter.project_slug }}.celery_app import app
+        from {{ cookiecutter.project_slug }}.commands import plural
 
         periodic = [Row("beat", entry["task"], entry["options"]["queue"]) for entry in app.conf.beat_schedule.values()]
         queues = [queue.name for queue in app.conf.task_queues]
@@ -148,7 +149,7 @@ def main() -> int:
     console.print()
     count = sum(row.done for row in demonstration.rows)
     console.print(
-        f"{count} of {len(demonstration.rows)} tasks succeeded on the workers of {len(queues)} queues"
+        f"{count} of {plural(len(demonstration.rows), 'task')} succeeded on the workers of {plural(len(queues), 'queue')}"
         f" in {time.monotonic() - started:.1f} s."
     )
     return 0 if complete else 1

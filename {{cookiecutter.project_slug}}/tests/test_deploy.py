@@ -1,4 +1,4 @@
-"""What deploys the project agrees with its code, and Compose with systemd: queues, commands, times and variables."""
+"""Compose, systemd and the code are consistent: queues, commands, timeouts and variables."""
 
 import json
 import re
@@ -25,12 +25,12 @@ SLUG = "{{ cookiecutter.project_slug }}"
 
 
 def variables_of(file: Path) -> dict[str, str]:
-    """What a file of lines like NAME=value says; where a name is repeated, the last holds."""
+    """Return the variables in a file of NAME=value lines. The last line of a name takes precedence."""
     return dict(re.findall(r"^(\w+)=(.*)$", file.read_text(), flags=re.MULTILINE))
 
 
 def interpolated(text: object) -> str:
-    """What Compose makes of `${NAME:-default}` where .env does not have the name."""
+    """Replace `${NAME:-default}` by its default, as Compose does for an unset variable."""
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(text))
 
 
@@ -59,13 +59,13 @@ def environment_of(service: str) -> dict[str, str]:
 
 
 def command_of(service: str) -> list[str]:
-    """Return the command of the unit, without the number of the instance, by which Compose does not name a worker."""
+    """Return the command of the unit, without the number of the instance, which Compose does not use."""
     text = unit_of(service)["ExecStart"].replace("-%i@", "@").replace("%S", "/var/lib").replace("%%", "%")
     return shlex.split(Template(text.replace(f"/opt/{SLUG}/current/bin/", "")).substitute(environment_of(service)))
 
 
 def consumed(*commands: str) -> list[str]:
-    """Return the queues that the workers with these commands consume; one may consume several, as in `-Q a,b`."""
+    """Return the queues of the workers with these commands, where `-Q a,b` is two queues."""
     return sorted(",".join(name for text in commands for name in re.findall(r'-Q,? "?([^\s"]+\w)', text)).split(","))
 
 
@@ -77,7 +77,7 @@ def test_every_queue_has_one_worker_in_compose() -> None:
 
 @pytest.mark.parametrize("name", WORKERS)
 def test_compose_can_run_several_instances_of_a_worker(name: str) -> None:
-    # A container name, a host port or a host name would be taken by the first instance.
+    # A container name, a host port or a host name can belong to one instance only.
     assert not WORKERS[name].keys() & {"container_name", "hostname", "network_mode", "ports"}
     (node,) = re.findall(r" -n (\S+)", WORKERS[name]["command"])
     assert node.endswith("@%h")
@@ -104,7 +104,7 @@ def test_every_queue_has_one_worker_in_kubernetes() -> None:
 def test_kubernetes_has_the_alert_rules() -> None:
     rules = yaml.safe_load((ROOT / "deploy" / "monitoring" / "rules.yaml").read_text())
     copy = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "monitoring" / "prometheus-rule.yaml").read_text())
-    assert copy["spec"] == rules, "type `make prometheus-rule`"
+    assert copy["spec"] == rules, "run `make prometheus-rule`"
 {% endif %}
 
 
@@ -121,7 +121,7 @@ def test_instances_of_a_worker_on_one_host_have_different_names_and_addresses(na
 {% endif %}
 
 
-def test_celery_prints_no_banner_which_is_not_json() -> None:
+def test_celery_prints_no_banner() -> None:
     commands = [shlex.split(service["command"]) for service in APPS.values()]
     assert {tuple(words[:2]) for words in commands if words[0] == "celery"} == {("celery", "-q")}
 
@@ -132,15 +132,15 @@ def test_containers_listen_at_ipv6_addresses_too() -> None:
 
 
 @pytest.mark.parametrize("name", APPS)
-def test_systemd_runs_what_compose_runs(name: str) -> None:
-    # On a host it listens on the loopback address, in a container on all.
+def test_systemd_runs_the_commands_of_compose(name: str) -> None:
+    # Services listen on the loopback address of a host, and on all addresses of a container.
     everywhere = re.sub(r" -b 127\.0\.0\.1:8000|127\.0\.0\.1", "", shlex.join(command_of(name)))
     assert shlex.split(everywhere) == shlex.split(interpolated(APPS[name]["command"]))
 
 
 def test_the_installer_installs_the_locked_packages_and_every_unit() -> None:
     if not (ROOT / "uv.lock").exists():
-        pytest.skip("there is no uv.lock: run make lock")
+        pytest.skip("uv.lock is missing: run make lock")
     ran = subprocess.run([SYSTEMD / "install.sh", "--dry-run"], capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
     commands = [line.removeprefix("+ ").split() for line in ran.stdout.splitlines() if line.startswith("+ ")]
@@ -151,7 +151,7 @@ def test_the_installer_installs_the_locked_packages_and_every_unit() -> None:
 
 
 @pytest.mark.parametrize("name", APPS)
-def test_systemd_allows_what_compose_allows(name: str) -> None:
+def test_systemd_has_the_limits_of_compose(name: str) -> None:
     assert unit_of(name)["MemoryMax"].lower() == APPS[name]["mem_limit"]
     if stop := unit_of(name).get("TimeoutStopSec"):
         assert APPS[name]["stop_grace_period"] == f"{stop}s"
@@ -167,7 +167,7 @@ def test_a_worker_replaces_its_processes_before_they_reach_its_limit(name: str) 
 
 
 def test_a_task_with_a_rate_limit_has_a_queue_and_a_worker_of_concurrency_1() -> None:
-    # While tasks wait for their turn, no other task of the queue starts; with several processes Celery starts one a second.
+    # A task that waits for its rate limit blocks its queue. With several processes, Celery starts one task per second.
     app.loader.import_default_modules()
     own = {name: task for name, task in app.tasks.items() if name.startswith(SLUG)}
     queues = {name: str(app.amqp.router.route({}, name)["queue"].name) for name in own}
@@ -184,7 +184,7 @@ def test_a_stopping_worker_has_requeued_its_tasks_before_it_is_killed(name: str)
     assert int(WORKERS[name]["stop_grace_period"].removesuffix("s")) >= WARM_SHUTDOWN + 10
 
 
-def test_a_worker_that_may_only_be_waiting_is_not_taken_for_dead() -> None:
+def test_a_waiting_worker_is_not_restarted() -> None:
     silent = health.HEARTBEAT_TIMEOUT + 2 * health.REPORT_INTERVAL
     assert silent < health.MAX_FILE_AGE
     assert all(int(unit_of(name)["WatchdogSec"]) > silent for name in WORKERS)
@@ -210,7 +210,7 @@ def test_urls_name_servers_of_compose_and_their_passwords() -> None:
         assert all(host in worker["depends_on"] for worker in WORKERS.values())
 
 
-def test_compose_reads_no_variable_that_nobody_sets() -> None:
+def test_the_variables_of_compose_are_in_the_example_environment() -> None:
     required = re.findall(r"\$\{(\w+)(?::\?|\})", (ROOT / "compose.yaml").read_text())
     assert set(required) <= EXAMPLE.keys()
 
@@ -226,10 +226,10 @@ def test_the_image_is_built_on_one_python_and_has_one_name() -> None:
     (built,) = re.findall(r"docker build --tag (\S+)", (ROOT / "Makefile").read_text())
     images = {interpolated(service["image"]) for service in APPS.values()}
     assert built in images
-    # A suffix says which other packages were installed.
+    # The suffix of an image is the name of its additional packages.
     assert all(f"{image}-".startswith(f"{built}-") for image in images)
 
 
-def test_the_example_environment_names_exactly_the_variables_that_are_read() -> None:
-    own = [name for name in EXAMPLE if not name.endswith("_PASSWORD")]  # those are Compose's
+def test_the_example_environment_contains_all_variables() -> None:
+    own = [name for name in EXAMPLE if not name.endswith("_PASSWORD")]  # variables of Compose
     assert sorted(own) == sorted(name.upper() for name in Environment.model_fields)

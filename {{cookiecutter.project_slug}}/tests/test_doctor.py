@@ -1,7 +1,10 @@
 """The checks of the doctor, its output, and its exit status."""
 
+import json
+import sys
 from unittest.mock import Mock
 
+import click
 import pytest
 from kombu import Connection
 
@@ -57,13 +60,13 @@ def test_settings_that_lose_tasks_are_reported(name: str, monkeypatch: pytest.Mo
         ("rediss://localhost:6379/", 1),
     ],
 )
-def test_each_use_of_redis_needs_its_own_database(other: str, problems: int) -> None:
+def test_each_use_of_redis_needs_a_separate_database(other: str, problems: int) -> None:
     assert len(list(doctor.check_databases({"A": "redis://localhost:6379/0", "B": other}))) == problems
 {% endif %}
 {% if plan().features.beat_remote_control %}
 
 
-def test_two_beats_are_reported() -> None:
+def test_two_beat_instances_are_reported() -> None:
     one: dict[str, object] = {"celerybeat-1@host": {"ok": "pong"}, "emails@host": {"ok": "pong"}}
     assert list(doctor.check_beats([one])) == []
     (found,) = doctor.check_beats([one, {"celerybeat-2@host": {"ok": "pong"}}])
@@ -71,41 +74,84 @@ def test_two_beats_are_reported() -> None:
 {% endif %}
 
 
-def test_each_check_is_a_line_with_its_findings_below(capsys: pytest.CaptureFixture[str]) -> None:
-    def refuse() -> list[str]:
-        raise ConnectionError("refused")
+def refuse() -> list[str]:
+    """Raise the error of an unreachable server."""
+    raise ConnectionError("refused")
 
-    assert doctor.run({"disk": list, "clock": lambda: [Note("is 3 s late")], "memory": lambda: [Unknown("no limit")]})
-    assert not doctor.run({"disk": lambda: [Unknown("no access"), "is full"], "broker": refuse})
-    assert capsys.readouterr().out.splitlines() == [
-        "ok       disk",
-        "ok       clock",
-        "         is 3 s late",
-        "unknown  memory",
-        "         no limit",
-        "failure  disk",
-        "         no access",
-        "         is full",
-        "failure  broker",
-        "         ConnectionError: refused",
+
+CHECKS: dict[str, doctor.Check] = {
+    "disk": list,
+    "memory": lambda: [Note("is 3 % full"), Unknown("no limit")],
+    "clock": lambda: [Unknown("no access"), "is 3 s late"],
+    "cache": refuse,
+}
+
+
+def test_each_finding_has_a_status() -> None:
+    assert [list(finding.values()) for finding in doctor.run(CHECKS)] == [
+        ["disk", "ok", ""],
+        ["memory", "ok", "is 3 % full"],
+        ["memory", "unknown", "no limit"],
+        ["clock", "unknown", "no access"],
+        ["clock", "failure", "is 3 s late"],
+        ["cache", "failure", "ConnectionError: refused"],
     ]
+
+
+@pytest.mark.parametrize(("terminal", "no_color", "colour"), [(True, "", True), (True, "1", False), (False, "", False)])
+def test_the_table_has_colours_on_a_terminal_only(
+    terminal: bool, no_color: str, colour: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor, "run_all", lambda: doctor.run(CHECKS))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    monkeypatch.setenv("NO_COLOR", no_color)
+    assert doctor.main([]) == 1
+    printed = capsys.readouterr().out
+    assert ("\x1b[31mfailure" in printed) == colour
+    assert click.unstyle(printed).splitlines()[:4] == [
+        "CHECK   STATUS   DETAIL",
+        "disk    ok",
+        "memory  ok       is 3 % full",
+        "memory  unknown  no limit",
+    ]
+
+
+def test_a_long_finding_is_wrapped_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor, "run_all", lambda: doctor.run({"disk": lambda: [Note("is " * 20)]}))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert doctor.main([]) == 0
+    _, first, second = click.unstyle(capsys.readouterr().out).splitlines()
+    assert len(first) < 60
+    assert second.startswith(" " * len("CHECK  STATUS  ") + "is ")
 
 
 def test_a_broker_that_refuses_connections_is_a_failure(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "connection_for_read", lambda: Connection("pyamqp://127.0.0.1:1"))
-    assert doctor.main() == 1
-    assert "failure  broker\n         OperationalError: " in capsys.readouterr().out
+    assert doctor.main(["--json"]) == 1
+    *_, finding = json.loads(capsys.readouterr().out)
+    assert (finding["check"], finding["status"]) == ("broker", "failure")
+    assert finding["detail"].startswith("OperationalError: ")
+    assert finding["detail"].endswith("check that the broker is running and that its URL is correct")
 
 
 @pytest.mark.parametrize(
-    ("results", "status"),
-    [([True, True, True], 0), ([False, True, True], 1), ([True, False], 1), ([True, True, False], 1)],
+    ("statuses", "exit_status"),
+    [
+        ([["ok"], ["ok"], ["unknown"]], 0),
+        ([["failure"], ["ok"], ["ok"]], 1),
+        ([["ok"], ["failure"]], 1),
+        ([["ok"], ["ok"], ["failure", "ok"]], 1),
+    ],
 )
 def test_the_exit_status_is_1_if_a_check_fails(
-    results: list[bool], status: int, monkeypatch: pytest.MonkeyPatch
+    statuses: list[list[str]], exit_status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "run", Mock(side_effect=results))
+    found = [[{"check": "disk", "status": status, "detail": ""} for status in each] for each in statuses]
+    monkeypatch.setattr(doctor, "run", Mock(side_effect=found))
     monkeypatch.setattr(broker_checks, "checks", lambda _: {})
-    assert doctor.main() == status
+    assert doctor.main([]) == exit_status

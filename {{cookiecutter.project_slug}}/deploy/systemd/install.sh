@@ -15,7 +15,7 @@
 {% if plan().features.fastapi %}
 #   --role web                        the HTTP API
 {% elif plan().features.django %}
-#   --role web                        the web site
+#   --role web                        the HTTP API and the admin
 {% endif %}
 {% if plan().features.flower %}
 #   --role monitoring                 the exporter and Flower
@@ -23,9 +23,10 @@
 #   --role monitoring                 the exporter
 {% endif %}
 #
-# An upgrade without --role keeps the roles, and what was enabled, disabled or masked with systemctl.
-# Settings are in /etc/{{ cookiecutter.project_slug }}/environment, which is never overwritten; `systemctl edit` changes a unit.
-# The exit status is 1 if a service does not run the installed release at the end.
+# An upgrade without --role keeps the roles and each service that systemctl enabled, disabled or masked.
+# Settings are in /etc/{{ cookiecutter.project_slug }}/environment, which is never overwritten.
+# To change a unit, use `systemctl edit`.
+# Exit status: 0 for success, 1 for an error or if a service does not run the installed release, 2 for wrong usage.
 set -eu
 
 slug={{ cookiecutter.project_slug }}
@@ -86,7 +87,7 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     --queue)
-      [ -e "$here/$slug-worker-${2-}@.service" ] || fail "there is no queue ${2-}"
+      [ -e "$here/$slug-worker-${2-}@.service" ] || fail "unknown queue: ${2-}"
       select_services "worker-$2@"
       workers=some
       shift
@@ -98,7 +99,7 @@ while [ $# -gt 0 ]; do
 done
 [ "$workers" != all ] || select_services 'worker-*'
 {% if plan().features.django %}
-# Every host migrates the database before its services start.
+# Each host migrates the database before its services start.
 [ -z "$selected" ] || select_services migrate
 {% endif %}
 
@@ -125,7 +126,7 @@ install_system() {
   run install -m 644 "$here/journald@$slug.conf" /etc/systemd
 }
 
-# Builds a release in its own directory, so that running services keep theirs. After an error it leaves nothing.
+# Builds a release in a separate directory, so that running services keep theirs. After an error, removes it.
 build_release() {
   python=$(python3 -c 'import sys; print(sys.executable)')
   uv=$(command -v uv || true)
@@ -137,7 +138,7 @@ build_release() {
   fi
   release=$opt/releases/$(date -u +%Y%m%dT%H%M%SZ)
   [ "$dry_run" ] || trap 'rm -rf "$release"' EXIT
-  # Reinstalled, or uv would take the same version from its cache although the source has changed.
+  # Reinstalled, because uv would use the cached build of the same version although the source has changed.
   run env UV_CACHE_DIR="$opt/cache" UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT="$release" \
 {% if plan().features.flower %}
     UV_PYTHON_DOWNLOADS=never "$uv" sync --quiet --project "$root" --python "$python" --locked --no-dev --group flower --no-editable \
@@ -146,20 +147,20 @@ build_release() {
 {% endif %}
     --reinstall-package "$slug"
 {% if plan().features.django %}
-  # The style sheets and scripts of the admin, for WhiteNoise to serve.
+  # The static files of the admin, which WhiteNoise serves.
   run "$release/bin/python" -m django collectstatic --no-input --verbosity 0 \
     --settings {{ cookiecutter.project_slug }}.settings.development
 {% endif %}
   [ "$dry_run" ] || runuser -u "$user" -- "$release/bin/celery" --version >/dev/null ||
-    fail "the user $user cannot run $release/bin/celery: is its Python in a place that only root may read?"
-  # The units name the release instead of the link: a service never mixes the code of two releases.
+    fail "the user $user cannot run $release/bin/celery: check that the user may read its Python"
+  # The units contain the path of the release instead of the link: a service never mixes the code of two releases.
   run cp -R "$here" "$release/systemd"
   run sed -i "s|$opt/current/|$release/|" "$release/systemd/$slug"-*.service
 }
 
 install_settings() {
   if [ ! -e "$etc/environment" ]; then
-    # .env.example without Compose's passwords, for servers on this host. An empty variable would override that of a unit.
+    # .env.example without Compose's passwords, for servers on this host. Empty variables would override those of units.
     sed -e '/^# The passwords/,/^$/d' -e 's/\${[A-Z]*_PASSWORD}@[a-z]*:/CHANGE_ME@localhost:/' \
       -e "s/_KEY=\$/&$(random)/" -e 's/^[A-Z_]*=$/# &/' "$root/.env.example" | write 600 "$etc/environment"
   fi
@@ -179,7 +180,7 @@ remove_old_releases() {
 }
 
 install_units() {
-  # Services that this release does not have.
+  # Remove the services that this release does not contain.
   for file in "$units/$slug"-*.service; do
     unit=${file##*/}
     if [ -e "$file" ] && [ ! -e "$here/$unit" ]; then
@@ -188,7 +189,7 @@ install_units() {
       run rm "$file"
     fi
   done
-  # The preset decides about new services; --role applies it to all. systemctl would fail at a masked one.
+  # Apply the preset to new services, or with --role to all. Skip masked services: systemctl would fail.
   new=
   for file in "$here/$slug"-*.service "$here/$target"; do
     unit=${file##*/}
@@ -199,7 +200,7 @@ install_units() {
   run rm -rf "$units/$slug"-*.service.d
   run cp -R "$here/$slug"-*.service "$here/$slug"-*.service.d "$here/$target" "$units"
   run systemctl daemon-reload
-  # shellcheck disable=SC2086 # names of units have no spaces
+  # shellcheck disable=SC2086 # names of units contain no spaces
   [ -z "$new" ] || run systemctl preset --quiet $new
 }
 
@@ -226,7 +227,7 @@ $unit does not run"
 Logs: journalctl --namespace=+$slug. Run this command again, or return to the previous release with --rollback."
 }
 
-# Switches this host to a release. After an error or Ctrl+C, too, it reports which services do not run this release.
+# Switches this host to a release. Reports the services that do not run it, also after an error or Ctrl+C.
 switch_to() {
   release=$1
   [ -d "$release/systemd" ] && here=$release/systemd
@@ -236,17 +237,17 @@ switch_to() {
   install_units
   if [ ! -e "$etc/environment" ] || grep -q '^[^#]*CHANGE_ME' "$etc/environment"; then
     trap - EXIT
-    echo "Write the addresses and passwords of the servers to $etc/environment, then: systemctl start $target"
+    echo "Set the addresses and passwords of the servers in $etc/environment, then run: systemctl start $target"
     return
   fi
   if [ "$selected" ]; then
-    # Stops the services of other roles, too.
+    # This also stops the services of other roles.
     run systemctl stop "$target"
   fi
   started=$(services active)
   run systemctl restart "$target"
-  # Services that were started but not enabled: the target restarts them without waiting for them.
-  # shellcheck disable=SC2086 # names of units have no spaces
+  # Wait for services that were started but not enabled: the target restarts them, but does not wait.
+  # shellcheck disable=SC2086 # names of units contain no spaces
   [ -z "$started" ] || systemctl start $started
   run systemctl --no-pager list-dependencies "$target"
   [ "$dry_run" ] || check
@@ -255,7 +256,7 @@ switch_to() {
 rollback() {
   current=$(readlink "$opt/current") || fail "$slug is not installed"
   here=$(printf '%s\n' "$opt"/releases/*/systemd | sort | sed -n "\\|^$current/|q;p" | tail -n 1)
-  [ "$here" ] || fail "there is no release before $current"
+  [ "$here" ] || fail "no release before $current"
   switch_to "${here%/systemd}"
 }
 
@@ -268,15 +269,15 @@ uninstall() {
     "/etc/sysusers.d/$slug.conf" "/etc/tmpfiles.d/$slug.conf" "/etc/systemd/journald@$slug.conf"
   run systemctl daemon-reload
   run systemctl reset-failed "$slug-*"
-  echo "Left: $etc, changes by systemctl edit, /var/lib/$slug, its journal and the user $user."
+  echo "Kept: $etc, changes by systemctl edit, /var/lib/$slug, its journal and the user $user."
 }
 
-[ "$dry_run" ] || [ "$(id -u)" -eq 0 ] || fail "run it as root, or with --dry-run"
+[ "$dry_run" ] || [ "$(id -u)" -eq 0 ] || fail "run as root, or with --dry-run"
 trap 'exit 1' HUP INT TERM
 
 case $action in
   install)
-    [ -e "$root/uv.lock" ] || fail "there is no uv.lock: run make lock first"
+    [ -e "$root/uv.lock" ] || fail "uv.lock is missing: run make lock first"
     install_system
     build_release
     install_settings

@@ -1,62 +1,96 @@
-"""What failed for good, and what nobody could run: look at it, send it again, or throw it away.
+"""List, show, replay and discard dead letters: tasks that failed permanently, or that no worker could run.
 
     python -m {{ cookiecutter.project_slug }}.dead_letters list
     python -m {{ cookiecutter.project_slug }}.dead_letters show ID
-    python -m {{ cookiecutter.project_slug }}.dead_letters requeue ID ...    (or --all)
-    python -m {{ cookiecutter.project_slug }}.dead_letters purge ID ...      (or --all)
+    python -m {{ cookiecutter.project_slug }}.dead_letters replay ID ...
+    python -m {{ cookiecutter.project_slug }}.dead_letters discard ID ...
 
-A task that is sent again has its id, its arguments and its queue, all its retries, and no expiry.
+`list` accepts filters and `--json`. Instead of ids, `replay` and `discard` accept filters or `--all`. A replayed task
+keeps its id, arguments and queue; it has all its retries and no expiry.
+
+Exit status: 0 for success, 1 for an error (an unknown id, an unreachable broker), 2 for wrong usage.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 from {{ cookiecutter.project_slug }} import dead_letter_store as store
+from {{ cookiecutter.project_slug }}.commands import command_parser, exit_on_errors, plural, print_table
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    commands = argparse.ArgumentParser(prog="dead_letters", description="What failed for good.")
-    command = commands.add_subparsers(dest="command", required=True)
-    listing = command.add_parser("list", help="a line for each, the oldest first")
-    listing.add_argument("--json", action="store_true", help="as JSON")
-    show = command.add_parser("show", help="all there is to know of one, as JSON")
+def iso_time(text: str) -> datetime:
+    """Parse a time in ISO format, which is UTC unless it contains an offset."""
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    filters = argparse.ArgumentParser(add_help=False)
+    filters.add_argument("--queue", metavar="NAME", help="only tasks of this queue")
+    filters.add_argument("--task", metavar="NAME", help="only tasks with this full name")
+    filters.add_argument("--error", metavar="TEXT", help="only tasks with this text in their reason")
+    filters.add_argument("--since", metavar="TIME", type=iso_time, help="only tasks since this ISO time (default UTC)")
+    parser = command_parser("dead_letters", __doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    listing = commands.add_parser("list", parents=[filters], help="print a table, the oldest first")
+    listing.add_argument("--json", action="store_true", help="print JSON with all fields")
+    show = commands.add_parser("show", help="print one in full, as JSON")
     show.add_argument("ids", metavar="ID", nargs=1)
-    for name, text in (("requeue", "send them to their queues again"), ("purge", "throw them away")):
-        act = command.add_parser(name, help=text)
-        act.add_argument("ids", metavar="ID", nargs="*")
-        act.add_argument("--all", action="store_true", help="all of them")
-    return commands
+    for name, text in (("replay", "publish the tasks to their queues again"), ("discard", "delete the dead letters")):
+        action = commands.add_parser(name, parents=[filters], help=text)
+        action.add_argument("ids", metavar="ID", nargs="*")
+        action.add_argument("--all", action="store_true", help="all dead letters")
+    given = parser.parse_args(arguments)
+    if given.command in {"replay", "discard"}:
+        filtered = any((given.queue, given.task, given.error, given.since))
+        if [bool(given.ids), filtered, given.all].count(True) != 1:
+            parser.error("specify ids, filters or --all")
+    return given
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status 0; 1 and a line if an id is unknown, or neither ids nor --all are given."""
-    given = parser().parse_args(arguments)
-    letters = store.list_dead_letters()
-    if given.command == "list" and given.json:
-        print(json.dumps(letters, indent=2, default=str))
-        return 0
-    if given.command == "list":
-        for letter in letters:
-            print(f"{letter['at']}  {letter['id']}  {letter['queue']}  {letter['task']}  {letter['reason']}")
-        print(f"{len(letters)} dead letters", file=sys.stderr)
-        return 0
-    by_id = {letter["id"]: letter for letter in letters}
-    if unknown := [each for each in given.ids if each not in by_id]:
-        print(f"no dead letter has the id {', '.join(unknown)}", file=sys.stderr)
-        return 1
-    if given.command == "show":
-        print(json.dumps(by_id[given.ids[0]], indent=2, default=str))
-        return 0
-    if bool(given.ids) == given.all:
-        print("name the ids, or write --all", file=sys.stderr)
-        return 1
-    act = store.replay if given.command == "requeue" else store.discard
-    print(f"{given.command}: {act(list(by_id) if given.all else given.ids)}")
-    return 0
+def select(letters: list[dict[str, Any]], given: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return the dead letters with the given ids, or those that match the filters; exit if an id is unknown."""
+    if ids := getattr(given, "ids", None):
+        if unknown := sorted(set(ids) - {letter["id"] for letter in letters}):
+            sys.exit(f"no dead letter has the id {', '.join(unknown)}")
+        return [letter for letter in letters if letter["id"] in ids]
+    return [
+        letter
+        for letter in letters
+        if given.queue in (None, letter["queue"])
+        and given.task in (None, letter["task"])
+        and (given.error or "") in letter["reason"]
+        and (not given.since or (letter["at"] and iso_time(letter["at"]) >= given.since))
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command."""
+    given = parse(arguments)
+    with exit_on_errors():
+        letters = select(store.list_dead_letters(), given)
+        if given.command == "show":
+            print(json.dumps(letters[0], indent=2, default=str))
+        elif given.command == "list" and given.json:
+            print(json.dumps(letters, indent=2, default=str))
+        elif given.command == "list":
+            if letters:
+                rows = [[letter[field] for field in ("at", "id", "queue", "task", "reason")] for letter in letters]
+                print_table(("time", "id", "queue", "task", "reason"), rows)
+            print(plural(len(letters), "dead letter"), file=sys.stderr)
+        else:
+            ids = {letter["id"] for letter in letters}
+            done = store.replay(ids) if given.command == "replay" else store.discard(ids)
+            print(f"{given.command}ed {plural(done, 'task')}")
+            if done < len(ids):
+                left = plural(len(ids) - done, "dead letter")
+                sys.exit(f"{left} not {given.command}ed: the queue is not in queues.py, or another process has it")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

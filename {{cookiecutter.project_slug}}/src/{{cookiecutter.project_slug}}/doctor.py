@@ -1,14 +1,17 @@
-"""Check what neither an alert nor a readiness probe covers, in the system that the environment names.
+"""Check the running system for problems that neither alerts nor readiness probes report.
 
-    python -m {{ cookiecutter.project_slug }}.doctor
+    python -m {{ cookiecutter.project_slug }}.doctor [--json]
 
-Exit status 1 if a check fails; `unknown` is what a server does not let it ask. It changes nothing. Run it with the
-environment variables of a worker.
+Run it with the environment variables of a worker. It changes nothing. The status `unknown` means that the server does
+not permit or support the query.
+
+Exit status: 0 for success, 1 if a check fails, 2 for wrong usage.
 """
 
+import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 {% if plan().features.redis_results or plan().features.redbeat or plan().features.beat_remote_control %}
 from typing import Any
@@ -21,6 +24,7 @@ from redbeat.schedulers import get_redis
 {% endif %}
 from {{ cookiecutter.project_slug }} import broker_checks
 from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.commands import command_parser, print_table
 from {{ cookiecutter.project_slug }}.findings import Note, Unknown
 {% if plan().features.redis_results or plan().features.redbeat %}
 from {{ cookiecutter.project_slug }}.redis_servers import find_problem
@@ -31,7 +35,10 @@ from {{ cookiecutter.project_slug }}.tls_checks import check_tls, redis_socket
 {% endif %}
 
 Check = Callable[[], Iterable[str]]
-"""A check returns problems, and what it notes or could not examine (see `findings.py`)."""
+"""A check returns problems, notes, and facts that it could not check (see `findings.py`)."""
+
+COLOURS = {"ok": "green", "unknown": "yellow", "failure": "red"}
+"""The colour of each status, on a terminal."""
 
 {% filter one_line_if_short %}
 URLS = {
@@ -52,26 +59,26 @@ URLS = {
 {% endif %}
 }
 {% endfilter %}
-"""The servers, by the environment variable that names them."""
+"""The URLs of the servers, by their environment variables."""
 
 TLS_SCHEMES = ("amqps", "https", "rediss")
 
 LOCAL_SUFFIXES = (".svc", ".svc.cluster.local", ".internal", ".localhost")
-"""Ends of names that only a cluster or a machine resolves."""
+"""Suffixes of names that only a cluster or a machine resolves."""
 
 
 def check_encryption(urls: Mapping[str, str] = URLS) -> Iterator[str]:
-    """Report the connections that leave the private network without TLS, or do not verify the certificate."""
+    """Report connections outside the private network without TLS, and connections that do not verify the server."""
     for name, url in urls.items():
         parts = urlsplit(url)
         if UNVERIFIED_TLS.search(url):
-            yield f"{name} does not verify the server: remove ssl_cert_reqs=none, or set sslmode=verify-full"
+            yield f"{name}: the server is not verified: remove ssl_cert_reqs=none, or set sslmode=verify-full"
         elif not (is_private(parts.hostname or "") or parts.scheme in TLS_SCHEMES or "sslmode=verify" in parts.query):
-            yield f"{name} names {parts.hostname} without TLS: use rediss://, amqps:// or ?sslmode=verify-full"
+            yield f"{name}: no TLS to {parts.hostname}: use rediss://, amqps:// or ?sslmode=verify-full"
 
 
 def is_private(host: str) -> bool:
-    """Return whether a host is this machine, in a private network, or a name that only Compose or a cluster resolves."""
+    """Return whether a host is local, in a private network, or a name that only Compose or a cluster resolves."""
     try:
         return ip_address(host).is_private
     except ValueError:
@@ -80,35 +87,35 @@ def is_private(host: str) -> bool:
 
 
 def check_databases(urls: Mapping[str, str] = URLS) -> Iterator[str]:
-    """Report variables that name the same Redis database: emptying one would empty the other."""
+    """Report variables with the same Redis database: flushing one would flush the other."""
     users: dict[object, str] = {}
     for name, parts in ((name, urlsplit(url)) for name, url in urls.items() if url.startswith("redis")):
         database = (parts.hostname, parts.port or 6379, parts.path.strip("/") or "0")
         other = users.setdefault(database, name)
         if other != name:
-            yield f"{other} and {name} name the same database: change the number at the end of one"
+            yield f"{other} and {name} use the same database: change the number at the end of one"
 {% endif %}
 
 
 def check_acknowledgement() -> Iterator[str]:
-    """Report settings with which a task is lost together with its worker."""
+    """Report settings that lose the tasks of a killed worker."""
     for name in ("task_acks_late", "task_reject_on_worker_lost"):
         if not app.conf[name]:
-            yield f"{name} is off: a task is lost with its worker. Set it to True"
+            yield f"{name} is off: the tasks of a killed worker are lost. Set it to True"
 
 
 {% if plan().features.beat_remote_control %}
 def check_beats(replies: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Report several beats, which publish every job several times, by the replies to a ping."""
+    """Report several beat instances, which publish each periodic task several times, by the replies to a ping."""
     beats = sorted(name for reply in replies for name in reply if name.startswith("celerybeat"))
     if len(beats) > 1:
-        yield f"{', '.join(beats)} run at the same time: stop all but one"
+        yield f"several beat instances run: {', '.join(beats)}. Stop all but one"
 
 
 {% endif %}
 {% if plan().features.redis_results or plan().features.redbeat %}
 def check_redis(client: Any) -> Iterator[str]:
-    """Report a Redis Cluster, a replica, and TLS that is not verified."""
+    """Report a Redis Cluster, a read-only replica, or an unverified certificate."""
     if problem := find_problem(client):
         yield f"the server {problem}"
     else:
@@ -125,35 +132,38 @@ CHECKS: dict[str, Check] = {
 {% endif %}
 }
 {% endfilter %}
-"""The checks of the environment; those of the broker need a connection to it."""
+"""The checks that need no connection to the broker."""
 
 
-def run(checks: Mapping[str, Check]) -> bool:
-    """Print the result of each check; return whether all succeeded."""
-    success = True
+def run(checks: Mapping[str, Check]) -> list[dict[str, str]]:
+    """Run checks; return their findings, each with a status. A check without findings is one `ok`."""
+    findings = []
     for name, check in checks.items():
         try:
-            findings = list(check())
+            found = list(check()) or [Note()]
         except Exception as error:  # the clients of brokers raise many types
-            findings = [f"{type(error).__name__}: {error}"]
-        failed = any(not isinstance(finding, (Note, Unknown)) for finding in findings)
-        unknown = any(isinstance(finding, Unknown) for finding in findings)
-        print(f"{'failure' if failed else 'unknown' if unknown else 'ok':<8} {name}", *findings, sep="\n         ")
-        success = success and not failed
-    return success
+            found = [f"{type(error).__name__}: {error}"]
+        for each in found:
+            status = "ok" if isinstance(each, Note) else "unknown" if isinstance(each, Unknown) else "failure"
+            findings.append({"check": name, "status": status, "detail": str(each)})
+    return findings
 
 
-def main() -> int:
-    """Run all checks; return 1 if one fails, else 0."""
-    success = run(CHECKS)
+def run_all() -> list[dict[str, str]]:
+    """Run all checks. Without a connection to the broker, skip those that need it."""
+    findings = run(CHECKS)
     with app.connection_for_read() as connection:
 
-        def connect() -> list[str]:
-            connection.ensure_connection(max_retries=1, interval_start=0)  # else it would pause between two attempts
-            return []
+        def connect() -> Iterator[str]:
+            try:
+                connection.ensure_connection(max_retries=1, interval_start=0)  # else it would pause between attempts
+            except Exception as error:
+                message = f"{type(error).__name__}: {error}".rstrip(".")
+                yield f"{message}: check that the broker is running and that its URL is correct"
 
-        if not run({"broker": connect}):
-            return 1
+        findings += run({"broker": connect})
+        if findings[-1]["status"] == "failure":
+            return findings
         checks = broker_checks.checks(connection)
 {% if plan().features.redis_results %}
         backend: Any = app.backend
@@ -165,7 +175,21 @@ def main() -> int:
 {% if plan().features.beat_remote_control %}
         checks["beat"] = lambda: check_beats(app.control.ping(timeout=2.0, connection=connection) or [])
 {% endif %}
-        return 0 if run(checks) and success else 1
+        return findings + run(checks)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the findings; return 1 if one is a failure, else 0."""
+    parser = command_parser("doctor", __doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    given = parser.parse_args(arguments)
+    findings = run_all()
+    if given.json:
+        print(json.dumps(findings, indent=2))
+    else:
+        rows = [list(finding.values()) for finding in findings]
+        print_table(("check", "status", "detail"), rows, colours=COLOURS, wrap=True)
+    return int(any(finding["status"] == "failure" for finding in findings))
 
 
 if __name__ == "__main__":

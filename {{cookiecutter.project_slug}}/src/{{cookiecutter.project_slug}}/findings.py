@@ -1,9 +1,9 @@
-"""What a check of the doctor finds besides problems."""
+"""The findings of the doctor's checks that are not problems."""
 
 
 class Note(str):
-    """A fact that is no problem."""
+    """A fact that is not a problem."""
 
 
 class Unknown(str):
-    """What a check could not examine, and why."""
+    """A fact that a check could not determine, with the reason."""

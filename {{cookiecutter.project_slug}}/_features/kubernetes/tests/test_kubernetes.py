@@ -1,4 +1,4 @@
-"""The manifests, as `kubectl kustomize` renders them, agree with Compose, with the code and with each other."""
+"""The manifests rendered by `kubectl kustomize`: consistent with Compose, the code and each other."""
 
 import re
 import shutil
@@ -25,12 +25,12 @@ KUBERNETES = ROOT / "deploy" / "kubernetes"
 OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
 KUBECTL = shutil.which("kubectl")
 
-pytestmark = pytest.mark.skipif(not KUBECTL, reason="kubectl, which renders the manifests, is not installed")
+pytestmark = pytest.mark.skipif(not KUBECTL, reason="kubectl is not installed")
 
 
 @cache
 def objects(overlay: str = "production") -> list[dict[str, Any]]:
-    """Return the objects of an overlay; none without kubectl."""
+    """Return the objects of an overlay, or none without kubectl."""
     if not KUBECTL:
         return []
     command = [KUBECTL, "kustomize", str(KUBERNETES / "overlays" / overlay)]
@@ -40,12 +40,12 @@ def objects(overlay: str = "production") -> list[dict[str, Any]]:
 
 
 def specs(kind: str, overlay: str = "production") -> dict[str, dict[str, Any]]:
-    """Return the specifications of the objects of a kind, by their names."""
+    """Return the specifications of the objects of a kind, by name."""
     return {each["metadata"]["name"]: each["spec"] for each in objects(overlay) if each["kind"] == kind}
 
 
 def variables(name: str) -> dict[str, str]:
-    """Return the variables that a file sets."""
+    """Return the variables in a file."""
     lines = (KUBERNETES / name).read_text().splitlines()
     return dict(line.split("=", maxsplit=1) for line in lines if not line.startswith("#"))
 
@@ -62,16 +62,16 @@ def command_of(spec: dict[str, Any]) -> list[str]:
 
 
 def ports_of(spec: dict[str, Any]) -> dict[str, int]:
-    """Return the ports of that container, by their names."""
+    """Return the ports of that container, by name."""
     return {port["name"]: port["containerPort"] for port in container_of(spec).get("ports", [])}
 
 
 def compose_services() -> dict[str, dict[str, Any]]:
-    """Return the services of compose.yaml that run this project's code, by their commands with default variables."""
+    """Return the services of compose.yaml that run this project's code, by command, with the defaults of variables."""
     text = re.sub(r"(?<!\$)\$\{\w+:-([^}]*)\}", r"\1", (ROOT / "compose.yaml").read_text())
     services = {name: each for name, each in yaml.safe_load(text)["services"].items() if "env_file" in each}
 {% if plan().features.flower %}
-    del services["flower"]  # Kubernetes does not run it
+    del services["flower"]  # not on Kubernetes
 {% endif %}
     return {each["command"]: each for each in services.values()}
 
@@ -86,7 +86,7 @@ every_deployment = pytest.mark.parametrize("spec", DEPLOYMENTS.values(), ids=DEP
 every_worker = pytest.mark.parametrize("name", WORKERS)
 
 
-def test_kubernetes_runs_what_compose_runs() -> None:
+def test_kubernetes_runs_the_commands_of_compose() -> None:
     commands = [" ".join(command_of(spec)) for spec in (DEPLOYMENTS | JOBS).values()]
     assert sorted(commands) == sorted(SERVICES)
 
@@ -117,7 +117,7 @@ def test_keda_scales_a_worker_by_the_length_of_its_queues(name: str) -> None:
     command = command_of(WORKERS[name])
     queues = command[command.index("-Q") + 1].split(",")
     assert SCALED[name]["scaleTargetRef"] == {"name": name}
-    assert SCALED[name]["minReplicaCount"] > 0  # or nothing moves scheduled tasks, which KEDA does not count
+    assert SCALED[name]["minReplicaCount"] > 0  # a worker moves scheduled tasks, which KEDA does not count
     for queue, trigger in zip(queues, SCALED[name]["triggers"], strict=True):
         metadata = trigger["metadata"]
 {% if plan().features.redis %}
@@ -181,7 +181,7 @@ def test_every_variable_is_set_once() -> None:
     config, secrets = variables("base/config.env"), variables("secrets.env.example")
     assert not config.keys() & secrets.keys()
     assert sorted(config | secrets) == sorted(name.upper() for name in Environment.model_fields)
-    assert config["HEARTBEAT_FILE"].startswith("/tmp/")  # noqa: S108  # where the file system is writable
+    assert config["HEARTBEAT_FILE"].startswith("/tmp/")  # noqa: S108  # the writable file system
 
 
 def test_no_password_has_a_default() -> None:
@@ -202,7 +202,7 @@ def test_a_deployment_has_a_budget_and_policies(spec: dict[str, Any]) -> None:
     assert len(allowing) == len(ports_of(spec).keys() & {"http"})
 
 
-def test_what_no_policy_allows_is_denied() -> None:
+def test_other_connections_are_denied() -> None:
     denials = [policy for policy in POLICIES if not policy.keys() & {"ingress", "egress"}]
     assert denials == [{"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}]
 

@@ -12,7 +12,7 @@ from {{ cookiecutter.project_slug }}.findings import Note, Unknown
 
 
 @pytest.mark.parametrize(("version", "kind"), [("3.11.28", Unknown), ("3.12.0", Note), ("4.1.0-rc.1", Note)])
-def test_the_consumer_timeout_is_known_where_the_server_applies_that_of_the_queue(version: str, kind: type) -> None:
+def test_the_consumer_timeout_is_unknown_before_rabbitmq_3_12(version: str, kind: type) -> None:
     (found,) = broker_checks.check_consumer_timeout(version)
     assert isinstance(found, kind)
 

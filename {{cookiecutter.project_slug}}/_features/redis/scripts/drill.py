@@ -1,7 +1,7 @@
-"""Break workers and brokers of this project, each drill on a private Valkey, and show what became of the tasks.
+"""Inject faults into workers and brokers of this project, and count the lost tasks.
 
-The drills run side by side and wait for leases to expire, so they take about two minutes. Exit status 1 if a task is
-lost.
+Each drill runs on a private Valkey. The drills run in parallel and wait for leases to expire, which takes about two
+minutes. The exit status is 1 if a task is lost.
 """
 
 import os
@@ -28,22 +28,22 @@ from embedded import embedded_broker, free_port
 APP = "{{ cookiecutter.project_slug }}.celery_app"
 TASKS = 60
 SECONDS = 0.5
-"""What a task takes."""
+"""The runtime of a task."""
 TIMEOUT = 180.0
-"""Seconds until a task that did not run counts as lost."""
+"""Seconds after which a task that has not run counts as lost."""
 
 
 @shared_task(name="drill.work")
 def work(number: int, file: str) -> None:
-    """Note that this task ran, in one write, so that processes may share the file."""
+    """Append the number of this task to a file, in one write, because processes share the file."""
     time.sleep(SECONDS)
-    with Path(file).open("a", encoding="utf-8") as notes:
-        notes.write(f"{number}\n")
+    with Path(file).open("a", encoding="utf-8") as log:
+        log.write(f"{number}\n")
 
 
 @dataclass
 class Drill:
-    """Two workers that drain a queue, one of which meets a fault, or their broker does."""
+    """Two workers that drain a queue, and a fault of one of them or of their broker."""
 
     fault: str
     folder: Path
@@ -54,12 +54,12 @@ class Drill:
 
     @property
     def ran(self) -> Counter[str]:
-        """How often each task ran."""
+        """Return the number of runs of each task."""
         file = self.folder / "ran"
         return Counter(file.read_text(encoding="utf-8").split() if file.exists() else [])
 
     def start_workers(self, environment: dict[str, str]) -> None:
-        """Start two workers and wait until they consume."""
+        """Start two workers and wait until they are ready."""
         logs = [self.folder / f"worker-{number}.log" for number in (1, 2)]
         for log in logs:
             options = ["-I", "drill", "-c", "2", "-n", f"{log.stem}@%h"]
@@ -71,19 +71,19 @@ class Drill:
         wait_until(lambda: all(" ready." in log.read_text(encoding="utf-8") for log in logs))
 
     def signal(self, number: int) -> None:
-        """Send a signal to the processes of the first worker."""
+        """Send a signal to all processes of the first worker."""
         with suppress(ProcessLookupError):
             os.killpg(self.workers[0].pid, number)
 
     def is_drained(self) -> bool:
-        """Whether the broker holds no message of the queue."""
+        """Return whether the queue has no ready or unacknowledged message."""
         with suppress(Exception), self.app.connection_for_read(f"{self.server.connection_url}/0") as connection:
             channel: Any = connection.default_channel
             return not channel._size(self.app.conf.task_default_queue) and not channel.client.hlen(channel.unacked_key)
         return False
 
     def run(self, environment: dict[str, str]) -> "Drill":
-        """Send tasks, bring about the fault while they run, and wait until all of them ran."""
+        """Send tasks, cause the fault while they run, and wait until all have run."""
         with self.server:
             try:
                 self.start_workers({**environment, "CELERY_BROKER_URL": f"{self.server.connection_url}/0"})
@@ -91,10 +91,10 @@ class Drill:
                     for number in range(TASKS):
                         self.app.send_task(work.name, (number, str(self.folder / "ran")), connection=connection)
                 wait_until(lambda: len(self.ran) > TASKS // 10)
-                began = time.monotonic()
+                started = time.monotonic()
                 FAULTS[self.fault](self)
                 if wait_until(lambda: len(self.ran) == TASKS and self.is_drained()):
-                    self.recovery = time.monotonic() - began
+                    self.recovery = time.monotonic() - started
             finally:
                 for worker in self.workers:
                     with suppress(ProcessLookupError):
@@ -104,24 +104,24 @@ class Drill:
 
 
 def kill(drill: Drill) -> None:
-    """Kill a worker, as when its host dies."""
+    """Kill a worker, as the loss of its host does."""
     drill.signal(signal.SIGKILL)
 
 
 def freeze(drill: Drill) -> None:
-    """Freeze a worker for longer than its leases, then kill it."""
+    """Freeze a worker until its leases expire, then kill it."""
     drill.signal(signal.SIGSTOP)
     time.sleep(1.5 * drill.app.conf.broker_transport_options["lease"])
     drill.signal(signal.SIGKILL)
 
 
 def stop(drill: Drill) -> None:
-    """Stop a worker as its supervisor does."""
+    """Stop a worker with SIGTERM, as a supervisor does."""
     drill.workers[0].terminate()
 
 
 def restart(drill: Drill) -> None:
-    """Restart the broker, which is away for five seconds."""
+    """Stop the broker for five seconds."""
     drill.server.stop()
     time.sleep(5)
     drill.server.start()
@@ -136,7 +136,7 @@ FAULTS: dict[str, Callable[[Drill], None]] = {
 
 
 def wait_until(done: Callable[[], bool]) -> bool:
-    """Wait for something, and return whether it came in time."""
+    """Wait for a condition; return whether it became true within `TIMEOUT` seconds."""
     until = time.monotonic() + TIMEOUT
     while not (is_done := done()) and time.monotonic() < until:
         time.sleep(0.2)
@@ -146,7 +146,7 @@ def wait_until(done: Callable[[], bool]) -> bool:
 def main() -> int:
     """Run the drills and return the exit status."""
     console = Console()
-    console.print("Four drills, each with two workers on a Valkey: about two minutes.")
+    console.print("Four drills in parallel, each on an embedded Valkey: about two minutes.")
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         environment = stack.enter_context(embedded_broker())
@@ -168,7 +168,7 @@ def main() -> int:
                 table.add_row(drill.fault, str(TASKS), str(ran), str(twice), str(TASKS - ran), recovery)
                 lost += TASKS - ran
                 for log in sorted(drill.folder.glob("*.log")) if drill.recovery is None else ():
-                    console.print(f"--- {drill.fault}, {log.name}:", *log.read_text().splitlines()[-15:], sep="\n")
+                    console.print(f"--- {drill.fault}: {log.name}", *log.read_text().splitlines()[-15:], sep="\n")
     console.print(table)
     return 1 if lost else 0
 

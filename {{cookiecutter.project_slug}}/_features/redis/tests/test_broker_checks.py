@@ -18,7 +18,7 @@ MIB = 2**20
 
 
 class FakeChannel:
-    """A channel of a server that answers INFO with these facts."""
+    """A channel of a server with these facts in its `INFO`."""
 
     def __init__(self, **facts: Any) -> None:
         self.facts = {"role": "master", "maxmemory_policy": "noeviction", "aof_enabled": 1} | facts
@@ -36,14 +36,14 @@ class FakeChannel:
 
 @pytest.fixture
 def connection(url: str, redis: Redis) -> Iterator[Connection]:
-    """A connection like that of a worker."""
+    """A connection with the options of a worker."""
     with Connection(url, transport_options=app.conf.broker_transport_options) as connected:
         yield connected
 
 
 @pytest.fixture
 def user(url: str, redis: Redis) -> Iterator[Connection]:
-    """A connection of a user without dangerous commands, and without channels."""
+    """A connection of a user without dangerous commands and without channels."""
     rights = ["+@all", "-@dangerous"]
     redis.acl_setuser("jobs", enabled=True, passwords="+word", keys=["*"], categories=rights, reset=True)
     of_user = url.replace("://", "://jobs:word@")
@@ -52,7 +52,7 @@ def user(url: str, redis: Redis) -> Iterator[Connection]:
 
 
 def findings(connection: Connection, name: str) -> list[str]:
-    """Return what a check finds."""
+    """Return the findings of a check."""
     return list(broker_checks.checks(connection)[f"broker: {name}"]())
 
 
@@ -83,7 +83,7 @@ def test_memory_without_a_limit_is_unknown(connection: Connection) -> None:
 
 
 @pytest.mark.parametrize("use", redis_memory.BUDGETS)
-def test_what_takes_more_than_its_share_of_the_memory_is_named(use: str, connection: Connection, redis: Redis) -> None:
+def test_a_use_of_the_memory_beyond_its_budget_is_reported(use: str, connection: Connection, redis: Redis) -> None:
     redis.config_set("maxmemory", 64 * MIB)
     assert problems(findings(connection, "memory")) == []
     for number in range(40):
@@ -113,10 +113,10 @@ def test_messages_are_counted_by_their_state(connection: Connection, redis: Redi
 def test_overdue_tasks_are_reported(connection: Connection, redis: Redis) -> None:
     redis.zadd(f"{QUEUE}.scheduled", {json.dumps({}): 1})
     (problem,) = problems(findings(connection, "queues"))
-    assert problem.startswith(f"1 scheduled tasks of {QUEUE} are overdue")
+    assert problem.startswith(f"{QUEUE}: 1 scheduled task overdue")
 
 
-def test_what_a_user_may_not_ask_is_unknown_and_names_the_command(user: Connection) -> None:
+def test_a_check_without_permission_is_unknown_and_names_the_command(user: Connection) -> None:
     for name in ("replication", "memory", "eviction", "persistence"):
         (found,) = findings(user, name)
         assert isinstance(found, Unknown), name

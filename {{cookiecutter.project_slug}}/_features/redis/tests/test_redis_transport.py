@@ -209,13 +209,17 @@ def test_the_command_counts_and_cancels_scheduled_tasks(
     monkeypatch.setattr(app, "connection_for_write", connect)
     publish(connect(), "one", eta=in_hours(1))
 
-    assert scheduled.main([]) == 0
-    assert scheduled.main(["cancel", "one"]) == 0
-    assert scheduled.main(["cancel", "one"]) == 1
-    assert scheduled.main([]) == 0
-    printed = capsys.readouterr()
-    assert [line for line in printed.out.splitlines() if line.startswith(f"{QUEUE} ")] == [f"{QUEUE} 1", f"{QUEUE} 0"]
-    assert printed.err == "one is not scheduled\n"
+    scheduled.main([])
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split() == ["QUEUE", "SCHEDULED"]
+    assert [QUEUE, "1"] in [row.split() for row in rows]
+    scheduled.main(["cancel", "one"])
+    assert capsys.readouterr().out == "cancelled 1 task\n"
+    with pytest.raises(SystemExit, match=r"^not scheduled: one$"):
+        scheduled.main(["cancel", "one"])
+    assert capsys.readouterr().out == "cancelled 0 tasks\n"
+    scheduled.main(["--json"])
+    assert json.loads(capsys.readouterr().out)[QUEUE] == 0
 
 
 def test_a_worker_consumes_from_a_full_server(connect: Connect, redis: Redis) -> None:

@@ -1,4 +1,4 @@
-"""The error messages for a Redis Cluster and a read-only replica."""
+"""A Redis Cluster and a read-only replica are refused with one line."""
 
 from typing import Any
 from unittest.mock import Mock
@@ -23,7 +23,7 @@ from {{ cookiecutter.project_slug }}.settings import env
         (ResponseError("SELECT is not allowed in cluster mode"), CLUSTER),
     ],
 )
-def test_the_response_of_a_server_determines_its_problem(error: Exception | None, problem: str | None) -> None:
+def test_an_unusable_server_is_detected_by_its_error(error: Exception | None, problem: str | None) -> None:
     client: Any = Mock()
     client.eval.side_effect = error
     assert find_problem(client) == problem
@@ -34,11 +34,11 @@ def test_a_process_exits_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     broker = {"celery_broker_url": "redis://localhost"}
     monkeypatch.setattr(redis_servers, "env", env.model_copy(update=broker))
     monkeypatch.setattr(redis_servers, "find_broker_problem", lambda: REPLICA)
-    with pytest.raises(SystemExit, match=r"^CELERY_BROKER_URL is a read-only replica: name its master\.$"):
+    with pytest.raises(SystemExit, match=r"^CELERY_BROKER_URL is a read-only replica: use its master\.$"):
         redis_servers.check_servers()
 
 
-def test_a_process_does_not_exit_if_a_server_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     broker = {"celery_broker_url": "redis://localhost"}
     monkeypatch.setattr(redis_servers, "env", env.model_copy(update=broker))
     check = Mock(side_effect=ConnectionError)
@@ -51,12 +51,12 @@ def test_a_process_exits_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_servers, "env", env.model_copy(update=results))
     monkeypatch.setattr(redis_servers, "app", Mock())
     monkeypatch.setattr(redis_servers, "find_problem", lambda _: REPLICA)
-    with pytest.raises(SystemExit, match=r"^CELERY_RESULT_BACKEND is a read-only replica: name its master\.$"):
+    with pytest.raises(SystemExit, match=r"^CELERY_RESULT_BACKEND is a read-only replica: use its master\.$"):
         redis_servers.check_servers()
 {% elif plan().features.redbeat %}
 def test_beat_exits_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_servers, "find_problem", lambda _: REPLICA)
     redis_servers.check_servers()
-    with pytest.raises(SystemExit, match=r"^REDBEAT_REDIS_URL is a read-only replica: name its master\.$"):
+    with pytest.raises(SystemExit, match=r"^REDBEAT_REDIS_URL is a read-only replica: use its master\.$"):
         redis_servers.check_servers(redbeat=True)
 {% endif %}

@@ -33,14 +33,14 @@ def test_messages_are_counted_by_their_state() -> None:
 
 
 @pytest.mark.parametrize(("code", "known"), [("AccessDenied", True), ("QueueDoesNotExist", False)])
-def test_a_queue_that_the_credentials_may_not_ask_for_is_unknown(code: str, known: bool) -> None:
+def test_a_queue_without_permission_is_unknown(code: str, known: bool) -> None:
     channel: Any = Mock()
     error = ClientError({"Error": {"Code": code, "Message": ""}}, "GetQueueAttributes")
     channel.sqs.return_value.get_queue_attributes.side_effect = error
     if known:
-        (found,) = broker_checks.ask(QUEUE, channel)
+        (found,) = broker_checks.query(QUEUE, channel)
         assert isinstance(found, Unknown)
         assert "sqs:GetQueueAttributes" in found
     else:
         with pytest.raises(ClientError):
-            list(broker_checks.ask(QUEUE, channel))
+            list(broker_checks.query(QUEUE, channel))

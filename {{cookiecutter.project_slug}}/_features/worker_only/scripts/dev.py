@@ -1,6 +1,6 @@
-"""Run one worker for all queues, with beat in it, and restart it when a source file changes.
+"""Run one worker for all queues, and restart it when a source file changes.
 
-The broker is the one of `CELERY_BROKER_URL`, else an embedded one.
+The broker is that of `CELERY_BROKER_URL`, or an embedded one if the variable is not set.
 """
 
 import os
@@ -25,10 +25,10 @@ def main() -> None:
     with ExitStack() as stack:
         if not os.environ.get("CELERY_BROKER_URL"):
             os.environ.update(stack.enter_context(embedded_broker()))
-            print(f"An embedded broker listens at {os.environ['CELERY_BROKER_URL']} while this runs.")
+            print(f"Embedded broker: {os.environ['CELERY_BROKER_URL']}")
         os.environ.setdefault("LOG_FORMAT", "console")
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
-        os.chdir(scratch)  # where beat keeps its schedule
+        os.chdir(scratch)  # beat writes its schedule file to the current directory
         watchfiles.run_process(ROOT / "src", target=WORKER, target_type="command")
 
 

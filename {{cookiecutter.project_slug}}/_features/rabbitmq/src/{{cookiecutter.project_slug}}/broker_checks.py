@@ -1,4 +1,4 @@
-"""The doctor's checks of RabbitMQ. Each asks the server, and says what AMQP cannot ask."""
+"""The doctor's checks of RabbitMQ. Facts that AMQP cannot query are `unknown`."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -16,7 +16,7 @@ CONSUMER_TIMEOUT = QUEUE_ARGUMENTS["x-consumer-timeout"]
 
 
 def checks(connection: Connection) -> dict[str, Callable[[], Iterable[str]]]:
-    """Return the checks of the server of a connection."""
+    """Return the checks of the broker."""
     server: Any = connection.connection
     every = {
         "consumer timeout": lambda: check_consumer_timeout(server.server_properties["version"]),
@@ -28,13 +28,13 @@ def checks(connection: Connection) -> dict[str, Callable[[], Iterable[str]]]:
 
 
 def check_consumer_timeout(version: str) -> Iterator[str]:
-    """Report where the consumer timeout is not known to be longer than a task may take.
+    """Report an unknown consumer timeout, which may be shorter than the longest task.
 
-    RabbitMQ applies the argument of a queue since 3.12, instead of its own timeout. A policy may lower it.
+    RabbitMQ applies the argument of the queue since 3.12, and its own timeout before. A policy can lower it.
     """
     if tuple(map(int, version.split(".")[:2])) < (3, 12):
         yield Unknown(
-            f"RabbitMQ {version} applies only its own consumer_timeout, which AMQP cannot ask for. It must be at least"
+            f"RabbitMQ {version} applies only its own consumer_timeout, which AMQP cannot query. It must be at least"
             f" {CONSUMER_TIMEOUT} ms: rabbitmqctl eval 'application:get_env(rabbit, consumer_timeout).'"
         )
     else:
@@ -42,13 +42,13 @@ def check_consumer_timeout(version: str) -> Iterator[str]:
 
 
 def check_arguments(connection: Connection) -> Iterator[str]:
-    """Report queues whose arguments are not those of this release."""
+    """Report queues whose arguments differ from those of this release."""
     for queue in (*TASK_QUEUES, DEAD_LETTERS, DEAD_LETTER_REASONS):
         if ready(connection, queue) is None:
             yield Note(f"{queue.name} does not exist yet")
             continue
         try:
-            with connection.channel() as channel:  # RabbitMQ closes the channel of a declaration that it refuses
+            with connection.channel() as channel:  # RabbitMQ closes the channel after a refused declaration
                 Queue(queue.name, queue_arguments=queue.queue_arguments)(channel).queue_declare()
         except PreconditionFailed as error:
             yield f"{error.reply_text}: delete {queue.name} once it is empty, or set a policy"
@@ -57,13 +57,13 @@ def check_arguments(connection: Connection) -> Iterator[str]:
 
 
 def check_queues(connection: Connection) -> Iterator[str]:
-    """Note the messages that are ready; AMQP cannot ask for the others."""
+    """Note the number of ready messages. AMQP cannot query the others."""
     for queue in TASK_QUEUES:
         yield Note(f"{queue.name}: {ready(connection, queue) or 0} ready")
 
 
 def ready(connection: Connection, queue: Queue) -> int | None:
-    """Return how many messages of a queue are ready; None if it does not exist."""
+    """Return the number of ready messages of a queue; None if it does not exist."""
     try:
         with connection.channel() as channel:
             declared: Any = Queue(queue.name)(channel).queue_declare(passive=True)

@@ -1,4 +1,4 @@
-"""The doctor's checks of Redis. Each asks the server, and reports a permission that it lacks."""
+"""The doctor's checks of Redis. A check without the necessary permission is `unknown`."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -9,6 +9,7 @@ from kombu import Connection
 from redis.exceptions import NoPermissionError
 
 from {{ cookiecutter.project_slug }} import redis_memory
+from {{ cookiecutter.project_slug }}.commands import plural
 from {{ cookiecutter.project_slug }}.dead_letter_store import KEY
 from {{ cookiecutter.project_slug }}.findings import Note, Unknown
 from {{ cookiecutter.project_slug }}.queues import QueueName
@@ -17,15 +18,15 @@ from {{ cookiecutter.project_slug }}.redis_transport import SCHEDULED, WAKE
 from {{ cookiecutter.project_slug }}.tls_checks import check_tls, redis_socket
 
 ADVICE = {
-    "queues": "stop what publishes too much, run more workers, or raise maxmemory",
-    "dead letters": "requeue or purge them, or lower DEAD_LETTERS_MAX_COUNT",
-    "other": "lower result_expires, or give results and other data a Redis of their own",
+    "queues": "publish less, run more workers, or raise maxmemory",
+    "dead letters": "replay or discard them, or lower DEAD_LETTERS_MAX_COUNT",
+    "other": "lower result_expires, or use a separate Redis for results and other data",
 }
-"""What to do about each part of the memory that is beyond its budget."""
+"""The advice for each use of the memory that exceeds its budget."""
 
 
 def checks(connection: Connection) -> dict[str, Callable[[], Iterable[str]]]:
-    """Return the checks of the server of a connection."""
+    """Return the checks of the broker."""
     channel: Any = connection.default_channel
     every = {
         "replication": check_replication,
@@ -40,56 +41,56 @@ def checks(connection: Connection) -> dict[str, Callable[[], Iterable[str]]]:
 
 
 def permitted(check: Callable[[Any], Iterable[str]], channel: Any) -> list[str]:
-    """Run a check; what the user of the URL may not ask remains unknown."""
+    """Run a check. If the user of the URL may not run its commands, return an unknown."""
     try:
         return list(check(channel))
     except NoPermissionError as error:
-        return [Unknown(f"not checked: {error}. README.md has the permissions of the doctor")]
+        return [Unknown(f"not checked: {error}. README.md lists the permissions of the doctor")]
 
 
 def check_replication(channel: Any) -> Iterator[str]:
-    """Report a replica, also one that accepts writes, which its master overwrites."""
+    """Report a Redis Cluster or a replica. A master overwrites a replica that accepts writes."""
     if problem := find_problem(channel.client):
         yield f"CELERY_BROKER_URL {problem}"
     elif channel.client.info("replication")["role"] != "master":
-        yield "the server is a replica, which loses what is written to it: name the master in CELERY_BROKER_URL"
+        yield "the server is a replica, which loses writes: set CELERY_BROKER_URL to its master"
 
 
 def check_memory(channel: Any) -> Iterator[str]:
-    """Report what takes more than its share of the memory."""
+    """Report the uses of the memory that exceed their budget."""
     info = channel.client.info("memory")
     used, limit = info["used_memory"] / 2**20, info["maxmemory"] / 2**20
     if not limit:
-        yield Unknown(f"{used:.0f} MiB are used, but there is no limit to compare them with: set maxmemory")
+        yield Unknown(f"{used:.0f} MiB used, without a limit: set maxmemory")
         return
-    yield Note(f"{used:.0f} of {limit:.0f} MiB are used ({100 * used / limit:.0f} %)")
+    yield Note(f"{used:.0f} of {limit:.0f} MiB used ({100 * used / limit:.0f} %)")
     for use, share in redis_memory.shares(channel).items():
         if share > (budget := redis_memory.BUDGETS[use]):
             yield f"{use}: {100 * share:.0f} % of maxmemory, more than {100 * budget:.0f} %: {ADVICE[use]}"
 
 
 def check_eviction(channel: Any) -> Iterator[str]:
-    """Report a policy with which a full Redis deletes keys."""
+    """Report a policy that deletes keys of a full Redis."""
     policy = channel.client.info("memory")["maxmemory_policy"]
     if policy != "noeviction":
-        yield f"maxmemory-policy is {policy}, so a full Redis deletes tasks or results: set it to noeviction"
+        yield f"maxmemory-policy is {policy}: a full Redis deletes tasks or results. Set it to noeviction"
 
 
 def check_persistence(channel: Any) -> Iterator[str]:
-    """Report what makes a Redis that is killed lose tasks."""
+    """Report settings and errors that make a killed Redis lose tasks."""
     info = channel.client.info("persistence")
     if not info["aof_enabled"]:
-        yield "appendonly is off, so a killed Redis loses tasks: set it to yes"
+        yield "appendonly is off: a killed Redis loses tasks. Set it to yes"
     elif info["aof_last_write_status"] != "ok":
-        yield "the append-only file cannot be written: is the disk full?"
+        yield "the append-only file cannot be written: check that the disk is not full"
     if info["rdb_last_bgsave_status"] != "ok":
-        yield "the last snapshot failed, after which Redis may refuse writes: see its log"
+        yield "the last snapshot failed: Redis may refuse writes. See its log"
 
 
 def check_permissions(channel: Any) -> Iterator[str]:
-    """Report commands, keys and channels that a worker uses, and that the user of the URL may not use."""
+    """Report commands, keys and channels that a worker uses and that the user of the URL may not use."""
     fanout, queue = channel.keyprefix_fanout.format(db=channel.connection.client.virtual_host), next(iter(QueueName))
-    # Names of commands, each with a key, or a channel.
+    # Each command with a key or a channel.
     used = [
         *((command, queue.value) for command in ("LPUSH", "RPUSH", "RPOP", "LLEN", "LINDEX")),
         *((command, f"{queue.value}{SCHEDULED}") for command in ("ZADD", "ZREM", "ZRANGEBYSCORE", "ZCOUNT")),
@@ -107,16 +108,16 @@ def check_permissions(channel: Any) -> Iterator[str]:
         for command, key in used
     }
     if -1 in found.values():
-        yield Unknown("not checked: Redis 7 or newer can say what a user may do")
+        yield Unknown("not checked: this requires Redis 7 or newer")
     if missing := [name for name, allowed in found.items() if allowed == 0]:
-        yield f"a worker may not use {', '.join(missing)}: README.md has its permissions"
+        yield f"a worker may not use {', '.join(missing)}: README.md lists its permissions"
 
 
 def check_queues(channel: Any) -> Iterator[str]:
-    """Report scheduled tasks that no worker has moved to their queue; note the messages in each state."""
+    """Report scheduled tasks that no worker has moved to their queue; note the number of messages in each state."""
     for name in QueueName:
         ready, scheduled = channel._size(name.value), channel.scheduled(name.value)
         yield Note(f"{name.value}: {ready} ready, {scheduled} scheduled")
         if overdue := channel.scheduled(name.value, due_before=time.time() - 60):
-            yield f"{overdue} scheduled tasks of {name.value} are overdue: start a worker of this queue"
+            yield f"{name.value}: {plural(overdue, 'scheduled task')} overdue: start a worker of this queue"
     yield Note(f"all queues: {channel.client.hlen(channel.unacked_key)} unacknowledged")

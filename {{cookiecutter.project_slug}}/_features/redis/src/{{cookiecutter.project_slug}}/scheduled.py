@@ -1,15 +1,18 @@
-"""Tasks that are not due yet: count them, or delete some.
+"""Count the scheduled tasks of each queue (with `countdown` or `eta`), or cancel some.
 
-    python -m {{ cookiecutter.project_slug }}.scheduled
+    python -m {{ cookiecutter.project_slug }}.scheduled [--json]
     python -m {{ cookiecutter.project_slug }}.scheduled cancel ID ...
 
-Exit status 1 if a task to cancel is not scheduled.
+Exit status: 0 for success, 1 for an error (a task is not scheduled, an unreachable broker), 2 for wrong usage.
 """
 
+import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.commands import command_parser, exit_on_errors, plural, print_table
 from {{ cookiecutter.project_slug }}.queues import QueueName
 
 
@@ -27,17 +30,24 @@ def cancel(task_id: str) -> int:
         return sum(channel.cancel(name.value, task_id) for name in QueueName)
 
 
-def main(arguments: list[str]) -> int:
-    """Print the numbers, or cancel tasks; return 1 if a task is not scheduled, else 0."""
-    if arguments[:1] != ["cancel"]:
-        for queue, number in count().items():
-            print(f"{queue} {number}")
-        return 0
-    missing = [task_id for task_id in arguments[1:] if not cancel(task_id)]
-    for task_id in missing:
-        print(f"{task_id} is not scheduled", file=sys.stderr)
-    return int(bool(missing))
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the numbers, or cancel tasks."""
+    parser = command_parser("scheduled", __doc__)
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    action = parser.add_subparsers(dest="command").add_parser("cancel", help="delete scheduled tasks")
+    action.add_argument("ids", metavar="ID", nargs="+")
+    given = parser.parse_args(arguments)
+    with exit_on_errors():
+        if given.command == "cancel":
+            missing = [task_id for task_id in given.ids if not cancel(task_id)]
+            print(f"cancelled {plural(len(given.ids) - len(missing), 'task')}")
+            if missing:
+                sys.exit(f"not scheduled: {', '.join(missing)}")
+        elif given.json:
+            print(json.dumps(count(), indent=2))
+        else:
+            print_table(("queue", "scheduled"), count().items())
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

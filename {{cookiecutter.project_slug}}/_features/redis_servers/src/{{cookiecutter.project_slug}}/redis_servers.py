@@ -18,8 +18,8 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.settings import env
 {% endif %}
 
-CLUSTER = "is a Redis Cluster, in which scripts and transactions cannot use several keys: name a single Redis"
-REPLICA = "is a read-only replica: name its master"
+CLUSTER = "is a Redis Cluster, where scripts and transactions cannot use several keys: use a single Redis"
+REPLICA = "is a read-only replica: use its master"
 KEYS = ("_kombu.none.a", "_kombu.none.b")
 """Keys that do not exist, and that all users may access."""
 

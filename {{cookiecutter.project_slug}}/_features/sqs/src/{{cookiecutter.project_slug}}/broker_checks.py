@@ -1,4 +1,4 @@
-"""The doctor's checks of Amazon SQS. Each asks the service, and reports a permission that it lacks."""
+"""The doctor's checks of Amazon SQS. A check without the necessary permission is `unknown`."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -16,11 +16,11 @@ from {{ cookiecutter.project_slug }}.sqs import VISIBILITY_TIMEOUT
 def checks(connection: Connection) -> dict[str, Callable[[], Iterable[str]]]:
     """Return a check for each queue."""
     channel: Any = connection.default_channel
-    return {f"broker: {name.value}": partial(ask, name, channel) for name in QueueName}
+    return {f"broker: {name.value}": partial(query, name, channel) for name in QueueName}
 
 
-def ask(queue: QueueName, channel: Any) -> Iterator[str]:
-    """Ask for the attributes of a queue and check them."""
+def query(queue: QueueName, channel: Any) -> Iterator[str]:
+    """Get the attributes of a queue and check them."""
     try:
         answer = channel.sqs(queue=queue.value).get_queue_attributes(
             QueueUrl=get_queue_url(queue), AttributeNames=["All"]
@@ -34,12 +34,12 @@ def ask(queue: QueueName, channel: Any) -> Iterator[str]:
 
 
 def check_queue(queue: str, attributes: Mapping[str, str]) -> Iterator[str]:
-    """Report how the attributes of a queue differ from deploy/aws/queues.yaml in what loses, repeats or delays tasks."""
+    """Report attributes of a queue that differ from deploy/aws/queues.yaml and lose, repeat or delay tasks."""
     seconds = int(attributes["VisibilityTimeout"])
     if seconds != VISIBILITY_TIMEOUT:
-        yield f"VisibilityTimeout of {queue} is {seconds} s, not {VISIBILITY_TIMEOUT} s: deploy queues.yaml again"
+        yield f"VisibilityTimeout of {queue} is {seconds} s, not {VISIBILITY_TIMEOUT} s. Deploy queues.yaml again"
     if "RedrivePolicy" not in attributes:
-        yield f"{queue} has no RedrivePolicy, so a poison task returns for days: deploy queues.yaml again"
+        yield f"{queue} has no RedrivePolicy: a poison task is redelivered for days. Deploy queues.yaml again"
     states = {"": "ready", "NotVisible": "unacknowledged", "Delayed": "scheduled"}
     numbers = [f"{attributes.get(f'ApproximateNumberOfMessages{key}', 0)} {state}" for key, state in states.items()]
     yield Note(", ".join(numbers))
