@@ -439,7 +439,7 @@ def test_hostile_arguments_of_jobs_are_preserved(bake: Bakery) -> None:
     assert ast.literal_eval(entries["args"]) == [values]
     assert ast.literal_eval(entries["kwargs"]) == {"to": values[0]}
     written = ast.parse(
-        render_element(project.read("README.md").partition("## Periodic jobs")[2], "code"), mode="eval"
+        render_element(project.read("README.md").partition("### Periodic tasks")[2], "code"), mode="eval"
     ).body
     assert isinstance(written, ast.Call)
     assert ast.literal_eval(written.args[0]) == values

@@ -59,6 +59,10 @@ FILES = {
     "deploy/systemd/{slug}.sysusers.conf",
     "deploy/systemd/{slug}.target",
     "deploy/systemd/{slug}.tmpfiles.conf",
+    "docs/configuration.md",
+    "docs/deployment.md",
+    "docs/development.md",
+    "docs/operations.md",
     "pyproject.toml",
     "scripts/demo.py",
     "scripts/dev.py",
@@ -128,6 +132,7 @@ EXAMPLES_ON_REDIS = {
 
 # The files of both frameworks for tasks by HTTP.
 HTTP_API = {
+    "docs/http-api.md",
     "src/{slug}/api_keys.py",
     "src/{slug}/problems.py",
     "src/{slug}/readiness.py",
@@ -385,6 +390,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "deploy/kubernetes/worker/kustomization.yaml",
             "deploy/kubernetes/worker/name-reference.yaml",
             "deploy/kubernetes/worker/scaled-object.yaml",
+            "docs/kubernetes.md",
             "tests/test_kubernetes.py",
         },
     ),

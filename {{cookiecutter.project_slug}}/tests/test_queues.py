@@ -59,7 +59,7 @@ def test_a_queue_has_a_module_of_tasks() -> None:
 def test_the_readme_has_each_queue() -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
     for queue in QueueName:
-        copy = f"README.md, 'What runs where': copy what it has for {FIRST}, and write {queue} instead"
+        copy = f"README.md, 'Architecture': copy what it has for {FIRST}, and write {queue} instead"
         assert re.search(rf"^\| `{queue}` \|", readme, re.MULTILINE), f"a row of the table is missing in {copy}"
         assert f"|{queue}|" in readme, f"an arrow of the diagram is missing in {copy}"
 

@@ -42,7 +42,7 @@ def test_a_job_names_the_queue_of_its_task_and_an_expiry(job: dict[str, Any]) ->
 def test_the_readme_has_each_job(job: dict[str, Any]) -> None:
     function, queue = job["task"].rpartition(".")[2], QueueName(job["options"]["queue"])
     row = rf"^\| `+ ?{function}\(.*\| `{queue}` \|$"
-    missing = f"README.md, 'Periodic jobs': copy a row of the table, and write {function} and {queue} instead"
+    missing = f"README.md, 'Periodic tasks': copy a row of the table, and write {function} and {queue} instead"
     assert re.search(row, README, re.MULTILINE), missing
 
 
@@ -67,7 +67,7 @@ def test_the_readme_says_at_what_times_a_job_runs(job: dict[str, Any], next_run:
     times = re.findall(r"\b\d\d:\d\d\b", when)
     if times and isinstance(job["schedule"], crontab):
         due = next_run(job["schedule"], datetime(2026, 1, 1, tzinfo=UTC)).astimezone(app.timezone)
-        assert f"{due:%H:%M}" in times, f"README.md, 'Periodic jobs': {function} runs at {due:%H:%M}"
+        assert f"{due:%H:%M}" in times, f"README.md, 'Periodic tasks': {function} runs at {due:%H:%M}"
     interval = re.fullmatch(r"every (\d+ )?(second|minute|hour|day)s?", when)
     if interval and isinstance(job["schedule"], timedelta):
         assert job["schedule"] == timedelta(**{f"{interval[2]}s": int(interval[1] or 1)})

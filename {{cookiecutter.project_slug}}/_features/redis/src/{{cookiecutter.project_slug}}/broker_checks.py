@@ -44,7 +44,7 @@ def permitted(check: Callable[[Any], Iterable[str]], channel: Any) -> list[str]:
     try:
         return list(check(channel))
     except NoPermissionError as error:
-        return [Unknown(f"not checked: {error}. README.md has the permissions of the doctor")]
+        return [Unknown(f"not checked: {error}. docs/operations.md has the permissions of the doctor")]
 
 
 def check_replication(channel: Any) -> Iterator[str]:
@@ -109,7 +109,7 @@ def check_permissions(channel: Any) -> Iterator[str]:
     if -1 in found.values():
         yield Unknown("not checked: Redis 7 or newer can say what a user may do")
     if missing := [name for name, allowed in found.items() if allowed == 0]:
-        yield f"a worker may not use {', '.join(missing)}: README.md has its permissions"
+        yield f"a worker may not use {', '.join(missing)}: docs/operations.md has its permissions"
 
 
 def check_queues(channel: Any) -> Iterator[str]:
