@@ -20,6 +20,9 @@ README_MAX_LINES = 130
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)")
 # A file or folder of the project in a code span. `<queue>` stands for the name of any queue.
 PATH = re.compile(r"`((?:deploy|docs|scripts|src)/[\w./<>-]*)`")
+# Mentions of documents in comments and messages: docs/runbook.md#anchor, or README.md, 'Heading'.
+DOCUMENT = re.compile(r"\b(docs/[\w-]+\.md)#?([\w-]*)")
+README_HEADING = re.compile(r"README\.md, [\"']([^\"'\n]+)[\"']")
 MAKE = re.compile(r"`make ([\w-]+)`")
 MODULE = re.compile(r"python -m (\w+)\.(\w+)")
 # The passwords of the servers in compose.yaml are not variables of a process.
@@ -61,6 +64,17 @@ def test_each_document_is_linked(variant: Variant, bake: Bakery) -> None:
     links = {path.rpartition("/")[2] for text in documents.values() for path, _ in LINK.findall(text)}
     # Programs read AGENTS.md without a link.
     assert {name.rpartition("/")[2] for name in documents} - links == {"README.md", "AGENTS.md"}
+
+
+def test_each_mention_of_a_document_has_a_target(variant: Variant, bake: Bakery) -> None:
+    project = bake(**variant.answers)
+    headings = re.findall(r"^#+ (.*)$", project.read("README.md"), re.MULTILINE)
+    for name in project.files():
+        text = project.read(name)
+        for path, anchor in DOCUMENT.findall(text):
+            assert project.has_file(path), f"{name}: {path}"
+            assert not anchor or anchor in anchors_of(project.read(path)), f"{name}: {path}#{anchor}"
+        assert set(README_HEADING.findall(text)) <= set(headings), name
 
 
 def test_each_file_and_command_exists(variant: Variant, bake: Bakery) -> None:
