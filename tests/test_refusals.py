@@ -352,7 +352,7 @@ HOSTILE = {
     "our own folder": "{{cookiecutter.project_slug}}",
     "jinja": "{{ cookiecutter.project_slug }} {{ 7 * 7 }} {% raw %} {%- x",
     "half a tag": "}} {{ %} {%",
-    "an undefined name": "{{ nobody.knows }}",
+    "an undefined name": "{{ unknown.name }}",
     "html": "<script>alert(1)</script> &amp; <!-- x --> <b>",
     "markdown": "*a* _b_ ~~c~~ [d](e) ![f](g) | h | - i",
     "a list": "- 1. item",

@@ -764,7 +764,7 @@ class Host:
         return {link.name.removeprefix(f"{self.project.slug}-").removesuffix(".service") for link in links.iterdir()}
 
 
-@pytest.mark.parametrize("options", ["--role nobody", "--role", "--queue nothing", "--queue", "--unknown"])
+@pytest.mark.parametrize("options", ["--role unknown", "--role", "--queue nothing", "--queue", "--unknown"])
 def test_the_installer_refuses_unknown_options(options: str, bake: Bakery) -> None:
     script = bake().path / "deploy/systemd/install.sh"
     ran = subprocess.run([script, "--dry-run", *options.split()], check=False, capture_output=True, text=True)
