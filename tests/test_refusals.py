@@ -363,7 +363,7 @@ HOSTILE = {
     "our own folder": "{{cookiecutter.project_slug}}",
     "jinja": "{{ cookiecutter.project_slug }} {{ 7 * 7 }} {% raw %} {%- x",
     "half a tag": "}} {{ %} {%",
-    "an undefined name": "{{ nobody.knows }}",
+    "an undefined name": "{{ unknown.name }}",
     "html": "<script>alert(1)</script> &amp; <!-- x --> <b>",
     "markdown": "*a* _b_ ~~c~~ [d](e) ![f](g) | h | - i",
     "a list": "- 1. item",
@@ -450,7 +450,7 @@ def test_hostile_arguments_of_jobs_are_preserved(bake: Bakery) -> None:
     assert ast.literal_eval(entries["args"]) == [values]
     assert ast.literal_eval(entries["kwargs"]) == {"to": values[0]}
     written = ast.parse(
-        render_element(project.read("README.md").partition("## Periodic jobs")[2], "code"), mode="eval"
+        render_element(project.read("README.md").partition("### Periodic tasks")[2], "code"), mode="eval"
     ).body
     assert isinstance(written, ast.Call)
     assert ast.literal_eval(written.args[0]) == values

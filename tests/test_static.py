@@ -59,6 +59,10 @@ FILES = {
     "deploy/systemd/{slug}.sysusers.conf",
     "deploy/systemd/{slug}.target",
     "deploy/systemd/{slug}.tmpfiles.conf",
+    "docs/configuration.md",
+    "docs/deployment.md",
+    "docs/development.md",
+    "docs/operations.md",
     "pyproject.toml",
     "scripts/demo.py",
     "scripts/dev.py",
@@ -129,6 +133,7 @@ EXAMPLES_ON_REDIS = {
 
 # The files of both frameworks for tasks by HTTP.
 HTTP_API = {
+    "docs/http-api.md",
     "src/{slug}/api_keys.py",
     "src/{slug}/problems.py",
     "src/{slug}/readiness.py",
@@ -390,6 +395,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "deploy/kubernetes/worker/kustomization.yaml",
             "deploy/kubernetes/worker/name-reference.yaml",
             "deploy/kubernetes/worker/scaled-object.yaml",
+            "docs/kubernetes.md",
             "tests/test_kubernetes.py",
         },
     ),
@@ -763,7 +769,7 @@ class Host:
         return {link.name.removeprefix(f"{self.project.slug}-").removesuffix(".service") for link in links.iterdir()}
 
 
-@pytest.mark.parametrize("options", ["--role nobody", "--role", "--queue nothing", "--queue", "--unknown"])
+@pytest.mark.parametrize("options", ["--role unknown", "--role", "--queue nothing", "--queue", "--unknown"])
 def test_the_installer_refuses_unknown_options(options: str, bake: Bakery) -> None:
     script = bake().path / "deploy/systemd/install.sh"
     ran = subprocess.run([script, "--dry-run", *options.split()], check=False, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""A Redis that cannot be used, and the users of README.md, on private servers."""
+"""A Redis that cannot be used, and the users of docs/operations.md, on private servers."""
 
 from __future__ import annotations
 
@@ -103,14 +103,14 @@ def test_a_server_that_cannot_be_used_is_one_line_at_the_start(
     assert kind in diagnosis.stdout
 
 
-def test_each_process_works_as_the_user_of_readme(
+def test_each_process_works_as_its_documented_user(
     project: BakedProject, environment: Environment, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     count(request, "live")
     need(redis_server(), "redis-server")
     with private_redis(tmp_path / "data") as redis:
         server = redis.new_database()[:-2]
-        (script,) = re.findall(r"```sh\n(QUEUES=.*?)```", project.read("README.md"), flags=re.DOTALL)
+        (script,) = re.findall(r"```sh\n(QUEUES=.*?)```", project.read("docs/operations.md"), flags=re.DOTALL)
         command = script.replace("redis-cli", f"redis-cli -u {server}")
         ran = subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True, timeout=30)
         assert ran.stdout.splitlines() == ["OK"] * 5

@@ -45,7 +45,7 @@ def permitted(check: Callable[[Any], Iterable[str]], channel: Any) -> list[str]:
     try:
         return list(check(channel))
     except NoPermissionError as error:
-        return [Unknown(f"not checked: {error}. README.md lists the permissions of the doctor")]
+        return [Unknown(f"not checked: {error}. docs/operations.md lists the permissions of the doctor")]
 
 
 def check_replication(channel: Any) -> Iterator[str]:
@@ -110,7 +110,7 @@ def check_permissions(channel: Any) -> Iterator[str]:
     if -1 in found.values():
         yield Unknown("not checked: this requires Redis 7 or newer")
     if missing := [name for name, allowed in found.items() if allowed == 0]:
-        yield f"a worker may not use {', '.join(missing)}: README.md lists its permissions"
+        yield f"a worker may not use {', '.join(missing)}: docs/operations.md lists its permissions"
 
 
 def check_queues(channel: Any) -> Iterator[str]:
