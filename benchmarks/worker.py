@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 from cookiecutter.main import cookiecutter
 
 from benchmarks.bake import discard_stderr
-from tests.support.brokers import private_rabbitmq, private_redis
-from tests.support.environments import install, uv
+from tests.support.brokers import run_rabbitmq, run_redis
+from tests.support.environments import find_uv, install
 from tests.support.project import BakedProject
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class Bench:
         """Publish all tasks. Return the throughput per second and per second of CPU time."""
         program = [self.environment.python, str(APPS / "publish.py")]
         command = [*program, app.module, app.tasks, str(self.tasks), str(folder)]
-        ran = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
-        return [float(word) for word in ran.stdout.split()]
+        completed = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
+        return [float(word) for word in completed.stdout.split()]
 
     def measure(self, app: App) -> dict[str, float]:
         """Publish all tasks, then measure a worker that drains the queue."""
@@ -159,7 +159,7 @@ def bake_project(broker: str, pool: str, folder: Path) -> tuple[BakedProject, En
     shutil.copy(APPS / "tiny.py", project.package / "tasks" / "default.py")
     environment = install(project, folder / "shared")
     without_tools = {"UV_PROJECT_ENVIRONMENT": str(environment.path)}
-    project.run(uv(), "sync", "--quiet", "--frozen", "--no-dev", variables=without_tools)  # as the Dockerfile does
+    project.run(find_uv(), "sync", "--quiet", "--frozen", "--no-dev", variables=without_tools)  # as the Dockerfile does
     return project, environment
 
 
@@ -177,8 +177,8 @@ def measure_pairs(bench: Bench, broker: str, pairs: int) -> Iterator[str]:
         for app in apps if number % 2 else reversed(apps):
             runs[app].append(bench.measure(app))
     for baseline in apps[:-1]:
-        for figure in FIGURES:
-            theirs, ours = ([run[figure] for run in runs[app]] for app in (baseline, generated))
+        for add_figure in FIGURES:
+            theirs, ours = ([run[add_figure] for run in runs[app]] for app in (baseline, generated))
             ratios = [own / other for own, other in zip(ours, theirs, strict=True)]
             spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
             medians = " | ".join(
@@ -186,7 +186,7 @@ def measure_pairs(bench: Bench, broker: str, pairs: int) -> Iterator[str]:
                 for median in map(statistics.median, (theirs, ours))
             )
             yield (
-                f"| {broker} | {bench.pool} | {baseline.name} | {figure} | {medians} "
+                f"| {broker} | {bench.pool} | {baseline.name} | {add_figure} | {medians} "
                 f"| **{statistics.median(ratios):.2f}** | {spread} |"
             )
 
@@ -205,9 +205,9 @@ def main(words: Sequence[str] | None = None) -> None:
         folder = Path(name)
         for broker in arguments.brokers:
             new_url = (
-                stack.enter_context(private_redis(folder / broker / "server")).new_database
+                stack.enter_context(run_redis(folder / broker / "server")).new_database
                 if broker == "redis"
-                else stack.enter_context(private_rabbitmq(folder / broker / "server")).new_vhost
+                else stack.enter_context(run_rabbitmq(folder / broker / "server")).new_vhost
             )
             for pool in arguments.pools:
                 project, environment = bake_project(broker, pool, folder / broker / pool)

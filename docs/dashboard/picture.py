@@ -18,8 +18,8 @@ from pathlib import Path
 import yaml
 from cookiecutter.main import cookiecutter
 
-from tests.live.service import Service, commands
-from tests.support.brokers import private_redis
+from tests.live.service import Service, read_commands
+from tests.support.brokers import run_redis
 from tests.support.environments import install
 from tests.support.processes import Process, free_port
 from tests.support.project import BakedProject
@@ -59,7 +59,7 @@ class Watched(Service):
         """Start a process by its name in `targets.yaml`."""
         targets = yaml.safe_load((self.monitoring / "targets.yaml").read_text(encoding="utf-8"))
         (address,) = next(each["targets"] for each in targets if each["labels"]["service"] == name)
-        words = commands(self.project) | {"exporter": ["python", "-m", f"{self.project.slug}.exporter"]}
+        words = read_commands(self.project) | {"exporter": ["python", "-m", f"{self.project.slug}.exporter"]}
         command = words.get(name) or words[f"worker-{name}"]
         # beat's state belongs into the project's copy, not where the container keeps it.
         local = [word if not word.startswith("/") else str(self.project.path / "beat.db") for word in command]
@@ -143,10 +143,10 @@ def main() -> int:
         folder = Path(name)
         project = bake(folder)
         environment = install(project, folder / "shared")
-        with private_redis(folder / "redis") as redis:
+        with run_redis(folder / "redis") as redis_server:
             variables = {
-                "CELERY_BROKER_URL": redis.new_database(),
-                "CELERY_RESULT_BACKEND": redis.new_database(),
+                "CELERY_BROKER_URL": redis_server.new_database(),
+                "CELERY_RESULT_BACKEND": redis_server.new_database(),
             }
             with Watched(project, environment, variables) as service:
                 prometheus = service.watch()
