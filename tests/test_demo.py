@@ -48,7 +48,7 @@ def test_the_demo_of_the_template_runs_a_task_on_each_queue() -> None:
 
     assert completed.returncode == 0, completed.stdout
     missing = [name for name in (*QUEUES, *JOBS) if name.replace("-", "_") not in completed.stdout]
-    assert not missing, f"the table does not name {missing}:\n{completed.stdout}"
+    assert not missing, f"the table does not contain {missing}:\n{completed.stdout}"
 
 
 @pytest.mark.parametrize("chosen", covering_variants(), ids=str)
@@ -79,10 +79,10 @@ def test_the_demo_of_a_project_includes_a_queue_that_was_added_by_hand(bake: Bak
 def test_the_demo_of_a_project_fails_if_a_task_fails(bake: Bakery, tmp_path: Path) -> None:
     project = bake(**ANSWERS).copy_to(tmp_path)
     tasks = project.package / "tasks" / "reports.py"
-    written = tasks.read_text(encoding="utf-8")
-    assert "def cleanup() -> None:\n" in written
+    text = tasks.read_text(encoding="utf-8")
+    assert "def cleanup() -> None:\n" in text
     tasks.write_text(
-        written.replace("def cleanup() -> None:\n", 'def cleanup() -> None:\n    raise RuntimeError("broken")\n'),
+        text.replace("def cleanup() -> None:\n", 'def cleanup() -> None:\n    raise RuntimeError("broken")\n'),
         encoding="utf-8",
     )
 
@@ -95,28 +95,28 @@ def test_the_drill_of_a_project_reports_the_cost_of_faults(bake: Bakery, tmp_pat
     completed = make_demo(bake(queues="default:1", beat_jobs="").copy_to(tmp_path).path, "drill")
 
     assert completed.returncode == 0, completed.stdout
-    rows = {cells[1]: cells[2:6] for cells in table_of(completed.stdout)}
+    rows = {cells[1]: cells[2:6] for cells in parse_table(completed.stdout)}
     assert {(sent, runs, lost) for sent, runs, _, lost in rows.values()} == {("60", "60", "0")}
     assert rows["a worker is stopped"][2] == "0"
 
 
 def test_the_drill_of_a_project_fails_if_a_task_is_lost(bake: Bakery, tmp_path: Path) -> None:
     project = bake(queues="default:1", beat_jobs="", framework="django").copy_to(tmp_path)
-    for file, kept, lost in (
+    for file, old, new in (
         (project.package / "settings" / "celery.py", "TASK_ACKS_LATE = True", "TASK_ACKS_LATE = False"),
         (project.path / "scripts" / "drill.py", "TIMEOUT = 180.0", "TIMEOUT = 60.0"),
     ):
-        written = file.read_text(encoding="utf-8")
-        assert kept in written
-        file.write_text(written.replace(kept, lost), encoding="utf-8")
+        text = file.read_text(encoding="utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new), encoding="utf-8")
 
     completed = make_demo(project.path, "drill")
 
     assert completed.returncode != 0, completed.stdout
-    (killed,) = (cells for cells in table_of(completed.stdout) if cells[1] == "a worker is killed")
+    (killed,) = (cells for cells in parse_table(completed.stdout) if cells[1] == "a worker is killed")
     assert (int(killed[5]) > 0, killed[6]) == (True, "none"), completed.stdout
 
 
-def table_of(output: str) -> list[list[str]]:
-    """The cells of the rows of a table."""
+def parse_table(output: str) -> list[list[str]]:
+    """Return the rows of a table as lists of cells."""
     return [[cell.strip() for cell in line.split("│")] for line in output.splitlines() if line.startswith("│ ")]

@@ -74,7 +74,7 @@ def test_the_default_project_passes_its_tests_on_each_supported_python(
 
 def remove_examples(project: BakedProject) -> None:
     """Follow the instructions in `examples/__init__.py`, and check that they are complete."""
-    told = (project.package / "examples" / "__init__.py").read_text(encoding="utf-8")
+    instructions = (project.package / "examples" / "__init__.py").read_text(encoding="utf-8")
     settings = next(file for file in ("celeryconfig.py", "settings/celery.py") if (project.package / file).exists())
     for folder in (project.package / "examples", project.path / "tests" / "examples"):
         shutil.rmtree(folder)
@@ -84,7 +84,7 @@ def remove_examples(project: BakedProject) -> None:
     }.items():
         file = project.package / name
         if file.exists():
-            assert f"`{name}`" in told
+            assert f"`{name}`" in instructions
             text, count = re.subn(removed, "", file.read_text(encoding="utf-8"), flags=re.DOTALL | re.IGNORECASE)
             assert count == 2
             file.write_text(text, encoding="utf-8")
@@ -126,7 +126,7 @@ def test_each_forgotten_file_of_a_queue_is_reported(
         # The project works without the periodic task, its test and its HTTP endpoint.
         if path.endswith(("schedule.py", f"test_{ADDED_QUEUE}.py", "submissions.py")):
             continue
-        file, written = project.path / path, (project.path / path).read_bytes()
+        file, content = project.path / path, (project.path / path).read_bytes()
         if (before.path / path).exists():
             shutil.copy(before.path / path, file)
         else:
@@ -134,7 +134,7 @@ def test_each_forgotten_file_of_a_queue_is_reported(
         completed = project.run(*tests, environment=environment, check=False)
         assert completed.returncode == 1, f"nothing fails without {path}"
         assert file.name in completed.stdout, completed.stdout
-        file.write_bytes(written)
+        file.write_bytes(content)
 
 
 def test_a_broken_project_fails_its_own_tests(
@@ -167,12 +167,12 @@ def test_a_worker_may_consume_several_queues(
     unit = f"{project.slug}-worker-{{}}@.service"
     tests = ["pytest", "-q", "--assert=plain", "-m", "not integration"]
 
-    # What the README says: the workers of `critical` take from `high`, too.
+    # The example in the README: the workers of `critical` also consume `high`.
     edit(project.path / "compose.yaml", "-Q critical ", "-Q critical,high ")
     edit(systemd / unit.format("critical"), "-Q critical ", "-Q critical,high ")
     edit(kubernetes / "workers/critical/kustomization.yaml", "[-Q, critical,", '[-Q, "critical,high",')
     completed = project.run(*tests, environment=environment, check=False)
-    assert completed.returncode == 1, "a queue with two workers is not noticed"
+    assert completed.returncode == 1, "a queue with two workers is not detected"
 
     compose = project.path / "compose.yaml"
     text, count_ = re.subn(r"\n  worker-high:\n(    .*\n)+", "", compose.read_text(encoding="utf-8"))

@@ -159,7 +159,7 @@ def test_the_installer_starts_every_service(installation: Installation, request:
         dependencies = machine.show(installation.unit("worker-default@1"), "Requires", "After")
         assert all(installation.unit("migrate") in names.split() for names in dependencies.values())
     limit = machine.show(installation.unit("worker-default@1"), "MemoryMax")["MemoryMax"]
-    assert int(limit) == (256 + 64 * 2) * 2**20
+    assert int(limit) == (128 + 192 * 2) * 2**20
     add_figure(request, "systemd", machine.sh("systemctl --version").stdout.splitlines()[0])
 
 

@@ -52,7 +52,7 @@ class Proxy:
         self._resumed.set()
 
     def refuse(self) -> None:
-        """From now on there is nobody: connections end, and so does each new one."""
+        """Close all connections, and close new ones immediately."""
         self._refusing = True
         self._close_all()
 
