@@ -94,7 +94,7 @@ class Bench:
                 before = get_cpu_seconds(worker.pid)
                 last = wait_for_mark(folder / "last", worker)
                 after = get_cpu_seconds(worker.pid)
-                memory = proportional_memory(worker.pid)
+                memory = measure_memory(worker.pid)
         drained = self.tasks / (last - first)
         return dict(zip(FIGURES, (wall, used, drained, (after - before) / self.tasks * 1000, memory), strict=True))
 
@@ -141,7 +141,7 @@ def get_cpu_seconds(leader: int) -> float:
     return ticks / TICKS
 
 
-def proportional_memory(leader: int) -> float:
+def measure_memory(leader: int) -> float:
     """Return the memory of a worker's processes in MiB. Shared memory counts once."""
     kilobytes = 0
     for pid, *_ in read_session(leader):
@@ -177,16 +177,16 @@ def measure_pairs(bench: Bench, broker: str, pairs: int) -> Iterator[str]:
         for app in apps if number % 2 else reversed(apps):
             runs[app].append(bench.measure(app))
     for baseline in apps[:-1]:
-        for add_figure in FIGURES:
-            theirs, ours = ([run[add_figure] for run in runs[app]] for app in (baseline, generated))
-            ratios = [own / other for own, other in zip(ours, theirs, strict=True)]
+        for figure in FIGURES:
+            baseline_values, values = ([run[figure] for run in runs[app]] for app in (baseline, generated))
+            ratios = [value / base for value, base in zip(values, baseline_values, strict=True)]
             spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
             medians = " | ".join(
                 f"{median:.3g}" if median < 100 else f"{median:.0f}"
-                for median in map(statistics.median, (theirs, ours))
+                for median in map(statistics.median, (baseline_values, values))
             )
             yield (
-                f"| {broker} | {bench.pool} | {baseline.name} | {add_figure} | {medians} "
+                f"| {broker} | {bench.pool} | {baseline.name} | {figure} | {medians} "
                 f"| **{statistics.median(ratios):.2f}** | {spread} |"
             )
 
@@ -199,7 +199,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--brokers", nargs="+", choices=BROKERS, default=BROKERS)
     parser.add_argument("--pools", nargs="+", choices=POOLS, default=POOLS)
     arguments = parser.parse_args(words)
-    print("| broker | pool | against | figure | theirs | generated | ratio | pairs |")
+    print("| broker | pool | baseline | figure | baseline value | generated | ratio | pairs |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory(prefix="celery-template-bench-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)

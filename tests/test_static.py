@@ -539,9 +539,9 @@ def test_no_file_contains_template_syntax(corpus: Corpus) -> None:
         patterns = RESIDUE if path.suffix == ".py" else RESIDUE | {"a run of blank lines": BLANK_LINES}
         if path.name == "LICENSE":
             patterns = {
-                what: pattern for what, pattern in patterns.items() if "beginning" not in what
+                name: pattern for name, pattern in patterns.items() if "beginning" not in name
             }  # in the Apache License
-        found += [f"{path}: {what}" for what, pattern in patterns.items() if text and pattern.search(text)]
+        found += [f"{path}: {name}" for name, pattern in patterns.items() if text and pattern.search(text)]
         if not text and path.name not in {"__init__.py", "py.typed"}:
             found.append(f"{path} is empty")
     assert not found, "\n".join(found)

@@ -14,4 +14,4 @@ def test_a_worker_is_measured_against_one_with_celerys_defaults(capsys: pytest.C
     head, _, *rows = capsys.readouterr().out.splitlines()
     figures = [dict(zip(head.split(" | "), row.split(" | "), strict=True)) for row in rows]
     assert [row["figure"] for row in figures] == [*FIGURES, *FIGURES]  # for each baseline
-    assert all(float(row["theirs"]) > 0 and float(row["generated"]) > 0 for row in figures)
+    assert all(float(row["baseline value"]) > 0 and float(row["generated"]) > 0 for row in figures)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.worker import proportional_memory
+from benchmarks.worker import measure_memory
 from tests.conftest import count
 from tests.live.service import Service
 
@@ -53,7 +53,7 @@ def test_failed_tasks_do_not_increase_the_memory(
                 f"for _ in range({tasks}): broken.delay()\n"
                 "answer = ping.delay().get(timeout=60)"
             )
-            return proportional_memory(worker.popen.pid)
+            return measure_memory(worker.popen.pid)
 
         before = measure_memory_after(20)
         growth = measure_memory_after(600) - before

@@ -64,21 +64,23 @@ def die() -> None:
 
     os.kill(os.getpid(), signal.SIGKILL)
 """
-SEND = "from watched.celery_app import app\nanswer = [app.send_task(n, a, queue={queue!r}).id for n, a in {tasks!r}]"
+SEND = (
+    "from metrics_check.celery_app import app\nanswer = [app.send_task(n, a, queue={queue!r}).id for n, a in {tasks!r}]"
+)
 
 
 @pytest.fixture(scope="module", params=["redis", "rabbitmq", "sqs"])
 def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
     """Return a project with a prefork and a gevent worker, a job every second, and a task for each outcome."""
     answers = {
-        "project_name": "Watched",
+        "project_name": "Metrics Check",
         "broker": request.param,
         "result_backend": "none",
         "queues": "emails:2, crawl:2@gevent",
         "beat_jobs": "tick = every 1s -> crawl",
         "task_time_limit": "3",
     }
-    baked = bake(**answers, examples=False).copy_to(tmp_path_factory.mktemp("watched"))
+    baked = bake(**answers, examples=False).copy_to(tmp_path_factory.mktemp("monitoring"))
     baked.append("tasks/emails.py", TASKS)
     metrics = baked.package / "broker_metrics.py"
     text = re.sub(r"INTERVAL = \d+", "INTERVAL = 0.2", metrics.read_text(encoding="utf-8"))
@@ -99,7 +101,9 @@ class MonitoredProcess:
     def __init__(self, service: Service, name: str) -> None:
         port = free_port()
         self.address = f"127.0.0.1:{port}"
-        words = ["python", "-m", "watched.exporter"] if name == "exporter" else read_commands(service.project)[name]
+        words = (
+            ["python", "-m", "metrics_check.exporter"] if name == "exporter" else read_commands(service.project)[name]
+        )
         local = [word if not word.startswith("/") else str(service.project.path / "beat.db") for word in words]
         self.process = service.start(local, name, METRICS_ADDRESS=self.address)
 
@@ -124,12 +128,12 @@ class MonitoredProcess:
 
 def send(service: Service, *tasks: str, queue: str = "emails", args: tuple[str, ...] = ()) -> None:
     """Publish tasks with the same arguments from one process."""
-    service.run_python(SEND.format(tasks=[(f"watched.tasks.emails.{task}", args) for task in tasks], queue=queue))
+    service.run_python(SEND.format(tasks=[(f"metrics_check.tasks.emails.{task}", args) for task in tasks], queue=queue))
 
 
 def task_counter(task: str, outcome: str, queue: str = "emails") -> str:
     """Return the name of the counter of a task and an outcome."""
-    return f'celery_tasks_total{{outcome="{outcome}",queue="{queue}",task="watched.tasks.emails.{task}"}}'
+    return f'celery_tasks_total{{outcome="{outcome}",queue="{queue}",task="metrics_check.tasks.emails.{task}"}}'
 
 
 SELECTOR = re.compile(r"(?:(?:by|on) \(([\w, ]+)\) )?[(\w]*?\b(celery_\w+)(\{[^}]*\})?")
@@ -186,11 +190,11 @@ def test_processes_export_each_series_of_alerts_and_dashboard(
     emails.wait_for_metric(task_counter("come_back", "succeeded"), lambda runs: runs == 1)
     emails.wait_for_metric(task_counter("hang", "failed"), lambda runs: runs == 1)
     emails.wait_for_metric(task_counter("die", "lost"), lambda runs: runs == 1)
-    of_hang = 'queue="emails",task="watched.tasks.emails.hang"}'
-    assert emails.metrics()[f"celery_task_runtime_seconds_count{{{of_hang}"] == 1
-    assert emails.metrics()[f"celery_tasks_near_time_limit_total{{{of_hang}"] == 1
-    of_die = 'queue="emails",task="watched.tasks.emails.die"}'  # its time limit is longer
-    assert emails.metrics()[f"celery_tasks_near_time_limit_total{{{of_die}"] == 0
+    hang_labels = 'queue="emails",task="metrics_check.tasks.emails.hang"}'
+    assert emails.metrics()[f"celery_task_runtime_seconds_count{{{hang_labels}"] == 1
+    assert emails.metrics()[f"celery_tasks_near_time_limit_total{{{hang_labels}"] == 1
+    die_labels = 'queue="emails",task="metrics_check.tasks.emails.die"}'  # its time limit is longer
+    assert emails.metrics()[f"celery_tasks_near_time_limit_total{{{die_labels}"] == 0
     if broker != "sqs":
         exporter.wait_for_metric("celery_dead_letters", lambda letters: letters >= 1)
 
@@ -204,7 +208,8 @@ def test_processes_export_each_series_of_alerts_and_dashboard(
     first_due = beat.metrics()[due]
     beat.wait_for_metric(due, lambda next_due: next_due > first_due)
     crawl.wait_for_metric(
-        'celery_tasks_total{outcome="succeeded",queue="crawl",task="watched.tasks.crawl.tick"}', lambda runs: runs >= 1
+        'celery_tasks_total{outcome="succeeded",queue="crawl",task="metrics_check.tasks.crawl.tick"}',
+        lambda runs: runs >= 1,
     )
 
     exported = [name for each in (exporter, emails, beat) for name in each.metrics()]
@@ -226,13 +231,13 @@ def test_prometheus_raises_only_the_alerts_of_a_missing_worker_and_a_failing_per
 ) -> None:
     require_program(shutil.which("prometheus"), "prometheus")
     count(request, "live")
-    project.append("tasks/crawl.py", "\n\nimport watched.tasks.crawl as own\n\nown.tick.run = lambda: 1 / 0\n")
+    project.append("tasks/crawl.py", "\n\nimport metrics_check.tasks.crawl as own\n\nown.tick.run = lambda: 1 / 0\n")
     monitored = [MonitoredProcess(service, name) for name in ("exporter", "worker-crawl", "beat")]
 
     configuration = yaml.safe_load(project.read("deploy/monitoring/prometheus.yaml"))
     configuration["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     configuration["scrape_configs"] = [
-        {"job_name": "watched", "static_configs": [{"targets": [each.address for each in monitored]}]}
+        {"job_name": "celery", "static_configs": [{"targets": [each.address for each in monitored]}]}
     ]
     file = project.path / "deploy" / "monitoring" / "quick.yaml"
     file.write_text(yaml.safe_dump(configuration), encoding="utf-8")
@@ -262,8 +267,8 @@ def test_prometheus_raises_only_the_alerts_of_a_missing_worker_and_a_failing_per
     expected = {
         ("CeleryQueueWithoutConsumers", "emails", "pending"),  # for 5 minutes
         ("CeleryDeadLetters", "", "pending"),
-        ("CeleryPeriodicTaskFailed", "watched.tasks.crawl.tick", "firing"),
-        ("CeleryTaskFailureRateHigh", "watched.tasks.crawl.tick", "firing"),
+        ("CeleryPeriodicTaskFailed", "metrics_check.tasks.crawl.tick", "firing"),
+        ("CeleryTaskFailureRateHigh", "metrics_check.tasks.crawl.tick", "firing"),
     }
     service.wait_until(lambda: alerts() == expected, 90)
 

@@ -85,7 +85,7 @@ class RedisService(Service):
         return completed.stdout.strip()
 
     def list_runs(self, word: str = "ran") -> list[int]:
-        """Return the numbers of the tasks that ran, or began, in any worker."""
+        """Return the numbers of the tasks that completed (`ran`) or started (`began`) in any worker."""
         output = "\n".join(worker.output for worker in self.workers.values())
         return sorted(int(number) for number in re.findall(rf"<{word} (\d+)", output))
 
