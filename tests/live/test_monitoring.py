@@ -35,7 +35,7 @@ TASKS = """
 
 @shared_task
 def fail() -> None:
-    raise LookupError("for good")
+    raise LookupError("permanent")
 
 
 @shared_task

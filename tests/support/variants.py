@@ -41,7 +41,7 @@ SHAPES: dict[str, dict[str, str]] = {
             "purge(30, dry_run=False) = @daily -> reports; "
             "sync([1, 2, 'three'], {'a': None, 'b': [True, 1.5]}, label='it\\'s \"quoted\"', limit=None) = every 90m; "
             "digest('weekly', 10, 20, recipients=['ops@example.com'], subject='A subject that is long enough to need a "
-            "line of its own when it is written out as an argument') = 0 6 * * mon -> emails; "
+            "separate line when it is written out as an argument') = 0 6 * * mon -> emails; "
             "lamps(-1) = solar sunset 48.85 2.35 -> reports"
         ),
         "timezone": "Europe/Paris",
