@@ -15,10 +15,10 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(patsubst %/,%,$(dir $(UV))):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-quick test-real mutants lint fix bench demo picture lock brokers clean
+.PHONY: help test test-quick test-real mutants lint fix bench demo dashboard-image lock brokers clean
 
 help: ## list the commands
-	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(firstword $(MAKEFILE_LIST)) | awk -F': ' '{ printf "make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(firstword $(MAKEFILE_LIST)) | awk -F': ' '{ printf "make %-15s %s\n", $$1, $$2 }'
 
 test: .venv brokers ## install the requirements and run all tests
 	$(RUN) pytest $(PARALLEL)
@@ -48,8 +48,8 @@ bench: .venv ## run the benchmarks of bakes and workers (docs/benchmarks.md)
 demo: .venv ## generate a project in a temporary directory and run its demo
 	@$(RUN) python -m tests.support.demo
 
-picture: .venv ## generate docs/dashboard.png from a project under load (takes 25 minutes)
-	@$(RUN) python -m docs.dashboard.picture
+dashboard-image: .venv ## generate docs/dashboard.png from a project under load (takes 25 minutes)
+	@$(RUN) python -m docs.dashboard.generate_image
 
 lock: $(UV) ## update uv.lock
 	$(UV) lock --upgrade

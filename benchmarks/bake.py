@@ -91,8 +91,8 @@ def compare_with_empty_template(bake: Callable[[Path], None], runs: int) -> tupl
         pairs = [
             (measure_cpu_seconds(lambda: bake(ROOT)), measure_cpu_seconds(lambda: bake(empty))) for _ in range(runs)
         ]
-    ours, theirs = zip(*pairs, strict=True)
-    return min(ours), min(theirs)
+    seconds, empty_seconds = zip(*pairs, strict=True)
+    return min(seconds), min(empty_seconds)
 
 
 def measure_bake(jobs: int, queues: int, runs: int) -> float:
@@ -110,12 +110,14 @@ def measure_bake(jobs: int, queues: int, runs: int) -> float:
 def main() -> None:
     """Print the ratios."""
     for name, bake in (("in one process", bake_in_process), ("with the command", bake_with_command)):
-        ours, empty = compare_with_empty_template(bake, runs=9)
-        print(f"bake {name}: {ours:.3f} s, empty template: {empty:.3f} s, ratio {ours / empty:.2f}")
+        seconds, empty = compare_with_empty_template(bake, runs=9)
+        print(f"bake {name}: {seconds:.3f} s, empty template: {empty:.3f} s, ratio {seconds / empty:.2f}")
     baseline = measure_bake(10, 2, runs=3)
     for jobs in (10, 100, 1000):
-        taken = measure_bake(jobs, jobs // 5, runs=3)
-        print(f"{jobs} jobs on {jobs // 5} queues: {taken:.3f} s, ratio to 10 jobs on 2 queues {taken / baseline:.1f}")
+        seconds = measure_bake(jobs, jobs // 5, runs=3)
+        print(
+            f"{jobs} jobs on {jobs // 5} queues: {seconds:.3f} s, ratio to 10 jobs on 2 queues {seconds / baseline:.1f}"
+        )
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 from cookiecutter.main import cookiecutter
 
 from benchmarks.bake import discard_stderr
-from tests.support.brokers import private_rabbitmq, private_redis
-from tests.support.environments import install, uv
+from tests.support.brokers import run_rabbitmq, run_redis
+from tests.support.environments import find_uv, install
 from tests.support.project import BakedProject
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class Bench:
         """Publish all tasks. Return the throughput per second and per second of CPU time."""
         program = [self.environment.python, str(APPS / "publish.py")]
         command = [*program, app.module, app.tasks, str(self.tasks), str(folder)]
-        ran = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
-        return [float(word) for word in ran.stdout.split()]
+        completed = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
+        return [float(word) for word in completed.stdout.split()]
 
     def measure(self, app: App) -> dict[str, float]:
         """Publish all tasks, then measure a worker that drains the queue."""
@@ -94,7 +94,7 @@ class Bench:
                 before = get_cpu_seconds(worker.pid)
                 last = wait_for_mark(folder / "last", worker)
                 after = get_cpu_seconds(worker.pid)
-                memory = proportional_memory(worker.pid)
+                memory = measure_memory(worker.pid)
         drained = self.tasks / (last - first)
         return dict(zip(FIGURES, (wall, used, drained, (after - before) / self.tasks * 1000, memory), strict=True))
 
@@ -141,7 +141,7 @@ def get_cpu_seconds(leader: int) -> float:
     return ticks / TICKS
 
 
-def proportional_memory(leader: int) -> float:
+def measure_memory(leader: int) -> float:
     """Return the memory of a worker's processes in MiB. Shared memory counts once."""
     kilobytes = 0
     for pid, *_ in read_session(leader):
@@ -159,7 +159,7 @@ def bake_project(broker: str, pool: str, folder: Path) -> tuple[BakedProject, En
     shutil.copy(APPS / "tiny.py", project.package / "tasks" / "default.py")
     environment = install(project, folder / "shared")
     without_tools = {"UV_PROJECT_ENVIRONMENT": str(environment.path)}
-    project.run(uv(), "sync", "--quiet", "--frozen", "--no-dev", variables=without_tools)  # as the Dockerfile does
+    project.run(find_uv(), "sync", "--quiet", "--frozen", "--no-dev", variables=without_tools)  # as the Dockerfile does
     return project, environment
 
 
@@ -178,12 +178,12 @@ def measure_pairs(bench: Bench, broker: str, pairs: int) -> Iterator[str]:
             runs[app].append(bench.measure(app))
     for baseline in apps[:-1]:
         for figure in FIGURES:
-            theirs, ours = ([run[figure] for run in runs[app]] for app in (baseline, generated))
-            ratios = [own / other for own, other in zip(ours, theirs, strict=True)]
+            baseline_values, values = ([run[figure] for run in runs[app]] for app in (baseline, generated))
+            ratios = [value / base for value, base in zip(values, baseline_values, strict=True)]
             spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
             medians = " | ".join(
                 f"{median:.3g}" if median < 100 else f"{median:.0f}"
-                for median in map(statistics.median, (theirs, ours))
+                for median in map(statistics.median, (baseline_values, values))
             )
             yield (
                 f"| {broker} | {bench.pool} | {baseline.name} | {figure} | {medians} "
@@ -199,15 +199,15 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--brokers", nargs="+", choices=BROKERS, default=BROKERS)
     parser.add_argument("--pools", nargs="+", choices=POOLS, default=POOLS)
     arguments = parser.parse_args(words)
-    print("| broker | pool | against | figure | theirs | generated | ratio | pairs |")
+    print("| broker | pool | baseline | figure | baseline value | generated | ratio | pairs |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory(prefix="celery-template-bench-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         for broker in arguments.brokers:
             new_url = (
-                stack.enter_context(private_redis(folder / broker / "server")).new_database
+                stack.enter_context(run_redis(folder / broker / "server")).new_database
                 if broker == "redis"
-                else stack.enter_context(private_rabbitmq(folder / broker / "server")).new_vhost
+                else stack.enter_context(run_rabbitmq(folder / broker / "server")).new_vhost
             )
             for pool in arguments.pools:
                 project, environment = bake_project(broker, pool, folder / broker / pool)

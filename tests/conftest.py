@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.aws import private_sqs
+from tests.support.aws import run_sqs
 from tests.support.bakery import Bakery
-from tests.support.brokers import private_rabbitmq, private_redis, rabbitmq_folder, redis_server
-from tests.support.environments import install, interpreters
+from tests.support.brokers import find_rabbitmq_programs, find_redis_server, run_rabbitmq, run_redis
+from tests.support.environments import find_interpreters, install
 from tests.support.manifests import KUBECTL
-from tests.support.postgres import postgres_folder, private_postgres
+from tests.support.postgres import find_postgres_programs, run_postgres
 from tests.support.servers import Servers
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ TIERS = (
     "updates",
     "static",
     "generated",
-    "same",
+    "settings_parity",
     "live",
     "demo",
     "speed",
@@ -49,7 +49,7 @@ ORDER = (
     ("corpus",),
     ("live", "generated"),
     ("static",),
-    ("same",),
+    ("settings_parity",),
     ("refusals",),
     ("plan",),
     ("rules", "layout", "updates"),
@@ -73,7 +73,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with its tier, the name of its module or folder, and sort the tests."""
     for item in items:
         name = item.path.relative_to(Path(__file__).parent).parts[0]
-        tier = name.removeprefix("test_").removesuffix(".py").removeprefix("bake_").removesuffix("_settings")
+        tier = name.removeprefix("test_").removesuffix(".py").removeprefix("bake_")
         if tier in TIERS:
             item.add_marker(tier)
     if not KUBECTL:
@@ -102,64 +102,64 @@ def sort_items(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a directory that all pytest-xdist workers of this run share."""
     base = tmp_path_factory.getbasetemp()
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session")
-def bake(cookies_session: Any, shared: Path) -> Bakery:
+def bake(cookies_session: Any, shared_folder: Path) -> Bakery:
     """Return a function that bakes a project: `bake(broker="rabbitmq")`. Copy a project to change it: it is shared."""
-    return Bakery(cookies_session, shared)
+    return Bakery(cookies_session, shared_folder)
 
 
 @pytest.fixture(scope="session")
-def installed(shared: Path) -> Callable[..., Environment]:
-    """Return a function that installs a copied project: `installed(project)`. `python=` selects the interpreter."""
+def install_project(shared_folder: Path) -> Callable[..., Environment]:
+    """Return a function that installs a copied project. `python=` selects the interpreter."""
 
     def make(project: BakedProject, python: str = sys.executable) -> Environment:
-        return install(project, shared, python)
+        return install(project, shared_folder, python)
 
     return make
 
 
-def need(what: object, name: str) -> None:
+def require_program(program: object, name: str) -> None:
     """Skip the test if a program is missing. On CI, fail."""
-    if what is None and os.environ.get("CI") == "true":
+    if program is None and os.environ.get("CI") == "true":
         pytest.fail(f"{name} is not installed")
-    if what is None:
+    if program is None:
         pytest.skip(f"{name} is not installed: make brokers")
 
 
 @pytest.fixture(scope="session")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     """Run a private Redis server for the session."""
-    need(redis_server(), "redis-server")
-    with private_redis(tmp_path_factory.mktemp("redis") / "data") as server:
+    require_program(find_redis_server(), "redis-server")
+    with run_redis(tmp_path_factory.mktemp("redis") / "data") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
     """Run a private RabbitMQ server for the session."""
-    need(rabbitmq_folder(), "rabbitmq-server")
-    with private_rabbitmq(tmp_path_factory.mktemp("rabbitmq") / "node") as server:
+    require_program(find_rabbitmq_programs(), "rabbitmq-server")
+    with run_rabbitmq(tmp_path_factory.mktemp("rabbitmq") / "node") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def sqs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sqs]:
+def sqs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sqs]:
     """Run a private SQS server for the session."""
-    with private_sqs(tmp_path_factory.mktemp("sqs") / "moto") as server:
+    with run_sqs(tmp_path_factory.mktemp("sqs") / "moto") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def postgres_server() -> Iterator[Postgres]:
     """Run a private PostgreSQL server for the session."""
-    need(postgres_folder(), "postgresql")
-    with private_postgres() as server:
+    require_program(find_postgres_programs(), "postgresql")
+    with run_postgres() as server:
         yield server
 
 
@@ -169,9 +169,9 @@ def servers(request: pytest.FixtureRequest) -> Servers:
     return Servers(request.getfixturevalue)
 
 
-def count(request: pytest.FixtureRequest, what: str) -> None:
+def count(request: pytest.FixtureRequest, counter: str) -> None:
     """Increment a counter in the summary table."""
-    request.node.user_properties.append(("count", what))
+    request.node.user_properties.append(("count", counter))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -198,19 +198,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             for tier in TIERS:
                 into[tier] += tier in getattr(report, "keywords", ())
             properties = getattr(report, "user_properties", ()) if outcome == "passed" else ()
-            counted.update(what for name, what in properties if name == "count")
-            sizes += [what for name, what in properties if name == "size"]
+            counted.update(value for name, value in properties if name == "count")
+            sizes += [value for name, value in properties if name == "size"]
     for reports in terminalreporter.stats.values():
         for report in reports:
             for tier in TIERS:
                 seconds[tier] += getattr(report, "duration", 0) if tier in getattr(report, "keywords", ()) else 0
     write = terminalreporter.write_line
     terminalreporter.section("summary")
-    write(f"{'tier':<12}{'passed':>8}{'failed':>8}{'skipped':>8}{'seconds':>9}")
+    write(f"{'tier':<16}{'passed':>8}{'failed':>8}{'skipped':>8}{'seconds':>9}")
     for tier in TIERS:
         if tier == "real" and not passed[tier] + failed[tier]:
             continue  # it has a separate command
-        write(f"{tier:<12}{passed[tier]:>8}{failed[tier]:>8}{skipped[tier]:>8}{seconds[tier]:>9.0f}")
+        write(f"{tier:<16}{passed[tier]:>8}{failed[tier]:>8}{skipped[tier]:>8}{seconds[tier]:>9.0f}")
     write("")
     for name, files, lines in sorted(sizes, key=lambda size: size[2]):
         write(f"{name:<40}{files:>6} files{lines:>8,} lines")
@@ -218,7 +218,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     write(f"variants baked  {config.stash.get(BAKED, 0)}")
     write(f"suites run      {counted['suite']}")
     write(f"live runs       {counted['live']}")
-    write(f"Pythons         {', '.join(sorted(interpreters(), key=lambda version: int(version[2:])))}")
+    write(f"Pythons         {', '.join(sorted(find_interpreters(), key=lambda version: int(version[2:])))}")
     write(f"kubectl         {KUBECTL or 'none: no manifest was rendered or validated'}")
     write(f"skipped         {sum(skipped.values())}")
     write(f"time            {time.monotonic() - STARTED:.0f} s")

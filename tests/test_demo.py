@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.demo import ANSWERS
 from tests.support.project import clean_environment
-from tests.support.variants import DEPENDENCIES, ROOT, Variant, combinations, covering, supported, variant
+from tests.support.variants import DEPENDENCIES, ROOT, Variant, combinations, cover_answers, is_supported, variant
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,9 @@ JOBS = [piece.split("=")[0].split("(")[0].strip() for piece in ANSWERS["beat_job
 
 def covering_variants() -> list[Variant]:
     """Return few variants that cover each framework, broker, result backend and scheduler."""
-    return covering([variant(answers) for answers in filter(supported, combinations(list(DEPENDENCIES)))], DEPENDENCIES)
+    return cover_answers(
+        [variant(answers) for answers in filter(is_supported, combinations(list(DEPENDENCIES)))], DEPENDENCIES
+    )
 
 
 def make_demo(folder: Path, target: str = "demo") -> subprocess.CompletedProcess[str]:
@@ -42,11 +44,11 @@ def make_demo(folder: Path, target: str = "demo") -> subprocess.CompletedProcess
 
 
 def test_the_demo_of_the_template_runs_a_task_on_each_queue() -> None:
-    ran = make_demo(ROOT)
+    completed = make_demo(ROOT)
 
-    assert ran.returncode == 0, ran.stdout
-    missing = [name for name in (*QUEUES, *JOBS) if name.replace("-", "_") not in ran.stdout]
-    assert not missing, f"the table does not name {missing}:\n{ran.stdout}"
+    assert completed.returncode == 0, completed.stdout
+    missing = [name for name in (*QUEUES, *JOBS) if name.replace("-", "_") not in completed.stdout]
+    assert not missing, f"the table does not contain {missing}:\n{completed.stdout}"
 
 
 @pytest.mark.parametrize("chosen", covering_variants(), ids=str)
@@ -54,11 +56,11 @@ def test_the_demo_of_a_project_runs_with_the_embedded_broker(chosen: Variant, ba
     few = {"queues": "default:1, mail:2@threads", "beat_jobs": "tidy = @daily -> mail"}
     project = bake(**chosen.answers, **few).copy_to(tmp_path)
 
-    ran = make_demo(project.path)
+    completed = make_demo(project.path)
 
     number = 4 if chosen.answers.get("framework") == "django" else 3  # Django clears its sessions
-    assert ran.returncode == 0, ran.stdout
-    assert f"{number} of {number} tasks succeeded on the workers of" in ran.stdout
+    assert completed.returncode == 0, completed.stdout
+    assert f"{number} of {number} tasks succeeded on the workers of" in completed.stdout
 
 
 def test_the_demo_of_a_project_includes_a_queue_that_was_added_by_hand(bake: Bakery, tmp_path: Path) -> None:
@@ -68,53 +70,53 @@ def test_the_demo_of_a_project_includes_a_queue_that_was_added_by_hand(bake: Bak
     queues.write_text(added, encoding="utf-8")
     (project.package / "tasks" / "mail.py").write_text('"""Tasks that run on the queue `mail`."""\n', encoding="utf-8")
 
-    ran = make_demo(project.path)
+    completed = make_demo(project.path)
 
-    assert ran.returncode == 0, ran.stdout
-    assert "3 of 3 tasks succeeded on the workers of 2 queues" in ran.stdout
+    assert completed.returncode == 0, completed.stdout
+    assert "3 of 3 tasks succeeded on the workers of 2 queues" in completed.stdout
 
 
 def test_the_demo_of_a_project_fails_if_a_task_fails(bake: Bakery, tmp_path: Path) -> None:
     project = bake(**ANSWERS).copy_to(tmp_path)
     tasks = project.package / "tasks" / "reports.py"
-    written = tasks.read_text(encoding="utf-8")
-    assert "def cleanup() -> None:\n" in written
+    text = tasks.read_text(encoding="utf-8")
+    assert "def cleanup() -> None:\n" in text
     tasks.write_text(
-        written.replace("def cleanup() -> None:\n", 'def cleanup() -> None:\n    raise RuntimeError("broken")\n'),
+        text.replace("def cleanup() -> None:\n", 'def cleanup() -> None:\n    raise RuntimeError("broken")\n'),
         encoding="utf-8",
     )
 
-    ran = make_demo(project.path)
+    completed = make_demo(project.path)
 
-    assert ran.returncode != 0, ran.stdout
+    assert completed.returncode != 0, completed.stdout
 
 
-def test_a_projects_drill_counts_what_faults_cost(bake: Bakery, tmp_path: Path) -> None:
-    ran = make_demo(bake(queues="default:1", beat_jobs="").copy_to(tmp_path).path, "drill")
+def test_the_drill_of_a_project_reports_the_cost_of_faults(bake: Bakery, tmp_path: Path) -> None:
+    completed = make_demo(bake(queues="default:1", beat_jobs="").copy_to(tmp_path).path, "drill")
 
-    assert ran.returncode == 0, ran.stdout
-    rows = {cells[1]: cells[2:6] for cells in table_of(ran.stdout)}
+    assert completed.returncode == 0, completed.stdout
+    rows = {cells[1]: cells[2:6] for cells in parse_table(completed.stdout)}
     assert {(sent, runs, lost) for sent, runs, _, lost in rows.values()} == {("60", "60", "0")}
     assert rows["a worker is stopped"][2] == "0"
 
 
-def test_a_projects_drill_fails_when_a_task_is_lost(bake: Bakery, tmp_path: Path) -> None:
+def test_the_drill_of_a_project_fails_if_a_task_is_lost(bake: Bakery, tmp_path: Path) -> None:
     project = bake(queues="default:1", beat_jobs="", framework="django").copy_to(tmp_path)
-    for file, kept, lost in (
+    for file, old, new in (
         (project.package / "settings" / "celery.py", "TASK_ACKS_LATE = True", "TASK_ACKS_LATE = False"),
         (project.path / "scripts" / "drill.py", "TIMEOUT = 180.0", "TIMEOUT = 60.0"),
     ):
-        written = file.read_text(encoding="utf-8")
-        assert kept in written
-        file.write_text(written.replace(kept, lost), encoding="utf-8")
+        text = file.read_text(encoding="utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new), encoding="utf-8")
 
-    ran = make_demo(project.path, "drill")
+    completed = make_demo(project.path, "drill")
 
-    assert ran.returncode != 0, ran.stdout
-    (killed,) = (cells for cells in table_of(ran.stdout) if cells[1] == "a worker is killed")
-    assert (int(killed[5]) > 0, killed[6]) == (True, "none"), ran.stdout
+    assert completed.returncode != 0, completed.stdout
+    (killed,) = (cells for cells in parse_table(completed.stdout) if cells[1] == "a worker is killed")
+    assert (int(killed[5]) > 0, killed[6]) == (True, "none"), completed.stdout
 
 
-def table_of(output: str) -> list[list[str]]:
-    """The cells of the rows of a table."""
+def parse_table(output: str) -> list[list[str]]:
+    """Return the rows of a table as lists of cells."""
     return [[cell.strip() for cell in line.split("│")] for line in output.splitlines() if line.startswith("│ ")]

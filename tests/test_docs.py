@@ -13,7 +13,7 @@ from local_extensions.catalogue import BROKERS, EXTRAS, POOLS
 from local_extensions.names import MAX_NAME_LENGTH, MAX_SLUG_LENGTH
 from local_extensions.queues import MAX_CONCURRENCY, MAX_QUEUES
 from local_extensions.schedules import NICKNAMES, SOLAR_EVENTS, parse_schedule
-from tests.support.answers import DEFAULTS, ROOT, mistakes_in, plan_of
+from tests.support.answers import DEFAULTS, ROOT, list_errors, plan_of
 from tests.support.variants import choices
 
 pytestmark = pytest.mark.rules
@@ -59,7 +59,7 @@ def test_each_question_has_its_choices_and_its_default() -> None:
 
 @pytest.mark.parametrize("answer", [line for block in parse_blocks("queues") for line in block.splitlines()])
 def test_an_example_of_queues_is_valid(answer: str) -> None:
-    assert mistakes_in(queues=answer) == ()
+    assert list_errors(queues=answer) == ()
 
 
 @pytest.mark.parametrize("answer", parse_blocks("beat_jobs"), ids=lambda answer: str(answer.split("\n")[0]))
@@ -76,14 +76,14 @@ def test_an_example_of_a_schedule_runs_at_these_times(schedule: str, words: str)
 def test_an_error_has_exactly_this_message(answers: str, message: str) -> None:
     parsed = dict(answer.split("=", 1) for answer in answers[1:-1].split("` `"))
 
-    assert mistakes_in(**parsed) == (message[1:-1],)
+    assert list_errors(**parsed) == (message[1:-1],)
 
 
 def test_the_examples_in_error_messages_are_valid() -> None:
     for _, message in ERRORS:
         question, _, rest = message.strip("`").partition(": ")
         example = rest.rpartition(". Example: ")[2]
-        assert mistakes_in(**{question: example}) == (), message
+        assert list_errors(**{question: example}) == (), message
 
 
 def test_the_limits_and_names_are_complete() -> None:

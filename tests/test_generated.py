@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import count
-from tests.support.environments import interpreters
-from tests.support.owner import ADDED_QUEUE, OWNERS_PROJECTS, added_lines, without_and_with_a_queue
+from tests.support.environments import find_interpreters
+from tests.support.owner import ADDED_QUEUE, OWNER_PROJECTS, bake_without_and_with_queue, count_added_lines
 from tests.support.variants import few_variants, suite_variants
 
 if TYPE_CHECKING:
@@ -43,34 +43,38 @@ def run_tests(project: BakedProject, environment: Environment, *, check: bool = 
 def test_a_variant_passes_its_own_tests(
     variant: Variant,
     bake: Bakery,
-    installed: Callable[..., Environment],
+    install_project: Callable[..., Environment],
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
     count(request, "suite")
     project = bake(**variant.answers).copy_to(tmp_path)
 
-    ran = run_tests(project, installed(project))
+    completed = run_tests(project, install_project(project))
 
-    assert " passed" in ran.stdout
+    assert " passed" in completed.stdout
     # A skipped test would be a gap.
-    assert " skipped" not in ran.stdout
+    assert " skipped" not in completed.stdout
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("version", sorted(interpreters()))
+@pytest.mark.parametrize("version", sorted(find_interpreters()))
 def test_the_default_project_passes_its_tests_on_each_supported_python(
-    version: str, bake: Bakery, installed: Callable[..., Environment], tmp_path: Path, request: pytest.FixtureRequest
+    version: str,
+    bake: Bakery,
+    install_project: Callable[..., Environment],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     count(request, "suite")
     project = bake(python_version=version).copy_to(tmp_path)
 
-    run_tests(project, installed(project, python=interpreters()[version]))
+    run_tests(project, install_project(project, python=find_interpreters()[version]))
 
 
 def remove_examples(project: BakedProject) -> None:
     """Follow the instructions in `examples/__init__.py`, and check that they are complete."""
-    told = (project.package / "examples" / "__init__.py").read_text(encoding="utf-8")
+    instructions = (project.package / "examples" / "__init__.py").read_text(encoding="utf-8")
     settings = next(file for file in ("celeryconfig.py", "settings/celery.py") if (project.package / file).exists())
     for folder in (project.package / "examples", project.path / "tests" / "examples"):
         shutil.rmtree(folder)
@@ -80,7 +84,7 @@ def remove_examples(project: BakedProject) -> None:
     }.items():
         file = project.package / name
         if file.exists():
-            assert f"`{name}`" in told
+            assert f"`{name}`" in instructions
             text, count = re.subn(removed, "", file.read_text(encoding="utf-8"), flags=re.DOTALL | re.IGNORECASE)
             assert count == 2
             file.write_text(text, encoding="utf-8")
@@ -89,11 +93,15 @@ def remove_examples(project: BakedProject) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", ["none", "fastapi", "django"])
 def test_a_project_passes_its_tests_without_its_examples(
-    framework: str, bake: Bakery, installed: Callable[..., Environment], tmp_path: Path, request: pytest.FixtureRequest
+    framework: str,
+    bake: Bakery,
+    install_project: Callable[..., Environment],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     count(request, "suite")
     project = bake(framework=framework).copy_to(tmp_path)
-    environment = installed(project)
+    environment = install_project(project)
 
     remove_examples(project)
 
@@ -102,44 +110,44 @@ def test_a_project_passes_its_tests_without_its_examples(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", OWNERS_PROJECTS)
-def test_each_place_that_is_forgotten_for_a_queue_is_named(
-    name: str, bake: Bakery, installed: Callable[..., Environment], tmp_path: Path
+@pytest.mark.parametrize("name", OWNER_PROJECTS)
+def test_each_forgotten_file_of_a_queue_is_reported(
+    name: str, bake: Bakery, install_project: Callable[..., Environment], tmp_path: Path
 ) -> None:
-    before, after = without_and_with_a_queue(bake, name)
+    before, after = bake_without_and_with_queue(bake, name)
     project = after.copy_to(tmp_path)
-    environment = installed(project)
+    environment = install_project(project)
     modules = [f"tests/test_{name}.py" for name in ("queues", "deploy", "monitoring")]
     files = [module for module in modules if (project.path / module).exists()]
     tests = ["pytest", "-q", "--assert=plain", "-m", "not integration", *files]
     project.run(*tests, environment=environment)
 
-    for path in added_lines(before, after):
+    for path in count_added_lines(before, after):
         # The project works without the periodic task, its test and its HTTP endpoint.
         if path.endswith(("schedule.py", f"test_{ADDED_QUEUE}.py", "submissions.py")):
             continue
-        file, written = project.path / path, (project.path / path).read_bytes()
+        file, content = project.path / path, (project.path / path).read_bytes()
         if (before.path / path).exists():
             shutil.copy(before.path / path, file)
         else:
             file.unlink()
-        ran = project.run(*tests, environment=environment, check=False)
-        assert ran.returncode == 1, f"nothing fails without {path}"
-        assert file.name in ran.stdout, ran.stdout
-        file.write_bytes(written)
+        completed = project.run(*tests, environment=environment, check=False)
+        assert completed.returncode == 1, f"nothing fails without {path}"
+        assert file.name in completed.stdout, completed.stdout
+        file.write_bytes(content)
 
 
 def test_a_broken_project_fails_its_own_tests(
-    bake: Bakery, installed: Callable[..., Environment], tmp_path: Path
+    bake: Bakery, install_project: Callable[..., Environment], tmp_path: Path
 ) -> None:
     project = bake().copy_to(tmp_path)
     queues = project.package / "queues.py"
     queues.write_text(queues.read_text(encoding="utf-8").replace('"low_priority"', '"lost"'), encoding="utf-8")
 
-    ran = run_tests(project, installed(project), check=False)
+    completed = run_tests(project, install_project(project), check=False)
 
-    assert ran.returncode == 1, ran.stdout
-    assert " failed" in ran.stdout
+    assert completed.returncode == 1, completed.stdout
+    assert " failed" in completed.stdout
 
 
 def edit(file: Path, old: str, new: str) -> None:
@@ -151,20 +159,20 @@ def edit(file: Path, old: str, new: str) -> None:
 
 @pytest.mark.slow
 def test_a_worker_may_consume_several_queues(
-    bake: Bakery, installed: Callable[..., Environment], tmp_path: Path
+    bake: Bakery, install_project: Callable[..., Environment], tmp_path: Path
 ) -> None:
     project = bake(queues="default:2, critical:1, high:1", beat_jobs="", kubernetes="yes").copy_to(tmp_path)
-    environment = installed(project)
+    environment = install_project(project)
     systemd, kubernetes = project.path / "deploy/systemd", project.path / "deploy/kubernetes"
     unit = f"{project.slug}-worker-{{}}@.service"
     tests = ["pytest", "-q", "--assert=plain", "-m", "not integration"]
 
-    # What the README says: the workers of `critical` take from `high`, too.
+    # The example in the README: the workers of `critical` also consume `high`.
     edit(project.path / "compose.yaml", "-Q critical ", "-Q critical,high ")
     edit(systemd / unit.format("critical"), "-Q critical ", "-Q critical,high ")
     edit(kubernetes / "workers/critical/kustomization.yaml", "[-Q, critical,", '[-Q, "critical,high",')
-    ran = project.run(*tests, environment=environment, check=False)
-    assert ran.returncode == 1, "a queue with two workers is not noticed"
+    completed = project.run(*tests, environment=environment, check=False)
+    assert completed.returncode == 1, "a queue with two workers is not detected"
 
     compose = project.path / "compose.yaml"
     text, count_ = re.subn(r"\n  worker-high:\n(    .*\n)+", "", compose.read_text(encoding="utf-8"))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.support.manifests import assert_valid, kustomize, problem_of
-from tests.support.variants import DEPENDENCIES, all_variants, covering
+from tests.support.manifests import assert_valid, find_problem, render_kustomization
+from tests.support.variants import DEPENDENCIES, all_variants, cover_answers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,14 +29,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def kustomize_variants() -> list[Variant]:
     """Return variants that cover each answer to the questions that change the manifests."""
-    return covering(
+    return cover_answers(
         [variant for variant in all_variants() if variant.answers["kubernetes"]], [*DEPENDENCIES, "monitoring"]
     )
 
 
 def rendered(project: BakedProject, overlay: str) -> list[dict[str, Any]]:
     """Return the objects of an overlay."""
-    return kustomize(project.path / "deploy" / "kubernetes" / "overlays" / overlay)
+    return render_kustomization(project.path / "deploy" / "kubernetes" / "overlays" / overlay)
 
 
 def of_kind(objects: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
@@ -46,8 +46,8 @@ def of_kind(objects: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any
 
 def test_an_invalid_object_is_detected() -> None:
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "x"}}
-    assert not problem_of(json.dumps(account))
-    assert problem_of(json.dumps({**account, "automount": False}))
+    assert not find_problem(json.dumps(account))
+    assert find_problem(json.dumps({**account, "automount": False}))
 
 
 def test_an_invalid_object_of_keda_is_detected() -> None:
@@ -57,9 +57,9 @@ def test_an_invalid_object_of_keda_is_detected() -> None:
         "metadata": {"name": "x"},
         "spec": {"scaleTargetRef": {"name": "x"}, "triggers": [{"type": "redis", "metadata": {"listLength": "5"}}]},
     }
-    assert not problem_of(json.dumps(scaled))
-    assert problem_of(json.dumps(scaled).replace('"5"', "5"))
-    assert problem_of(
+    assert not find_problem(json.dumps(scaled))
+    assert find_problem(json.dumps(scaled).replace('"5"', "5"))
+    assert find_problem(
         json.dumps(scaled).replace("listLength", "x").replace('"triggers"', '"maxReplicas": 1, "triggers"')
     )
 
@@ -71,16 +71,16 @@ def test_an_invalid_object_of_the_prometheus_operator_is_detected() -> None:
         "metadata": {"name": "x"},
         "spec": {"selector": {"matchLabels": {"x": "y"}}, "podMetricsEndpoints": [{"port": "metrics"}]},
     }
-    assert not problem_of(json.dumps(monitor))
-    assert problem_of(json.dumps(monitor).replace("podMetricsEndpoints", "endpoints"))
+    assert not find_problem(json.dumps(monitor))
+    assert find_problem(json.dumps(monitor).replace("podMetricsEndpoints", "endpoints"))
     rule = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
         "metadata": {"name": "x"},
         "spec": {"groups": [{"name": "x", "rules": [{"alert": "X", "expr": "up < 1", "for": "5m"}]}]},
     }
-    assert not problem_of(json.dumps(rule))
-    assert problem_of(json.dumps(rule).replace('"expr"', '"expression"'))
+    assert not find_problem(json.dumps(rule))
+    assert find_problem(json.dumps(rule).replace('"expr"', '"expression"'))
 
 
 @pytest.mark.parametrize("overlay", ["staging", "production"])

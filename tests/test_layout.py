@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.owner import OWNERS_PROJECTS, added_lines, without_and_with_a_queue
+from tests.support.owner import OWNER_PROJECTS, bake_without_and_with_queue, count_added_lines
 from tests.support.variants import ROOT
 
 if TYPE_CHECKING:
@@ -83,9 +83,9 @@ def scripts(project: Path) -> set[str]:
     return {path.relative_to(project).as_posix() for path in files if path.stat().st_mode & stat.S_IXUSR}
 
 
-def parse_listed_files(ran: subprocess.CompletedProcess[str]) -> set[str]:
+def parse_listed_files(completed: subprocess.CompletedProcess[str]) -> set[str]:
     """Return the obsolete files that the summary lists."""
-    _, _, files = ran.stderr.partition("These files do not belong to the current answers.")
+    _, _, files = completed.stderr.partition("These files do not belong to the current answers.")
     return {line.strip() for line in files.splitlines()[1:]}
 
 
@@ -98,12 +98,12 @@ def test_a_project_contains_no_template_files(tmp_path: Path) -> None:
 
 
 def test_the_summary_on_stderr_contains_the_project_and_the_next_commands(tmp_path: Path) -> None:
-    ran = cookiecutter(ROOT, tmp_path / "out", "--no-input", "project_slug=shop", "queues=a:1", "beat_jobs=")
+    completed = cookiecutter(ROOT, tmp_path / "out", "--no-input", "project_slug=shop", "queues=a:1", "beat_jobs=")
 
-    assert ran.stdout == ""
-    assert ran.stderr.startswith("Created shop: 1 queue and no beat jobs on Redis.\n")
-    assert f"cd {tmp_path / 'out' / 'shop'}\n" in ran.stderr
-    assert parse_listed_files(ran) == set()
+    assert completed.stdout == ""
+    assert completed.stderr.startswith("Created shop: 1 queue and no beat jobs on Redis.\n")
+    assert f"cd {tmp_path / 'out' / 'shop'}\n" in completed.stderr
+    assert parse_listed_files(completed) == set()
 
 
 def test_the_same_answers_restore_a_project(tmp_path: Path) -> None:
@@ -114,10 +114,10 @@ def test_the_same_answers_restore_a_project(tmp_path: Path) -> None:
     (project / "manage.py").write_text("edited\n", encoding="utf-8")
     (project / "src" / "shop" / "tasks" / "default.py").unlink()
 
-    ran = cookiecutter(ROOT, tmp_path / "out", *arguments, "-f")
+    completed = cookiecutter(ROOT, tmp_path / "out", *arguments, "-f")
 
     assert contents(project) == before
-    assert parse_listed_files(ran) == set()
+    assert parse_listed_files(completed) == set()
 
 
 def test_skip_if_file_exists_keeps_all_kinds_of_files(tmp_path: Path) -> None:
@@ -146,11 +146,11 @@ def test_other_answers_list_the_files_of_the_previous_answers(tmp_path: Path) ->
     before = set(contents(project))
 
     new = ["framework=none", "queues=mails:1", "beat_jobs="]
-    ran = cookiecutter(ROOT, tmp_path / "out", "--no-input", "project_slug=shop", *new, "-f")
+    completed = cookiecutter(ROOT, tmp_path / "out", "--no-input", "project_slug=shop", *new, "-f")
 
     cookiecutter(ROOT, tmp_path / "clean", "--no-input", "project_slug=shop", *new)
     left = before - set(contents(tmp_path / "clean" / "shop")) - {"src/shop/own.py"}
-    assert parse_listed_files(ran) == left
+    assert parse_listed_files(completed) == left
     assert {
         "manage.py",
         "src/shop/tasks/web_hooks.py",
@@ -275,7 +275,7 @@ def test_pytest_cookies_works_in_another_repository(tmp_path: Path) -> None:
         "    assert (result.project_path / 'deploy' / 'rabbitmq').is_dir()\n",
         encoding="utf-8",
     )
-    ran = subprocess.run(
+    completed = subprocess.run(
         [
             sys.executable,
             "-m",
@@ -294,7 +294,7 @@ def test_pytest_cookies_works_in_another_repository(tmp_path: Path) -> None:
         check=False,
         timeout=120,
     )
-    assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
+    assert "1 passed" in completed.stdout, completed.stdout + completed.stderr
 
 
 def test_without_hooks_the_features_stay_in_their_folder(tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ SIZES = {"default": 8_950, "FastAPI": 11_350, "Django with everything": 12_200}
 
 @pytest.mark.parametrize("name", SIZES)
 def test_a_project_has_a_limited_size(name: str, bake: Bakery, request: pytest.FixtureRequest) -> None:
-    answers = {"framework": "fastapi"} if name == "FastAPI" else OWNERS_PROJECTS[name]
+    answers = {"framework": "fastapi"} if name == "FastAPI" else OWNER_PROJECTS[name]
     files = [path for path in bake(**answers).path.rglob("*") if path.is_file()]
     lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
 
@@ -330,7 +330,7 @@ def test_a_project_has_a_limited_size(name: str, bake: Bakery, request: pytest.F
 def test_a_queue_and_a_job_added_by_hand_are_a_few_lines(
     name: str, files: int, lines: int, bake: Bakery, request: pytest.FixtureRequest
 ) -> None:
-    added = added_lines(*without_and_with_a_queue(bake, name))
+    added = count_added_lines(*bake_without_and_with_queue(bake, name))
 
     request.node.user_properties.append(("size", (f"a queue and a job, {name}", len(added), sum(added.values()))))
     assert len(added) <= files

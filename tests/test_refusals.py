@@ -19,8 +19,8 @@ from markdown_it import MarkdownIt
 
 from local_extensions.errors import EXAMPLES, quote_piece
 from tests.support.answers import DEFAULTS
-from tests.support.parse import assert_every_file_parses, problem_of
-from tests.support.variants import ROOT, questions
+from tests.support.parse import assert_every_file_parses, find_problem
+from tests.support.variants import ROOT, choices, questions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -493,9 +493,9 @@ def test_an_unusual_valid_answer_is_accepted(answers: dict[str, str], bake: Bake
     ],
 )
 def test_a_file_that_does_not_parse_is_detected(name: str, content: str) -> None:
-    assert problem_of(name, content.encode())
+    assert find_problem(name, content.encode())
 
 
 def test_a_file_that_is_not_utf_8_is_detected() -> None:
-    assert problem_of("LICENSE", b"\xff")
-    assert problem_of("LICENSE", b"\0")
+    assert find_problem("LICENSE", b"\xff")
+    assert find_problem("LICENSE", b"\0")

@@ -203,7 +203,7 @@ def test_the_lock_file_contains_only_the_public_registry() -> None:
     assert set(re.findall(r"https?://([^/\"]+)", lock)) == {"pypi.org", "files.pythonhosted.org"}
 
 
-def test_the_lock_file_of_the_picture_contains_no_registry() -> None:
+def test_the_lock_file_of_the_dashboard_image_contains_no_registry() -> None:
     lock = json.loads((ROOT / "docs" / "dashboard" / "package-lock.json").read_text(encoding="utf-8"))
 
     assert not [name for name, package in lock["packages"].items() if "resolved" in package]

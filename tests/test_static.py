@@ -15,11 +15,11 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from tests.conftest import need
+from tests.conftest import require_program
 from tests.support.corpus import Corpus
 from tests.support.environments import install
 from tests.support.lint import lint
-from tests.support.manifests import assert_valid, kustomize
+from tests.support.manifests import assert_valid, render_kustomization
 from tests.support.parse import assert_every_file_parses
 from tests.support.variants import (
     SHAPES,
@@ -545,14 +545,14 @@ def test_each_file_of_a_variant_parses(variant: Variant, bake: Bakery) -> None:
 @pytest.mark.xdist_group("corpus")
 def test_no_file_contains_template_syntax(corpus: Corpus) -> None:
     found = []
-    for path in corpus.distinct("*"):
+    for path in corpus.list_distinct_files("*"):
         text = path.read_text(encoding="utf-8")
         patterns = RESIDUE if path.suffix == ".py" else RESIDUE | {"a run of blank lines": BLANK_LINES}
         if path.name == "LICENSE":
             patterns = {
-                what: pattern for what, pattern in patterns.items() if "beginning" not in what
+                name: pattern for name, pattern in patterns.items() if "beginning" not in name
             }  # in the Apache License
-        found += [f"{path}: {what}" for what, pattern in patterns.items() if text and pattern.search(text)]
+        found += [f"{path}: {name}" for name, pattern in patterns.items() if text and pattern.search(text)]
         if not text and path.name not in {"__init__.py", "py.typed"}:
             found.append(f"{path} is empty")
     assert not found, "\n".join(found)
@@ -585,7 +585,7 @@ def test_ruff_accepts_each_variant(command: list[str], corpus: Corpus) -> None:
     ids=lambda value: value.split()[0] if " " in value or "." not in value else value.strip("*./"),
 )
 def test_a_linter_accepts_each_variant(command: str, files: str, corpus: Corpus) -> None:
-    lint(*command.split(), *corpus.distinct(files))
+    lint(*command.split(), *corpus.list_distinct_files(files))
 
 
 @pytest.mark.kubectl
@@ -599,7 +599,9 @@ def test_the_schemas_contain_each_field_of_the_manifests(corpus: Corpus) -> None
         if files:
             folders.setdefault(key, project.path / "deploy" / "kubernetes")
     # Production has each kind of object. tests/test_kustomize.py also renders staging.
-    assert_valid(each for folder in folders.values() for each in kustomize(folder / "overlays" / "production"))
+    assert_valid(
+        each for folder in folders.values() for each in render_kustomization(folder / "overlays" / "production")
+    )
 
 
 def test_without_kubernetes_no_file_mentions_it(bake: Bakery) -> None:
@@ -653,8 +655,8 @@ def install_units(project: BakedProject, folder: Path) -> list[str]:
 def test_systemd_accepts_the_units(shaped: Variant, bake: Bakery, tmp_path: Path) -> None:
     units = install_units(bake(**shaped.answers), tmp_path)
 
-    need(shutil.which("systemd-analyze"), "systemd-analyze")
-    ran = subprocess.run(
+    require_program(shutil.which("systemd-analyze"), "systemd-analyze")
+    completed = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *units],
         env={"PATH": "/usr/bin:/bin", "SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
         capture_output=True,
@@ -663,20 +665,20 @@ def test_systemd_accepts_the_units(shaped: Variant, bake: Bakery, tmp_path: Path
     )
 
     # It reports unknown settings, but exits with 0.
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (completed.returncode, completed.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("framework", choices()["framework"])
 def test_systemd_rates_the_exposure_of_the_units_as_low(framework: str, bake: Bakery, tmp_path: Path) -> None:
     units = install_units(bake(framework=framework), tmp_path)
 
-    need(shutil.which("systemd-analyze"), "systemd-analyze")
+    require_program(shutil.which("systemd-analyze"), "systemd-analyze")
     services = [str(tmp_path / unit) for unit in units if unit.endswith(".service")]
     assert services
     # In tenths: the maximum exposure of a unit is 2.0 of 10.0.
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", *services]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, f"{ran.stdout[-2000:]}{ran.stderr}"
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, f"{completed.stdout[-2000:]}{completed.stderr}"
 
 
 ALL_SERVICES = {"beat", "exporter", "flower", "worker-a-b@1", "worker-c@1"}
@@ -699,14 +701,14 @@ ALL_SERVICES = {"beat", "exporter", "flower", "worker-a-b@1", "worker-c@1"}
 def test_the_installer_enables_the_services_of_the_roles(
     framework: str, options: str, expected: set[str], bake: Bakery, tmp_path: Path
 ) -> None:
-    need(shutil.which("systemctl"), "systemctl")
+    require_program(shutil.which("systemctl"), "systemctl")
     host = Host(bake(framework=framework, queues="a-b, c", beat_jobs="tick = @daily"), tmp_path)
     host.install(options)
     assert host.enabled() == expected
 
 
-def test_an_installation_keeps_what_is_disabled_or_masked(bake: Bakery, tmp_path: Path) -> None:
-    need(shutil.which("systemctl"), "systemctl")
+def test_an_installation_keeps_disabled_and_masked_services(bake: Bakery, tmp_path: Path) -> None:
+    require_program(shutil.which("systemctl"), "systemctl")
     host = Host(bake(queues="a-b, c", beat_jobs="tick = @daily"), tmp_path)
     host.systemctl("mask", host.unit("flower"))
     host.install()
@@ -772,9 +774,9 @@ class Host:
 @pytest.mark.parametrize("options", ["--role unknown", "--role", "--queue nothing", "--queue", "--unknown"])
 def test_the_installer_refuses_unknown_options(options: str, bake: Bakery) -> None:
     script = bake().path / "deploy/systemd/install.sh"
-    ran = subprocess.run([script, "--dry-run", *options.split()], check=False, capture_output=True, text=True)
-    assert ran.returncode != 0
-    assert "+ " not in ran.stdout
+    completed = subprocess.run([script, "--dry-run", *options.split()], check=False, capture_output=True, text=True)
+    assert completed.returncode != 0
+    assert "+ " not in completed.stdout
 
 
 @pytest.mark.parametrize(
@@ -784,7 +786,7 @@ def test_the_installer_refuses_unknown_options(options: str, bake: Bakery) -> No
     + [("redis", shape) for shape in SHAPES if shape != "default"],
 )
 def test_promtool_passes_the_rule_tests_and_each_alert_fires(broker: str, shape: str, bake: Bakery) -> None:
-    need(shutil.which("promtool"), "promtool")
+    require_program(shutil.which("promtool"), "promtool")
     folder = bake(broker=broker, **SHAPES[shape]).path / "deploy" / "monitoring"
     rules = yaml.safe_load((folder / "rules.yaml").read_text(encoding="utf-8"))
     alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"]}
@@ -794,10 +796,10 @@ def test_promtool_passes_the_rule_tests_and_each_alert_fires(broker: str, shape:
         "check rules --lint-fatal rules.yaml",
         "test rules rules_test.yaml",
     ):
-        ran = subprocess.run(
+        completed = subprocess.run(
             ["promtool", *command.split()], cwd=folder, capture_output=True, text=True, check=False, timeout=120
         )
-        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert completed.returncode == 0, completed.stdout + completed.stderr
 
     # Each alert fires in one test. No alert fires in the test of the thresholds.
     silent, firing = yaml.safe_load((folder / "rules_test.yaml").read_text(encoding="utf-8"))["tests"]
@@ -815,7 +817,7 @@ def mypy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mypy")
 
 
-def check_types(project: BakedProject, shared: Path, mypy_folder: Path) -> None:
+def check_types(project: BakedProject, shared_folder: Path, mypy_folder: Path) -> None:
     """Run mypy on a project.
 
     Raises:
@@ -828,17 +830,17 @@ def check_types(project: BakedProject, shared: Path, mypy_folder: Path) -> None:
     for path in copy.path.rglob("*.py"):
         os.utime(path, (second, second))
     command = ["mypy", "--strict", "--cache-dir", str(mypy_folder / "cache")]
-    copy.run(*command, environment=install(copy, shared), timeout=300)
+    copy.run(*command, environment=install(copy, shared_folder), timeout=300)
 
 
 @pytest.mark.xdist_group("corpus")
 @pytest.mark.parametrize("framework", choices()["framework"])
-def test_mypy_accepts_all_code(framework: str, corpus: Corpus, shared: Path, mypy_folder: Path) -> None:
-    projects = [each for each in corpus.with_all_python if answer(each, "framework") == framework]
+def test_mypy_accepts_all_code(framework: str, corpus: Corpus, shared_folder: Path, mypy_folder: Path) -> None:
+    projects = [each for each in corpus.projects_with_all_statements if answer(each, "framework") == framework]
     assert projects
     # Changed models invalidate the cache of the Django plugin.
     for project in sorted(projects, key=models_of):
-        check_types(project, shared, mypy_folder)
+        check_types(project, shared_folder, mypy_folder)
 
 
 def models_of(project: BakedProject) -> list[str]:

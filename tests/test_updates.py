@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.environments import interpreters, uv
+from tests.support.environments import find_interpreters, find_uv
 from tests.support.variants import ROOT
 from tests.test_layout import copy_template
 
@@ -55,7 +55,7 @@ class Cruft:
         Raises:
             AssertionError: The exit status differs. The message contains the output.
         """
-        ran = subprocess.run(
+        completed = subprocess.run(
             [self.program, *arguments],
             cwd=cwd,
             env={**os.environ, **GIT, **environment},
@@ -65,8 +65,10 @@ class Cruft:
             timeout=180,
             stdin=subprocess.DEVNULL,
         )
-        assert ran.returncode == exits_with, f"cruft {arguments}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
-        return ran
+        assert completed.returncode == exits_with, (
+            f"cruft {arguments}: {completed.returncode}\n{completed.stdout}\n{completed.stderr}"
+        )
+        return completed
 
 
 GIT = {
@@ -92,7 +94,7 @@ def commit(folder: Path, message: str) -> None:
 
 def pythons() -> list[str]:
     """Return the lowest and the highest supported Python version on this machine."""
-    versions = sorted(interpreters(), key=lambda version: int(version[2:]))
+    versions = sorted(find_interpreters(), key=lambda version: int(version[2:]))
     return list(dict.fromkeys((versions[0], versions[-1])))
 
 
@@ -101,7 +103,14 @@ def cruft(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """Return an installation of cruft for a Python version, and a repository of the template with one commit."""
     folder = tmp_path_factory.mktemp("cruft")
     subprocess.run(
-        [uv(), "sync", "--quiet", "--frozen", "--only-group=updates", f"--python={interpreters()[request.param]}"],
+        [
+            find_uv(),
+            "sync",
+            "--quiet",
+            "--frozen",
+            "--only-group=updates",
+            f"--python={find_interpreters()[request.param]}",
+        ],
         cwd=ROOT,
         env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(folder / "venv")},
         check=True,
@@ -222,9 +231,11 @@ def test_a_project_without_cruft_can_be_linked(cruft: Cruft, project: Path) -> N
 
 def test_an_invalid_new_answer_changes_nothing(cruft: Cruft, project: Path) -> None:
     wrong = json.dumps({"queues": "e mails"})
-    ran = cruft.run("update", "-y", "--variables-to-update", wrong, cwd=project, exits_with=1)
+    completed = cruft.run("update", "-y", "--variables-to-update", wrong, cwd=project, exits_with=1)
 
-    assert "has a space in its name. Example: emails:8, reports:2" in " ".join((ran.stdout + ran.stderr).split())
+    assert "has a space in its name. Example: emails:8, reports:2" in " ".join(
+        (completed.stdout + completed.stderr).split()
+    )
     assert git(project, "status", "--porcelain") == ""
 
 

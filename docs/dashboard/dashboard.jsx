@@ -1,4 +1,4 @@
-// The page: a dashboard of graphs in rows, from its JSON and what Prometheus answers, with Grafana's own components.
+// The page: a dashboard of graphs in rows, from its JSON and the data of Prometheus, with the components of Grafana.
 import '@fontsource/inter/400.css';
 import '@fontsource/inter/500.css';
 import {
@@ -16,13 +16,13 @@ import { initPluginTranslations } from '@grafana/i18n';
 import { GlobalStyles, Icon, PanelChrome, Text, TimeSeries } from '@grafana/ui';
 import { createRoot } from 'react-dom/client';
 
-const COLUMNS = 24; // Grafana's grid, with its height of a cell and its space between two
+const COLUMNS = 24; // the grid of Grafana: columns, cell height and spacing
 const CELL = 30;
 const SPACE = 8;
 const WIDTH = 1480;
-const SCRAPE_INTERVAL = 15; // seconds; what Grafana takes where a data source says nothing
+const SCRAPE_INTERVAL = 15; // seconds; the default of Grafana's data source
 
-// What a graph is where its JSON says nothing.
+// The defaults of a graph.
 const DEFAULTS = { color: { mode: 'palette-classic' } };
 const CUSTOM = { drawStyle: 'line', lineInterpolation: 'linear', lineWidth: 1, fillOpacity: 0, showPoints: 'auto' };
 const LEGEND = { showLegend: true, displayMode: 'list', placement: 'bottom', calcs: [] };
@@ -38,23 +38,23 @@ const at = ({ x, y, w, h }) => ({
 
 const seconds = (value) => dateTime(value).valueOf() / 1000;
 
-// Grafana's panel draws neither NaN nor infinity; the component alone would draw nothing at all.
+// Grafana's panel omits NaN and infinity. The component alone would render an empty graph.
 const finite = (number) => (Number.isFinite(number) ? number : null);
 
-// The values of the dashboard's variables with "All" selected: all that Prometheus has, or `allValue`.
-async function valuesOf({ templating }) {
+// Return the values of the dashboard's variables with "All" selected: all values in Prometheus, or `allValue`.
+async function fetchVariables({ templating }) {
   const values = {};
   for (const { name, type, query, allValue } of templating.list.filter(({ type }) => type !== 'datasource')) {
     const [, metric, label] = query.match(/^label_values\((\w+)\{?.*, (\w+)\)$/) ?? [];
-    if (type !== 'query' || !label) throw new Error(`the variable ${name} cannot be read yet: ${query}`);
-    const answer = await fetch(`/api/v1/label/${label}/values?${new URLSearchParams({ 'match[]': metric })}`);
-    values[name] = allValue ? [allValue] : (await answer.json()).data;
+    if (type !== 'query' || !label) throw new Error(`the variable ${name} is not supported: ${query}`);
+    const response = await fetch(`/api/v1/label/${label}/values?${new URLSearchParams({ 'match[]': metric })}`);
+    values[name] = allValue ? [allValue] : (await response.json()).data;
   }
   return values;
 }
 
-// Each panel with the values of its variables. A row that repeats is there once for each value, with the panels below it.
-function repeated(panels, values) {
+// Add the values of the variables to the panels. Repeat a repeated row and the panels below it for each value.
+function repeatPanels(panels, values) {
   const all = Object.fromEntries(Object.entries(values).map(([name, each]) => [name, each.join('|')]));
   const first = panels.findIndex(({ repeat }) => repeat);
   const below = first < 0 ? [] : panels.slice(first);
@@ -71,7 +71,7 @@ function repeated(panels, values) {
   return [...panels.slice(0, first < 0 ? undefined : first).map((panel) => ({ ...panel, variables: all })), ...copies];
 }
 
-function withVariables(expression, variables, step, range) {
+function replaceVariables(expression, variables, step, range) {
   const values = {
     ...variables,
     __interval: `${step}s`,
@@ -84,13 +84,13 @@ function withVariables(expression, variables, step, range) {
   });
 }
 
-// A frame for each line, as Grafana's data source makes them.
-async function ask({ refId, expr, legendFormat }, variables, timeRange, width) {
+// Return a frame for each line, like Grafana's data source.
+async function queryRange({ refId, expr, legendFormat }, variables, timeRange, width) {
   const step = rangeUtil.calculateInterval(timeRange, width, `${SCRAPE_INTERVAL}s`).intervalMs / 1000;
   const [start, end] = [timeRange.from, timeRange.to].map((time) => Math.floor(seconds(time) / step) * step);
-  const query = withVariables(expr, variables, step, end - start);
-  const answer = await fetch(`/api/v1/query_range?${new URLSearchParams({ query, start, end, step })}`);
-  const { status, data, error } = await answer.json();
+  const query = replaceVariables(expr, variables, step, end - start);
+  const response = await fetch(`/api/v1/query_range?${new URLSearchParams({ query, start, end, step })}`);
+  const { status, data, error } = await response.json();
   if (status !== 'success') throw new Error(`${error} in: ${query}`);
   return data.result.map(({ metric, values }) => {
     const text = legendFormat === '__auto' ? '' : (legendFormat ?? '');
@@ -112,8 +112,8 @@ async function ask({ refId, expr, legendFormat }, variables, timeRange, width) {
   });
 }
 
-// Grafana's server registers what a field can be told; here it is whatever this JSON tells.
-function registryOf({ defaults, overrides }) {
+// Register the field options in this JSON. Grafana's server registers all options.
+function createRegistry({ defaults, overrides }) {
   const own = Object.keys(defaults).filter((name) => name !== 'custom');
   const custom = Object.keys(defaults.custom).map((name) => `custom.${name}`);
   const overridden = overrides.flatMap(({ properties }) => properties.map(({ id }) => id));
@@ -130,16 +130,16 @@ function registryOf({ defaults, overrides }) {
   );
 }
 
-async function read(panel, timeRange) {
+async function loadPanel(panel, timeRange) {
   if (panel.type === 'row') return { panel };
-  if (panel.type !== 'timeseries') throw new Error(`${panel.title}: a ${panel.type} cannot be drawn yet`);
+  if (panel.type !== 'timeseries') throw new Error(`${panel.title}: a ${panel.type} is not supported`);
   const { width } = at(panel.gridPos);
-  const frames = (await Promise.all(panel.targets.map((target) => ask(target, panel.variables, timeRange, width)))).flat();
+  const frames = (await Promise.all(panel.targets.map((target) => queryRange(target, panel.variables, timeRange, width)))).flat();
   const { defaults, overrides } = panel.fieldConfig;
   const fieldConfig = { defaults: { ...DEFAULTS, ...defaults, custom: { ...CUSTOM, ...defaults.custom } }, overrides };
-  const fieldConfigRegistry = registryOf(fieldConfig);
-  const replaceVariables = (text) => text; // our texts have none
-  const options = { data: frames, fieldConfig, fieldConfigRegistry, theme, timeZone: 'utc', replaceVariables };
+  const fieldConfigRegistry = createRegistry(fieldConfig);
+  const keepText = (text) => text; // the texts contain no variables
+  const options = { data: frames, fieldConfig, fieldConfigRegistry, theme, timeZone: 'utc', replaceVariables: keepText };
   return { panel, frames: applyFieldOverrides(options) };
 }
 
@@ -179,10 +179,10 @@ const Graph = ({ panel, frames, timeRange }) => {
 };
 
 async function draw({ dashboard, from, to }) {
-  await initPluginTranslations('picture');
+  await initPluginTranslations('dashboard');
   const timeRange = { from: dateTime(1000 * from), to: dateTime(1000 * to), raw: { from: 'now', to: 'now' } };
-  const shown = repeated(dashboard.panels, await valuesOf(dashboard));
-  const panels = await Promise.all(shown.map((panel) => read(panel, timeRange)));
+  const shown = repeatPanels(dashboard.panels, await fetchVariables(dashboard));
+  const panels = await Promise.all(shown.map((panel) => loadPanel(panel, timeRange)));
   const bottom = Math.max(...shown.map(({ gridPos }) => at(gridPos).top + at(gridPos).height));
   const background = theme.colors.background.canvas;
   createRoot(document.getElementById('page')).render(

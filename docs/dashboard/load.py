@@ -1,4 +1,4 @@
-"""What a service might be sent. Run with a project's own Python: load.py PACKAGE MINUTES."""
+"""Publish tasks with a realistic load. Run it with the Python of a project: load.py PACKAGE MINUTES."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ class Stream:
     """Tasks of one kind.
 
     Attributes:
-        name: the module and the function.
-        every: seconds between two of them, about.
-        rush: the same in a rush.
-        rush_minutes: when that begins and ends.
-        seconds: how long they run, at least and at most.
-        retried: the share that fails once.
-        failed: the share that fails each time.
+        name: The module and the function.
+        interval: The average number of seconds between two tasks.
+        peak_interval: The interval at peak load.
+        peak_minutes: The start and the end of the peak load.
+        runtime: The minimum and the maximum in seconds.
+        retried: The share of tasks that fail once.
+        failed: The share of tasks that fail permanently.
     """
 
     name: str
-    every: float
-    rush: float
-    rush_minutes: tuple[float, float]
-    seconds: tuple[float, float]
+    interval: float
+    peak_interval: float
+    peak_minutes: tuple[float, float]
+    runtime: tuple[float, float]
     retried: float
     failed: float
 
@@ -41,21 +41,21 @@ STREAMS = (
 
 
 def main() -> None:
-    """Send until the time is over."""
+    """Publish tasks until the time is over."""
     package, minutes = sys.argv[1], float(sys.argv[2])
     app = find_app(f"{package}.celery_app")
-    chance = random.Random(7)  # noqa: S311 the same each time
+    rng = random.Random(7)  # noqa: S311 reproducible
     started = time.monotonic()
     due = dict.fromkeys(STREAMS, 0.0)
     while (now := time.monotonic() - started) < 60 * minutes:
         for stream in STREAMS:
             if due[stream] > now:
                 continue
-            luck = chance.random()
-            failures = 99 if luck < stream.failed else int(luck < stream.failed + stream.retried)
-            app.send_task(f"{package}.tasks.{stream.name}", [chance.uniform(*stream.seconds), failures])
-            begins, ends = (60 * minute for minute in stream.rush_minutes)
-            due[stream] += chance.uniform(0.5, 1.5) * (stream.rush if begins <= now < ends else stream.every)
+            share = rng.random()
+            failures = 99 if share < stream.failed else int(share < stream.failed + stream.retried)
+            app.send_task(f"{package}.tasks.{stream.name}", [rng.uniform(*stream.runtime), failures])
+            begins, ends = (60 * minute for minute in stream.peak_minutes)
+            due[stream] += rng.uniform(0.5, 1.5) * (stream.peak_interval if begins <= now < ends else stream.interval)
         time.sleep(max(0.0, min(due.values()) - now))
 
 

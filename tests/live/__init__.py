@@ -1,1 +1,1 @@
-"""Generated projects on real brokers: real workers, real beat, real messages."""
+"""Tests of generated projects with real workers, beat and brokers."""

@@ -1,4 +1,4 @@
-"""A generated API as it runs in production: the command of compose.yaml, on a port of its own."""
+"""A generated API, started with the command in compose.yaml on a free port."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from tests.support.processes import Process
     from tests.support.project import BakedProject
 
-KEY = "a key of the tests, and of nothing else"
-START = 60.0
-"""Seconds that the API may take to start on a busy machine."""
+KEY = "a key of the tests"
+START_TIMEOUT = 60.0
+"""Seconds. The API starts slowly on a busy machine."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the API answered, and after how many seconds."""
+class Response:
+    """A response of the API, and the seconds until it was complete."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -34,7 +34,7 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """The body, as JSON."""
+        """The parsed JSON body."""
         return json.loads(self.body)
 
 
@@ -42,47 +42,48 @@ class Answer:
 class Api:
     """A running API."""
 
+    service: Service
     process: Process
     port: int
 
-    def ask(
+    def request(
         self, method: str, path: str, content: object = None, *, body: bytes | None = None, **headers: str
-    ) -> Answer:
-        """Ask with the key; headers are by name, with `_` for `-`, and `content` is sent as JSON."""
-        sent = {"X-API-Key": KEY} | {name.replace("_", "-"): value for name, value in headers.items()}
+    ) -> Response:
+        """Send a request with the API key. Header names have `_` for `-`. `content` is encoded as JSON."""
+        all_headers = {"X-API-Key": KEY} | {name.replace("_", "-"): value for name, value in headers.items()}
         if content is not None:
             body = json.dumps(content).encode()
         if body is not None:
-            sent.setdefault("Content-Type", "application/json")
+            all_headers.setdefault("Content-Type", "application/json")
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
         try:
             started = time.monotonic()
-            connection.request(method, path, body, sent)
+            connection.request(method, path, body, all_headers)
             response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read(), time.monotonic() - started)
+            return Response(response.status, response.headers, response.read(), time.monotonic() - started)
         finally:
             connection.close()
 
     def submit(self, task: str, **arguments: object) -> str:
-        """Submit a task, and return its id.
+        """Submit a task. Return its id.
 
         Raises:
-            AssertionError: it was refused.
+            AssertionError: The submission was refused.
         """
-        answer = self.ask("POST", "/tasks", {"task": task, "arguments": arguments})
-        assert answer.status == 202, answer
-        return str(answer.json["id"])
+        response = self.request("POST", "/tasks", {"task": task, "arguments": arguments})
+        assert response.status == 202, response
+        return str(response.json["id"])
 
 
-def command(project: BakedProject, port: int) -> list[str]:
-    """What compose.yaml starts the API with, on this machine's loopback address."""
+def read_api_command(project: BakedProject, port: int) -> list[str]:
+    """Return the API's command of compose.yaml, for a port on the loopback address."""
     words = shlex.split(yaml.safe_load(project.read("compose.yaml"))["services"]["api"]["command"])
     return [{"--host=": "--host=127.0.0.1", "8000": str(port)}.get(word, word) for word in words]
 
 
 def start_api(service: Service, **variables: str) -> Api:
-    """Start the API beside the workers of a service, and wait until it answers; it ends with the service."""
+    """Start the API of a service, and wait until it accepts connections. It is stopped with the service."""
     port = free_port()
-    process = service.start(command(service.project, port), "api", **{"API_KEY": KEY, **variables})
-    wait_for_port(port, process.popen, START)
-    return Api(process, port)
+    process = service.start(read_api_command(service.project, port), "api", **{"API_KEY": KEY, **variables})
+    wait_for_port(port, process.popen, START_TIMEOUT)
+    return Api(service, process, port)

@@ -1,4 +1,4 @@
-"""What the live tests share."""
+"""Fixtures of the live tests."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def environment(project: BakedProject, installed: Callable[..., Environment]) -> Environment:
-    """The environment of the module's `project`, while its tests run."""
-    return installed(project)
+def environment(project: BakedProject, install_project: Callable[..., Environment]) -> Environment:
+    """Return the installed environment of the module's `project`."""
+    return install_project(project)

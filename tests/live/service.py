@@ -1,4 +1,4 @@
-"""A generated project as it runs in production: the commands of its compose.yaml, each a process of its own."""
+"""The processes of a generated project, started with the commands in its compose.yaml."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ if TYPE_CHECKING:
     from tests.support.environments import Environment
     from tests.support.project import BakedProject
 
-START = 60.0
-"""Seconds that a worker may take to start on a busy machine."""
+START_TIMEOUT = 60.0
+"""Seconds. A worker starts slowly on a busy machine."""
 
 
-def commands(project: BakedProject) -> dict[str, list[str]]:
-    """The Celery commands of compose.yaml, by their service's name."""
+def read_commands(project: BakedProject) -> dict[str, list[str]]:
+    """Return the Celery commands in compose.yaml by the name of the service."""
     found: dict[str, list[str]] = {}
     for name, service in yaml.safe_load(project.read("compose.yaml"))["services"].items():
         command = service.get("command", [])
-        words = shlex.split(as_interpolated(command)) if isinstance(command, str) else [str(word) for word in command]
+        words = shlex.split(interpolate(command)) if isinstance(command, str) else [str(word) for word in command]
         if "worker" in words or "beat" in words:
             found[name] = words
     return found
 
 
-def as_interpolated(text: str) -> str:
-    """What Compose makes of `${NAME:-default}` where no variable is set."""
+def interpolate(text: str) -> str:
+    """Replace `${NAME:-default}` by the default, as Compose does if no variable is set."""
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
-def queue_of(command: list[str]) -> str:
-    """The queue that a worker's command consumes; "" for beat."""
+def get_queue(command: list[str]) -> str:
+    """Return the queue that a worker's command consumes, or "" for beat."""
     return command[command.index("-Q") + 1] if "-Q" in command else ""
 
 
 @dataclass
 class Service:
-    """The workers and beat of a project. Use it in a `with` block, which ends them."""
+    """The workers and beat of a project. The end of the `with` block stops them."""
 
     project: BakedProject
     environment: Environment
@@ -69,32 +69,32 @@ class Service:
 
     @cached_property
     def commands(self) -> dict[str, list[str]]:
-        """The commands of compose.yaml by their queue; beat's by ""."""
-        found = commands(self.project).values()
-        by_queue = {queue_of(words): words for words in found}
+        """The commands of the workers by queue, and the command of beat with the key ""."""
+        found = read_commands(self.project).values()
+        by_queue = {get_queue(words): words for words in found}
         assert len(by_queue) == len(found), "two services have the same queue"
         return by_queue
 
     def start(self, words: list[str], name: str, **variables: str) -> Process:
-        """Start one command of compose.yaml; it ends with this service."""
+        """Start a command. It is stopped with this service."""
         heartbeat = {"HEARTBEAT_FILE": str(self.project.path / f"heartbeat-{name}")}
         env = self.project.variables(self.environment, self.variables | heartbeat | variables)
         return self._stack.enter_context(Process(words, cwd=self.project.path, env=env, name=name))
 
     def start_worker(self, queue: str) -> Process:
-        """Start the worker of a queue, and wait until it takes tasks."""
+        """Start the worker of a queue, and wait until it is ready."""
         self.start_workers(queue)
         return self.workers[queue]
 
     def start_workers(self, *queues: str) -> None:
-        """Start the workers of these queues at once, and wait until they take tasks."""
+        """Start the workers of these queues in parallel, and wait until they are ready."""
         for queue in queues:
             self.workers[queue] = self.start(self.commands[queue], queue)
         for queue in queues:
-            self.workers[queue].wait_for_line(" ready.", START)
+            self.workers[queue].wait_for_line(" ready.", START_TIMEOUT)
 
     def start_instances(self, queue: str, number: int, **variables: str) -> list[Process]:
-        """Start several workers of a queue at once, each with a unique node name, and wait until they take tasks."""
+        """Start several workers of a queue with unique node names in parallel, and wait until they are ready."""
         started = []
         for index in range(len(self.workers), len(self.workers) + number):
             name = f"{queue}-{index}"
@@ -102,51 +102,51 @@ class Service:
             self.workers[name] = self.start(words, name, **variables)
             started.append(self.workers[name])
         for worker in started:
-            worker.wait_for_line(" ready.", START)
+            worker.wait_for_line(" ready.", START_TIMEOUT)
         return started
 
     def start_all(self) -> None:
-        """Start every worker at once, and beat once they take tasks."""
+        """Start all workers in parallel, then beat."""
         self.start_workers(*filter(None, self.commands))
         self.beat = self.start_beat("beat")
 
     def start_beat(self, name: str) -> Process:
-        """Start a beat, which keeps its state in the project's copy instead of where the container keeps it."""
+        """Start beat, with its state in the folder of the project instead of the path in the container."""
         state = str(self.project.path / f"{name}.db")
         return self.start([state if word.startswith("/") else word for word in self.commands[""]], name)
 
-    def health(self, name: str) -> str:
-        """What the probe of a running worker or beat complains of; "" if it is healthy."""
+    def check_health(self, name: str) -> str:
+        """Return the error of the health check of a worker or beat, or "" if it is healthy."""
         heartbeat = {"HEARTBEAT_FILE": str(self.project.path / f"heartbeat-{name}")}
         module = f"{self.project.slug}.health"
-        ran = self.project.run(
+        completed = self.project.run(
             "python", "-m", module, environment=self.environment, variables=self.variables | heartbeat, check=False
         )
-        assert (ran.returncode == 0) == (ran.stderr == ""), ran
-        return ran.stderr
+        assert (completed.returncode == 0) == (completed.stderr == ""), completed
+        return completed.stderr
 
     def diagnose(self, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run the doctor with the variables of this service and these."""
+        """Run the doctor with additional environment variables."""
         command = ("python", "-m", f"{self.project.slug}.doctor")
         return self.project.run(
             *command, environment=self.environment, variables=self.variables | variables, check=False
         )
 
-    def wait_until(self, done: Callable[[], bool], seconds: float = 30, pause: float = 0.1) -> None:
-        """Wait for what no process prints. Poll every `pause` seconds.
+    def wait_until(self, condition: Callable[[], bool], timeout: float = 30, interval: float = 0.1) -> None:
+        """Poll until a condition is true. Prefer `Process.wait_for_line` if a process prints a line.
 
         Raises:
-            AssertionError: `seconds` went by.
+            AssertionError: The timeout expired. The message contains the output of the workers.
         """
-        until = time.monotonic() + seconds
-        while not done():
+        until = time.monotonic() + timeout
+        while not condition():
             assert time.monotonic() < until, {name: worker.output[-3000:] for name, worker in self.workers.items()}
-            time.sleep(pause)
+            time.sleep(interval)
 
-    def ask(self, code: str, timeout: float = 60) -> Any:
-        """Run Python in the project's environment; `answer = ...` in it is what comes back, by way of JSON."""
+    def run_python(self, code: str, timeout: float = 60) -> Any:
+        """Run Python code in the environment of the project. Return its variable `answer`, encoded as JSON."""
         program = f"import json\n{code}\nprint(json.dumps(answer))"
-        ran = self.project.run(
+        completed = self.project.run(
             "python", "-c", program, environment=self.environment, variables=self.variables, timeout=timeout
         )
-        return json.loads(ran.stdout.splitlines()[-1])
+        return json.loads(completed.stdout.splitlines()[-1])

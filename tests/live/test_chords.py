@@ -1,4 +1,4 @@
-"""Chords and groups of tasks that keep no result, on each result backend; also with parts that are delivered twice."""
+"""Chords and groups of tasks that ignore their results, on each result backend, also with redelivered parts."""
 
 from __future__ import annotations
 
@@ -52,18 +52,17 @@ app.amqp.send_task_message = send_twice
 def service(
     request: pytest.FixtureRequest,
     bake: Bakery,
-    installed: Callable[..., Environment],
+    install_project: Callable[..., Environment],
     servers: Servers,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
-    """A worker with one process."""
+    """Run a worker with one process."""
     framework, results = request.param
     answers = {"framework": framework, "result_backend": results, "queues": "default:1", "beat_jobs": ""}
     project = bake(project_name="Chords", examples=False, **answers).copy_to(tmp_path_factory.mktemp("chords"))
-    with (project.package / "tasks" / "default.py").open("a", encoding="utf-8") as module:
-        module.write(TASKS)
+    project.append("tasks/default.py", TASKS)
     variables = servers.variables(project)
-    environment = installed(project)
+    environment = install_project(project)
     if framework == "django":
         variables["DJANGO_SETTINGS_MODULE"] = "chords.settings.development"
         project.run("python", "manage.py", "migrate", "--no-input", environment=environment, variables=variables)
@@ -74,7 +73,7 @@ def service(
 
 def test_chords_of_tasks_without_results_call_their_callbacks(service: Service, request: pytest.FixtureRequest) -> None:
     count(request, "live")
-    answers = service.ask(
+    answers = service.run_python(
         f"{IMPORTS}\nheaders = [part.s(0), part.s(1)], [part.s(0), chain(part.s(1), part.si(2))], \\\n"
         "    [part.s(0), group(part.s(1), part.s(2))], [part.s(0), chord([part.s(1), part.s(2)], part.si(3))]\n"
         "sent = [chord(header, collect.s()).delay() for header in headers]\n"
@@ -84,13 +83,16 @@ def test_chords_of_tasks_without_results_call_their_callbacks(service: Service, 
     assert answers == [[0, 1], [0, 2], [0, 1, 2], [0, 3]]
 
 
-def test_the_results_of_a_group_come_back(service: Service) -> None:
-    assert service.ask(f"{IMPORTS}\nanswer = group(part.s(n) for n in range(2)).delay().get(timeout=20)") == [0, 1]
+def test_a_group_returns_its_results(service: Service) -> None:
+    assert service.run_python(f"{IMPORTS}\nanswer = group(part.s(n) for n in range(2)).delay().get(timeout=20)") == [
+        0,
+        1,
+    ]
 
 
 def test_a_chord_ends_when_a_chain_in_it_fails(service: Service) -> None:
     header = "[part.s(0), chain(part.s('no number'), part.si(1))]"
-    result = service.ask(
+    result = service.run_python(
         f"{IMPORTS}\nsent = chord({header}, collect.s()).delay()\n"
         "sent.get(timeout=20, propagate=False)\nanswer = sent.state"
     )
@@ -99,12 +101,12 @@ def test_a_chord_ends_when_a_chain_in_it_fails(service: Service) -> None:
 
 
 def test_a_part_that_is_delivered_twice_counts_once(service: Service) -> None:
-    sent, result = service.ask(
+    sent, result = service.run_python(
         f"{IMPORTS}{TWICE}\nsent = chord([part.s(n) for n in range(3)], collect.s()).delay()\n"
         "answer = [sent.id, sent.get(timeout=20)]"
     )
-    # The only process runs it after the callback, and after a second one.
-    last = service.ask(f"{IMPORTS}\nanswer = part.delay(9).id")
+    # The only process runs this task after all callbacks.
+    last = service.run_python(f"{IMPORTS}\nanswer = part.delay(9).id")
     worker = service.workers["default"]
     worker.wait_for_line(lambda line: last in line and "task succeeded" in line)
 

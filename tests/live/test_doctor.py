@@ -1,4 +1,4 @@
-"""`python -m <slug>.doctor` on real brokers, before and after a fault."""
+"""The doctor on real brokers, before and after a fault."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import count, need
+from tests.conftest import count, require_program
 from tests.live.service import Service
-from tests.support.brokers import private_redis, redis_server
+from tests.support.brokers import find_redis_server, run_redis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,20 +30,20 @@ JOB = "tidy = every 1h"
 def service(
     request: pytest.FixtureRequest,
     bake: Bakery,
-    installed: Callable[..., Environment],
+    install_project: Callable[..., Environment],
     servers: Servers,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
-    """Workers and beat of a project on this broker; its Redis is its own, since its settings are changed."""
+    """Run workers and beat on a broker, with a separate Redis, whose settings the tests change."""
     answers = {"broker": request.param, "queues": QUEUES, "beat_jobs": JOB}
     baked = bake(project_name="Patient", examples=False, result_backend="redis", **answers)
     project = baked.copy_to(tmp_path_factory.mktemp("doctor"))
-    need(redis_server(), "redis-server")
-    with private_redis(tmp_path_factory.mktemp("redis") / "data") as redis:
-        variables = servers.variables(project) | {"CELERY_RESULT_BACKEND": redis.new_database()}
+    require_program(find_redis_server(), "redis-server")
+    with run_redis(tmp_path_factory.mktemp("redis") / "data") as redis_server:
+        variables = servers.variables(project) | {"CELERY_RESULT_BACKEND": redis_server.new_database()}
         if request.param == "redis":
-            variables["CELERY_BROKER_URL"] = redis.new_database()
-        with Service(project, installed(project), variables) as running:
+            variables["CELERY_BROKER_URL"] = redis_server.new_database()
+        with Service(project, install_project(project), variables) as running:
             running.start_all()
             assert running.beat
             running.beat.wait_for_line("beat pidbox: Connected")
@@ -52,9 +52,9 @@ def service(
 
 def diagnose(service: Service, **variables: str) -> tuple[str, int]:
     """Return the output of the doctor, with single spaces, and its exit status."""
-    ran = service.diagnose(**variables)
-    assert ran.stderr == ""
-    return re.sub(" +", " ", ran.stdout), ran.returncode
+    completed = service.diagnose(**variables)
+    assert completed.stderr == ""
+    return re.sub(" +", " ", completed.stdout), completed.returncode
 
 
 @pytest.mark.parametrize("service", ["redis", "rabbitmq"], indirect=True)
@@ -84,12 +84,12 @@ def test_a_redis_that_evicts_is_reported(service: Service, request: pytest.Fixtu
 
 
 @pytest.mark.parametrize("service", ["redis"], indirect=True)
-def test_what_fills_the_memory_of_redis_is_named(service: Service) -> None:
+def test_the_largest_use_of_redis_memory_is_reported(service: Service) -> None:
     url = service.variables["CELERY_BROKER_URL"]
     redis_cli = ["redis-cli", "-u", url]
     subprocess.run([*redis_cli, "config", "set", "maxmemory", "32mb"], check=True, capture_output=True)
-    full = "for number = 1, 20 do redis.call('HSET', KEYS[1], number, string.rep('x', 1048576)) end"
-    subprocess.run([*redis_cli, "eval", full, "1", "patient:dead_letters"], check=True, capture_output=True)
+    fill = "for number = 1, 20 do redis.call('HSET', KEYS[1], number, string.rep('x', 1048576)) end"
+    subprocess.run([*redis_cli, "eval", fill, "1", "patient:dead_letters"], check=True, capture_output=True)
 
     printed, status = diagnose(service)
 
@@ -100,12 +100,12 @@ def test_what_fills_the_memory_of_redis_is_named(service: Service) -> None:
 
 
 @pytest.mark.parametrize("service", ["rabbitmq"], indirect=True)
-def test_what_rabbitmq_does_not_say_is_unknown_and_other_arguments_are_reported(service: Service) -> None:
+def test_unreadable_settings_of_rabbitmq_are_unknown_and_other_arguments_are_reported(service: Service) -> None:
     printed, status = diagnose(service)
     assert status == 0
     assert "applies only its own consumer_timeout" in printed or "policies are not checked" in printed
 
-    service.ask(
+    service.run_python(
         "from patient.celery_app import app\n"
         "from kombu import Queue\n"
         "with app.connection_for_write() as connection:\n"
@@ -127,7 +127,7 @@ def test_an_unreachable_broker_is_one_failure_within_seconds(service: Service, u
     started = time.monotonic()
     printed, status = diagnose(service, CELERY_BROKER_URL=url)
 
-    assert time.monotonic() - started < 20  # to start Python takes most of it on a busy machine
+    assert time.monotonic() - started < 20  # mostly the start of Python on a busy machine
     assert status == 1
     assert printed.count("failure") == 1
     assert "\nbroker failure OperationalError: " in printed

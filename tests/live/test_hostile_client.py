@@ -1,4 +1,4 @@
-"""A generated API and clients that mean it harm, or that follow its own description to the letter."""
+"""A generated API with malicious clients, and with requests from its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.support.brokers import Redis
     from tests.support.environments import Environment
 
-# What is tested here happens before any broker.
+# The API refuses these requests before it uses a broker, so one variant is enough.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hostile")]
 
 ANSWERS = {
@@ -36,12 +36,15 @@ PING = "api_check.tasks.emails.ping"
 
 @pytest.fixture(scope="module")
 def api(
-    bake: Bakery, installed: Callable[..., Environment], redis: Redis, tmp_path_factory: pytest.TempPathFactory
+    bake: Bakery,
+    install_project: Callable[..., Environment],
+    redis_server: Redis,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Api]:
-    """The API, and workers behind it. At the end, nothing has surprised it."""
+    """Run the API and its workers. Assert at the end that no request caused an error."""
     project = bake(framework="fastapi", **ANSWERS).copy_to(tmp_path_factory.mktemp("hostile"))
-    named = {name: redis.new_database() for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")}
-    with Service(project, installed(project), {**named, "LOG_FORMAT": "console"}) as service:
+    urls = {name: redis_server.new_database() for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")}
+    with Service(project, install_project(project), {**urls, "LOG_FORMAT": "console"}) as service:
         service.start_workers("emails", "reports")
         api = start_api(service, API_DOCS="true")
         yield api
@@ -49,7 +52,7 @@ def api(
         assert "status=500" not in api.process.output
 
 
-# What a hostile client may send as a body, and what it may be told.
+# Request bodies and the accepted status codes.
 BODIES: dict[str, tuple[bytes, set[int]]] = {
     "nothing": (b"", {422}),
     "no JSON": (b"{'task': 1}", {422}),
@@ -83,12 +86,12 @@ BODIES: dict[str, tuple[bytes, set[int]]] = {
 
 
 @pytest.mark.parametrize("body", BODIES, ids=lambda name: name.replace(" ", "-"))
-def test_no_body_makes_it_fail(api: Api, body: str) -> None:
+def test_no_request_body_causes_an_error(api: Api, body: str) -> None:
     content, statuses = BODIES[body]
     try:
-        answer = api.ask("POST", "/tasks", body=content)
+        answer = api.request("POST", "/tasks", body=content)
     except (BrokenPipeError, ConnectionResetError):
-        # It answered and hung up before all of the body was sent.
+        # The API responded and closed the connection before the end of the body.
         assert statuses == {413}
         return
     assert answer.status in statuses, answer
@@ -101,10 +104,10 @@ IDS = ["1", "0" * 36, "..", "%2e%2e%2f", "%00", "%0d%0aX:1", "celery", "%F0%9F%9
 
 
 @pytest.mark.parametrize("task_id", IDS, ids=lambda task_id: task_id[:36])
-def test_no_id_makes_it_fail(api: Api, task_id: str) -> None:
+def test_no_task_id_causes_an_error(api: Api, task_id: str) -> None:
     for method in ("GET", "DELETE"):
         for path in (f"/tasks/{task_id}", f"/tasks/{task_id}/events"):
-            assert api.ask(method, path).status in {404, 405, 422}
+            assert api.request(method, path).status in {404, 405, 422}
 
 
 RAW = {
@@ -126,29 +129,29 @@ RAW = {
 
 
 @pytest.mark.parametrize("name", RAW, ids=lambda name: name.replace(" ", "-"))
-def test_no_bytes_make_it_fail(api: Api, name: str) -> None:
+def test_no_raw_bytes_cause_an_error(api: Api, name: str) -> None:
     with socket.create_connection(("127.0.0.1", api.port), timeout=10) as connection:
-        said = b""
+        received = b""
         with contextlib.suppress(ConnectionError, TimeoutError):
             connection.sendall(RAW[name])
-            while piece := connection.recv(65536):
-                said += piece
-                if b"\r\n\r\n" in said:
+            while chunk := connection.recv(65536):
+                received += chunk
+                if b"\r\n\r\n" in received:
                     break
-    assert b" 500 " not in said.split(b"\r\n")[0]
-    assert api.ask("GET", "/health/live").status == 200
+    assert b" 500 " not in received.split(b"\r\n")[0]
+    assert api.request("GET", "/health/live").status == 200
 
 
-def test_schemathesis_finds_nothing(api: Api, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_schemathesis_reports_no_failure(api: Api, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     count(request, "live")
-    ran = subprocess.run(
+    completed = subprocess.run(
         [
             *(Path(sys.executable).with_name("schemathesis"), "run", f"http://127.0.0.1:{api.port}/openapi.json"),
             *("--header", f"X-API-Key: {KEY}", "--max-examples", "15", "--seed", "1", "--no-color"),
-            # DELETE cancels a task: it is still there, as REVOKED. Starlette's `Allow` is that of the first route.
+            # A cancelled task still exists, as REVOKED. `Allow` of Starlette is that of the first route.
             *("--checks", "all", "--exclude-checks", "use_after_free,allow_header_conformance"),
             "--continue-on-failure",
-            # They take a minute; a stream of theirs would, too.
+            # Streams take a minute each.
             *("--exclude-path-regex", "events$", "--request-timeout", "30"),
         ],
         cwd=tmp_path,
@@ -158,5 +161,5 @@ def test_schemathesis_finds_nothing(api: Api, tmp_path: Path, request: pytest.Fi
         check=False,
     )
 
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert api.ask("GET", "/health/live").status == 200
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert api.request("GET", "/health/live").status == 200

@@ -1,4 +1,4 @@
-"""A project's own integration tests run on the servers that its CI starts."""
+"""The integration tests of a project, on the servers that its CI starts."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("integration")]
 
 @pytest.fixture(params=["fastapi redis redis", "none rabbitmq database", "django rabbitmq redis"])
 def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path: Path) -> BakedProject:
-    """A variant, by framework, broker and result backend."""
+    """Return a project with a framework, broker and result backend."""
     framework, broker, result_backend = request.param.split()
     return bake(framework=framework, broker=broker, result_backend=result_backend).copy_to(tmp_path)
 
 
 def test_the_integration_tests_pass_on_real_servers(
     project: BakedProject,
-    installed: Callable[[BakedProject], Environment],
+    install_project: Callable[[BakedProject], Environment],
     servers: Servers,
     request: pytest.FixtureRequest,
 ) -> None:
@@ -37,7 +37,9 @@ def test_the_integration_tests_pass_on_real_servers(
     urls = {name.replace("CELERY_", "TEST_"): url for name, url in servers.variables(project).items() if "://" in url}
     assert urls.keys() == {"TEST_BROKER_URL", "TEST_RESULT_BACKEND"}
 
-    ran = project.run("pytest", "-q", "-m", "integration", environment=installed(project), variables=urls, timeout=300)
+    completed = project.run(
+        "pytest", "-q", "-m", "integration", environment=install_project(project), variables=urls, timeout=300
+    )
 
-    assert " passed" in ran.stdout
-    assert " skipped" not in ran.stdout
+    assert " passed" in completed.stdout
+    assert " skipped" not in completed.stdout

@@ -1,4 +1,4 @@
-"""What each variant does on its real broker, started by the commands of its own compose.yaml."""
+"""Each variant on its real broker, started with the commands in compose.yaml."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import count
-from tests.live.service import Service, commands, queue_of
-from tests.support.variants import Variant, combinations, crossed, every_two, supported, variant
+from tests.live.service import Service, get_queue, read_commands
+from tests.support.variants import Variant, combinations, cover_pairs, crossed_questions, is_supported, variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,39 +24,39 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-# Prefork and threads, a dash in a name, a job a second on a queue that is not the first.
+# Prefork and threads, a name with a dash, and a job every second on the second queue.
 QUEUES = {"emails": "prefork", "high-priority": "prefork", "reports": "threads"}
 ANSWERS = {
     "project_name": "Live Check",
     "queues": "emails:2, high-priority:1, reports:2@threads",
     "beat_jobs": "tick(7, label='live') = every 1s -> high-priority; yearly = 0 0 1 1 * -> reports",
 }
-SENDER = f"""
+PUBLISHER = f"""
 import time
 
 from live_check.tasks.emails import ping
 from live_check.tasks.reports import yearly
 
 
-def heard(send):
+def capture(call):
     try:
-        return send()
+        return call()
     except Exception as error:
         return f"{{type(error).__name__}}: {{error}}"
 
 
 answer = {{
     "to each queue": {{name: [ping.apply_async(queue=name).id for _ in range(5)] for name in {list(QUEUES)}}},
-    "to none": yearly.delay().id,
-    "result": heard(lambda: ping.apply_async(["back"], ignore_result=False).get(timeout=20)),
+    "without a queue": yearly.delay().id,
+    "result": capture(lambda: ping.apply_async(["back"], ignore_result=False).get(timeout=20)),
 }}
 started = time.monotonic()
-answer["to a queue that does not exist"] = heard(lambda: ping.apply_async(queue="misspelt").id)
+answer["to an unknown queue"] = capture(lambda: ping.apply_async(queue="misspelt").id)
 answer["seconds"] = time.monotonic() - started
 """
 
 # A task that runs until a test writes to a pipe.
-HELD_TASK = """
+BLOCKING_TASK = """
 
 @shared_task
 def hold(pipe: str) -> None:
@@ -67,9 +67,11 @@ def hold(pipe: str) -> None:
 
 
 def live_variants() -> list[Variant]:
-    """What decides how messages travel, so combined that every two answers meet; examples are not run here."""
-    names = [name for name in crossed() if name in {"framework", "broker", "result_backend", "beat_scheduler"}]
-    return [variant(answers) for answers in every_two(list(filter(supported, combinations(names))))]
+    """Return variants in which each pair of answers to the questions about messages occurs."""
+    names = [
+        name for name in crossed_questions() if name in {"framework", "broker", "result_backend", "beat_scheduler"}
+    ]
+    return [variant(answers) for answers in cover_pairs(list(filter(is_supported, combinations(names))))]
 
 
 @pytest.fixture(
@@ -80,12 +82,10 @@ def live_variants() -> list[Variant]:
     ],
 )
 def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
-    """The variant, in a copy of its own, with a task that tests can hold."""
+    """Return a copy of the variant's project with a blocking task on each queue."""
     baked = bake(**request.param.answers, **ANSWERS, examples=False).copy_to(tmp_path_factory.mktemp("live"))
     for queue in QUEUES:
-        module = baked.package / "tasks" / f"{queue.replace('-', '_')}.py"
-        with module.open("a", encoding="utf-8") as file:
-            file.write(HELD_TASK)
+        baked.append(f"tasks/{queue.replace('-', '_')}.py", BLOCKING_TASK)
     return baked
 
 
@@ -96,10 +96,10 @@ def variables(
     environment: Environment,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[], dict[str, str]]:
-    """Call it for the variables that name this variant's servers; each call names empty databases and queues."""
+    """Return a function that returns environment variables for the servers, with new databases and queues."""
     migrated = tmp_path_factory.mktemp("migrated") / "db.sqlite3"
 
-    def name_servers() -> dict[str, str]:
+    def create_variables() -> dict[str, str]:
         named = servers.variables(project)
         if project.answers["framework"] == "django":
             named["DJANGO_SETTINGS_MODULE"] = "live_check.settings.development"
@@ -111,50 +111,52 @@ def variables(
             named["DATABASE_URL"] = f"sqlite:///{database}"
         return named
 
-    return name_servers
+    return create_variables
 
 
 @pytest.fixture(scope="module")
 def service(
     project: BakedProject, environment: Environment, variables: Callable[[], dict[str, str]]
 ) -> Iterator[Service]:
-    """All workers and beat of this variant, running."""
+    """Run all workers and beat of the variant."""
     with Service(project, environment, variables()) as running:
         running.start_all()
         yield running
 
 
 @pytest.fixture(scope="module")
-def sent(service: Service) -> dict[str, Any]:
-    """What somebody hears who sends tasks in every way; one program, since each imports Celery for half a second."""
-    answers: dict[str, Any] = service.ask(SENDER)
+def outcomes(service: Service) -> dict[str, Any]:
+    """Return the outcomes of all ways to publish, from one program, because Celery's import takes half a second."""
+    answers: dict[str, Any] = service.run_python(PUBLISHER)
     return answers
 
 
 @pytest.fixture(scope="module")
-def apart(variables: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """The variables that name other servers than that service's."""
+def separate_variables(variables: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """Return environment variables for other databases and queues than those of `service`."""
     return variables()
 
 
 @pytest.fixture
-def stopped(project: BakedProject, environment: Environment, apart: dict[str, str]) -> Iterator[Service]:
-    """The same on servers of its own, of which a test starts what it needs."""
-    with Service(project, environment, apart) as waiting:
-        yield waiting
+def idle_service(
+    project: BakedProject, environment: Environment, separate_variables: dict[str, str]
+) -> Iterator[Service]:
+    """Return a service without processes."""
+    with Service(project, environment, separate_variables) as service:
+        yield service
 
 
-def test_every_queue_has_a_worker_of_its_own(project: BakedProject) -> None:
-    words = [command for command in commands(project).values() if queue_of(command)]
+def test_each_queue_has_a_separate_worker(project: BakedProject) -> None:
+    words = [command for command in read_commands(project).values() if get_queue(command)]
 
-    assert {queue_of(command): command[command.index("-P") + 1] for command in words} == QUEUES
+    assert {get_queue(command): command[command.index("-P") + 1] for command in words} == QUEUES
 
 
-def test_a_queues_tasks_run_on_its_worker_only(
-    service: Service, sent: dict[str, Any], request: pytest.FixtureRequest
+def test_the_tasks_of_a_queue_run_only_on_its_worker(
+    service: Service, outcomes: dict[str, Any], request: pytest.FixtureRequest
 ) -> None:
     count(request, "live")
-    ids: dict[str, list[str]] = sent["to each queue"]
+    ids: dict[str, list[str]] = outcomes["to each queue"]
     for queue in QUEUES:
         for task_id in ids[queue]:
             service.workers[queue].wait_for_line(
@@ -165,25 +167,27 @@ def test_a_queues_tasks_run_on_its_worker_only(
         assert not [task_id for task_id in elsewhere if task_id in worker.output]
 
 
-def test_a_task_without_a_queue_runs_on_the_queue_of_its_module(service: Service, sent: dict[str, Any]) -> None:
-    task_id = sent["to none"]
+def test_a_task_without_a_queue_runs_on_the_queue_of_its_module(service: Service, outcomes: dict[str, Any]) -> None:
+    task_id = outcomes["without a queue"]
 
     service.workers["reports"].wait_for_line(lambda line: task_id in line and "succeeded" in line)
 
 
-def test_a_result_comes_back_or_none_is_kept(sent: dict[str, Any], project: BakedProject) -> None:
+def test_a_result_is_returned_if_a_result_backend_is_configured(
+    outcomes: dict[str, Any], project: BakedProject
+) -> None:
     if project.answers["result_backend"] == "none":
-        assert "No result backend is configured" in sent["result"]
+        assert "No result backend is configured" in outcomes["result"]
     else:
-        assert sent["result"] == "back"
+        assert outcomes["result"] == "back"
 
 
-def test_a_queue_that_does_not_exist_is_an_error_at_once(sent: dict[str, Any]) -> None:
-    assert "misspelt" in sent["to a queue that does not exist"]
-    assert sent["seconds"] < 10
+def test_an_unknown_queue_is_an_immediate_error(outcomes: dict[str, Any]) -> None:
+    assert "misspelt" in outcomes["to an unknown queue"]
+    assert outcomes["seconds"] < 10
 
 
-def test_beat_fires_a_job_on_its_queue_with_its_arguments(service: Service) -> None:
+def test_beat_publishes_a_job_to_its_queue_with_its_arguments(service: Service) -> None:
     assert service.beat is not None
     service.beat.wait_for_line("tick")
 
@@ -196,23 +200,23 @@ def test_beat_fires_a_job_on_its_queue_with_its_arguments(service: Service) -> N
 
 def test_running_processes_are_healthy_and_others_are_not(service: Service) -> None:
     for name in (*QUEUES, "beat"):
-        assert service.health(name) == ""
-    assert "does not exist" in service.health("nobody")
+        assert service.check_health(name) == ""
+    assert "does not exist" in service.check_health("nobody")
 
 
-def test_sigterm_lets_running_tasks_finish(stopped: Service, project: BakedProject) -> None:
-    pipes = {queue: project.path / f"pipe-{queue}" for queue in ("emails", "reports")}  # processes, and threads
-    stopped.start_workers(*pipes)
-    workers = [stopped.workers[queue] for queue in pipes]
+def test_running_tasks_finish_after_sigterm(idle_service: Service, project: BakedProject) -> None:
+    pipes = {queue: project.path / f"pipe-{queue}" for queue in ("emails", "reports")}  # prefork and threads
+    idle_service.start_workers(*pipes)
+    workers = [idle_service.workers[queue] for queue in pipes]
     with contextlib.ExitStack() as stack:
         writers = []
         for pipe in pipes.values():
             os.mkfifo(pipe)
-            # Open for both, so that neither side waits for the other to open it.
+            # Opened for reading and writing, because a writer would wait for a reader.
             writers.append(os.open(pipe, os.O_RDWR))
             stack.callback(os.close, writers[-1])
         calls = ", ".join(f"{queue}.hold.delay({str(pipe)!r}).id" for queue, pipe in pipes.items())
-        tasks: list[str] = stopped.ask(f"from live_check.tasks import emails, reports\nanswer = [{calls}]")
+        tasks: list[str] = idle_service.run_python(f"from live_check.tasks import emails, reports\nanswer = [{calls}]")
         for worker, pipe in zip(workers, pipes.values(), strict=True):
             worker.wait_for_line(f"holding {pipe}")
 
@@ -231,14 +235,18 @@ def test_sigterm_lets_running_tasks_finish(stopped: Service, project: BakedProje
             assert any(task_id in line and "succeeded" in line for line in worker.lines), worker.output
 
 
-def test_a_missing_or_bad_variable_is_one_line_and_nothing_starts(stopped: Service, project: BakedProject) -> None:
-    # The other workers are the same program as the last.
-    words = {"worker" if queue_of(each) else "beat": each for each in commands(project).values()}
-    wrong = {"worker": ("", "not set"), "beat": ("http://localhost", "must begin with")}
-    processes = {name: stopped.start(words[name], name, CELERY_BROKER_URL=value) for name, (value, _) in wrong.items()}
+def test_a_missing_or_invalid_variable_is_reported_in_one_line_at_the_start(
+    idle_service: Service, project: BakedProject
+) -> None:
+    # All workers run the same program.
+    words = {"worker" if get_queue(each) else "beat": each for each in read_commands(project).values()}
+    invalid = {"worker": ("", "not set"), "beat": ("http://localhost", "must begin with")}
+    processes = {
+        name: idle_service.start(words[name], name, CELERY_BROKER_URL=value) for name, (value, _) in invalid.items()
+    }
 
-    for name, (_, complaint) in wrong.items():
+    for name, (_, message) in invalid.items():
         assert processes[name].wait(30) == 1
         (line,) = processes[name].lines
         assert line.startswith("CELERY_BROKER_URL: ")
-        assert complaint in line
+        assert message in line

@@ -1,4 +1,4 @@
-"""The logs of a project in production."""
+"""The JSON logs of a project."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ pytestmark = pytest.mark.slow
 
 def test_each_line_of_a_worker_and_of_beat_is_a_json_object(
     bake: Bakery,
-    installed: Callable[..., Environment],
-    redis: Redis,
+    install_project: Callable[..., Environment],
+    redis_server: Redis,
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
     count(request, "live")
     project = bake(project_name="Logs", queues="default:1", beat_jobs="tick = every 1s").copy_to(tmp_path)
     variables = {
-        "CELERY_BROKER_URL": redis.new_database(),
-        "CELERY_RESULT_BACKEND": redis.new_database(),
+        "CELERY_BROKER_URL": redis_server.new_database(),
+        "CELERY_RESULT_BACKEND": redis_server.new_database(),
         "LOG_FORMAT": "json",
-        # Celery warns about root, as which containers and units do not run, before anything can be configured.
+        # Celery warns about the user root, which containers and units do not use, before it configures logging.
         "PYTHONWARNINGS": "ignore",
     }
-    with Service(project, installed(project), variables) as service:
+    with Service(project, install_project(project), variables) as service:
         service.start_all()
         worker, beat = service.workers["default"], service.beat
         assert beat

@@ -1,4 +1,4 @@
-"""The memory of a worker does not grow with the tasks that fail."""
+"""The memory of a worker whose tasks fail."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.worker import proportional_memory
+from benchmarks.worker import measure_memory
 from tests.conftest import count
 from tests.live.service import Service
 
@@ -32,32 +32,31 @@ def broken():
 
 @pytest.fixture(params=["default:1", "default:2@threads"])
 def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path: Path) -> BakedProject:
-    """A project with a task that fails; its worker has one process, or threads."""
+    """Return a project with a failing task, and a prefork or a threads worker."""
     count(request, "live")
     project = bake(queues=request.param, beat_jobs="", examples="false").copy_to(tmp_path)
-    tasks = project.package / "tasks" / "default.py"
-    tasks.write_text(tasks.read_text(encoding="utf-8") + FAILING, encoding="utf-8")
+    project.append("tasks/default.py", FAILING)
     return project
 
 
-def test_failed_tasks_leave_no_memory_behind(
-    project: BakedProject, installed: Callable[..., Environment], redis: Redis
+def test_failed_tasks_do_not_increase_the_memory(
+    project: BakedProject, install_project: Callable[..., Environment], redis_server: Redis
 ) -> None:
-    variables = {"CELERY_BROKER_URL": redis.new_database(), "CELERY_RESULT_BACKEND": redis.new_database()}
-    with Service(project, installed(project), variables) as service:
+    variables = {"CELERY_BROKER_URL": redis_server.new_database(), "CELERY_RESULT_BACKEND": redis_server.new_database()}
+    with Service(project, install_project(project), variables) as service:
         worker = service.start_worker("default")
 
-        def memory_after(tasks: int) -> float:
-            """Let tasks fail; return the memory of the worker in MiB."""
-            service.ask(
+        def measure_memory_after(tasks: int) -> float:
+            """Return the memory of the worker in MiB after a number of failing tasks."""
+            service.run_python(
                 f"from {project.slug}.tasks.default import broken, ping\n"
                 f"for _ in range({tasks}): broken.delay()\n"
                 "answer = ping.delay().get(timeout=60)"
             )
-            return proportional_memory(worker.popen.pid)
+            return measure_memory(worker.popen.pid)
 
-        before = memory_after(20)
-        growth = memory_after(600) - before
+        before = measure_memory_after(20)
+        growth = measure_memory_after(600) - before
 
-    # Without a collection in time it is 40 to 120.
+    # Without garbage collections in time it is 40 to 120.
     assert growth < 30, f"{growth:.0f} MiB"

@@ -1,4 +1,4 @@
-"""The examples on real brokers, each under what it is made for: a task delivered twice, a run on top of another."""
+"""The examples on real brokers, each in the situation that it handles."""
 
 from __future__ import annotations
 
@@ -25,33 +25,37 @@ EXAMPLES = "from patterns.examples"
 def service(
     request: pytest.FixtureRequest,
     bake: Bakery,
-    installed: Callable[..., Environment],
+    install_project: Callable[..., Environment],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
-    """A worker with four processes."""
-    redis: Redis = request.getfixturevalue("redis")
-    url = redis.new_database()
+    """Run a worker with four processes."""
+    redis_server: Redis = request.getfixturevalue("redis_server")
+    url = redis_server.new_database()
     if request.param == "rabbitmq":
-        rabbitmq: RabbitMQ = request.getfixturevalue("rabbitmq")
-        url = rabbitmq.new_vhost()
-    variables = {"CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": redis.new_database(), "LOG_FORMAT": "console"}
+        rabbitmq_server: RabbitMQ = request.getfixturevalue("rabbitmq_server")
+        url = rabbitmq_server.new_vhost()
+    variables = {
+        "CELERY_BROKER_URL": url,
+        "CELERY_RESULT_BACKEND": redis_server.new_database(),
+        "LOG_FORMAT": "console",
+    }
     project = bake(project_name="Patterns", broker=request.param, queues="default:4", beat_jobs="").copy_to(
         tmp_path_factory.mktemp("patterns")
     )
-    with Service(project, installed(project), variables) as running:
+    with Service(project, install_project(project), variables) as running:
         running.start_worker("default")
         yield running
 
 
-def lines_with(service: Service, *words: str) -> list[str]:
-    """What the worker said that holds all of these words."""
+def find_lines(service: Service, *words: str) -> list[str]:
+    """Return the lines of the worker's output that contain all of these words."""
     return [line for line in service.workers["default"].output.splitlines() if all(word in line for word in words)]
 
 
-def test_a_task_that_is_delivered_twice_has_its_effect_once(service: Service, request: pytest.FixtureRequest) -> None:
+def test_a_task_delivered_twice_takes_effect_once(service: Service, request: pytest.FixtureRequest) -> None:
     count(request, "live")
-    # Twenty orders, the message of each twice, with the same id, as a broker delivers it again.
-    service.ask(
+    # Two messages with the same id for each of twenty orders, like a redelivery.
+    service.run_python(
         f"{EXAMPLES}.idempotency import charge\n"
         "answer = [charge.apply_async((f'order-{n}', 5), task_id=f'id-{n}').id for n in range(20) for _ in range(2)]",
     )
@@ -62,20 +66,20 @@ def test_a_task_that_is_delivered_twice_has_its_effect_once(service: Service, re
             timeout=60,
         )
 
-    assert len(lines_with(service, "order charged")) == 20
+    assert len(find_lines(service, "order charged")) == 20
 
 
 def test_a_periodic_task_does_not_overlap_itself(service: Service) -> None:
-    service.ask(f"{EXAMPLES}.unique import refresh\nanswer = [refresh.delay(3).id for _ in range(4)]")
+    service.run_python(f"{EXAMPLES}.unique import refresh\nanswer = [refresh.delay(3).id for _ in range(4)]")
     worker = service.workers["default"]
     worker.wait_for_line("refresh finished")
 
-    assert len(lines_with(service, "refresh started")) == 1
-    assert len(lines_with(service, "refresh already running")) == 3
+    assert len(find_lines(service, "refresh started")) == 1
+    assert len(find_lines(service, "refresh already running")) == 3
 
 
-def test_a_task_stops_when_it_is_asked_to(service: Service) -> None:
-    state = service.ask(
+def test_a_cancelled_task_stops(service: Service) -> None:
+    state = service.run_python(
         f"import time\n{EXAMPLES}.progress import add_up, cancel\n"
         "sent = add_up.delay(list(range(50_000)))\n"
         "while sent.state != 'PROGRESS': time.sleep(0.1)\n"
@@ -87,22 +91,22 @@ def test_a_task_stops_when_it_is_asked_to(service: Service) -> None:
     assert state == "REVOKED"
 
 
-def test_a_payment_that_stays_pending_is_made_good(service: Service) -> None:
-    service.ask(
+def test_a_payment_that_stays_pending_cancels_its_order(service: Service) -> None:
+    service.run_python(
         f"{EXAMPLES}.payments import Order, accept_order, confirm_payment\n"
         "accept_order.delay(Order(id='paid-1', cents=5))\n"
-        # Its last retry, so that nobody waits a minute for it.
+        # The last retry, because the backoff is a minute.
         "answer = confirm_payment.apply_async(('pending-1',), retries=6).id"
     )
     worker = service.workers["default"]
     worker.wait_for_line(lambda line: "order cancelled" in line and "pending-1" in line)
 
     worker.wait_for_line(lambda line: "task failed" in line and "the payment of order pending-1 is pending" in line)
-    assert not lines_with(service, "order cancelled", "paid-1")
+    assert not find_lines(service, "order cancelled", "paid-1")
 
 
-def test_every_workflow_gives_its_result(service: Service) -> None:
-    results = service.ask(
+def test_each_workflow_returns_its_result(service: Service) -> None:
+    results = service.run_python(
         f"{EXAMPLES}.workflows import *\n"
         "flows = [build_chain(1, 2), build_group([1, 2]), build_chord(12, [1, 2, 3]),\n"
         "         build_graph(5, 3), build_chunks([1, 2, 3], 2),\n"
@@ -114,7 +118,7 @@ def test_every_workflow_gives_its_result(service: Service) -> None:
 
 
 def test_a_chord_with_a_part_that_fails_calls_its_error_callback_once(service: Service) -> None:
-    state = service.ask(
+    state = service.run_python(
         f"{EXAMPLES}.workflows import build_chord\n"
         "sent = build_chord(12, [1, 0, 0]).delay()\n"
         "sent.get(timeout=30, propagate=False)\n"
@@ -123,4 +127,4 @@ def test_a_chord_with_a_part_that_fails_calls_its_error_callback_once(service: S
 
     assert state == "FAILURE"
     service.workers["default"].wait_for_line("workflow failed")
-    assert len(lines_with(service, "workflow failed")) == 1
+    assert len(find_lines(service, "workflow failed")) == 1

@@ -1,4 +1,4 @@
-"""Faults between a worker and RabbitMQ: what a worker does on its own to consume again."""
+"""Recovery of workers and publishers from faults of the connection to RabbitMQ."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import count
-from tests.live.service import START, Service
-from tests.support.gate import Gate, port_of, through
+from tests.live.service import START_TIMEOUT, Service
+from tests.support.proxy import Proxy, get_port, route_through
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def nap(seconds: float) -> None:
 """
 SEND = "from faults.tasks.default import nap\nanswer = [nap.delay({seconds}).id for _ in range({number})]"
 
-# A publisher that says which of its messages are confirmed.
+# A publisher that prints its confirmed messages.
 PUBLISH = """
 import time
 
@@ -54,11 +54,10 @@ while True:
 
 @pytest.fixture(scope="module")
 def project(bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
-    """The variant, which notices a silent peer sooner."""
+    """Return a project with short timeouts."""
     answers = {"broker": "rabbitmq", "result_backend": "none", "queues": "default:2, io:2@threads", "beat_jobs": ""}
     baked = bake(project_name="Faults", examples=False, **answers).copy_to(tmp_path_factory.mktemp("faults"))
-    with (baked.package / "tasks" / "default.py").open("a", encoding="utf-8") as module:
-        module.write(TASKS)
+    baked.append("tasks/default.py", TASKS)
     for name, setting, seconds in (
         ("celeryconfig.py", "broker_heartbeat", "4"),
         ("rabbitmq_transport.py", "REPLY_TIMEOUT", "2.0"),
@@ -71,31 +70,31 @@ def project(bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProj
 
 
 @pytest.fixture
-def url(rabbitmq: RabbitMQ) -> str:
-    """A virtual host of RabbitMQ that is not used yet."""
-    return rabbitmq.new_vhost()
+def url(rabbitmq_server: RabbitMQ) -> str:
+    """Return the URL of an unused virtual host."""
+    return rabbitmq_server.new_vhost()
 
 
 @pytest.fixture
-def gate(url: str) -> Iterator[Gate]:
-    """The network between the worker and RabbitMQ."""
-    with Gate(port_of(url)) as between:
-        yield between
+def proxy(url: str) -> Iterator[Proxy]:
+    """Run a proxy between the worker and RabbitMQ."""
+    with Proxy(get_port(url)) as proxy:
+        yield proxy
 
 
 @pytest.fixture
-def service(project: BakedProject, environment: Environment, url: str, gate: Gate) -> Iterator[Service]:
-    """A worker behind the gate; publishers reach RabbitMQ directly."""
+def service(project: BakedProject, environment: Environment, url: str, proxy: Proxy) -> Iterator[Service]:
+    """Run a worker that connects through the proxy. Publishers connect directly."""
     variables = {"CELERY_BROKER_URL": url, "LOG_FORMAT": "console"}
     with Service(project, environment, variables) as running:
-        running.variables = variables | {"CELERY_BROKER_URL": through(gate, url)}
+        running.variables = variables | {"CELERY_BROKER_URL": route_through(proxy, url)}
         running.start_worker("default")
         running.variables = variables
         yield running
 
 
 def wait_for_success(service: Service, tasks: list[str], timeout: float) -> None:
-    """Wait until the worker has run these tasks."""
+    """Wait until the worker has completed these tasks."""
     for task_id in tasks:
         service.workers["default"].wait_for_line(
             lambda line, task_id=task_id: task_id in line and "succeeded" in line,  # type: ignore[misc]
@@ -103,64 +102,70 @@ def wait_for_success(service: Service, tasks: list[str], timeout: float) -> None
         )
 
 
-def test_a_half_open_connection_costs_seconds(service: Service, gate: Gate, request: pytest.FixtureRequest) -> None:
+def test_a_worker_recovers_from_a_half_open_connection_within_seconds(
+    service: Service, proxy: Proxy, request: pytest.FixtureRequest
+) -> None:
     count(request, "live")
 
-    gate.forget()
+    proxy.reset_clients()
 
-    wait_for_success(service, service.ask(SEND.format(seconds=0, number=2)), 30)
+    wait_for_success(service, service.run_python(SEND.format(seconds=0, number=2)), 30)
     assert service.workers["default"].popen.poll() is None
 
 
-def test_a_silent_peer_does_not_hang_the_worker(service: Service, gate: Gate) -> None:
-    gate.shut()
+def test_a_silent_peer_does_not_hang_the_worker(service: Service, proxy: Proxy) -> None:
+    proxy.pause()
     service.workers["default"].wait_for_line("Connection to broker lost", 40)
-    gate.restore()
+    proxy.restore()
 
-    wait_for_success(service, service.ask(SEND.format(seconds=0, number=2)), START)
+    wait_for_success(service, service.run_python(SEND.format(seconds=0, number=2)), START_TIMEOUT)
     assert service.workers["default"].popen.poll() is None
 
 
-def test_a_publisher_learns_of_a_silent_peer_and_recovers(service: Service, gate: Gate) -> None:
-    variables = {"CELERY_BROKER_URL": through(gate, service.variables["CELERY_BROKER_URL"])}
+def test_a_publisher_detects_a_silent_peer_and_recovers(service: Service, proxy: Proxy) -> None:
+    variables = {"CELERY_BROKER_URL": route_through(proxy, service.variables["CELERY_BROKER_URL"])}
     publisher = service.start(["python", "-c", PUBLISH], "publisher", **variables, CELERY_PUBLISH_TIMEOUT="1")
     publisher.wait_for_line("confirmed 1")
 
-    gate.shut()
+    proxy.pause()
     publisher.wait_for_line("OperationalError RabbitMQ did not confirm a message within 5 s")
-    gate.restore()
+    proxy.restore()
 
     confirmed = publisher.output.count("confirmed")
     publisher.wait_for_line(f"confirmed {confirmed + 1}")
 
 
-def test_a_memory_alarm_lets_a_worker_drain(service: Service, rabbitmq: RabbitMQ) -> None:
-    tasks = service.ask(SEND.format(seconds=0.5, number=32))  # 8 s for two processes: four heartbeats
+def test_a_worker_drains_its_queue_during_a_memory_alarm(service: Service, rabbitmq_server: RabbitMQ) -> None:
+    tasks = service.run_python(SEND.format(seconds=0.5, number=32))  # 8 s for two processes: four heartbeats
 
-    with rabbitmq.memory_alarm():
+    with rabbitmq_server.memory_alarm():
         wait_for_success(service, tasks, 40)
 
 
 @pytest.mark.parametrize("queue", ["default", "io"], ids=["prefork", "threads"])
 def test_a_stop_longer_than_the_heartbeats_acknowledges_its_tasks(service: Service, queue: str) -> None:
     stopping = service.workers.get(queue) or service.start_worker(queue)
-    task = service.ask(f"from faults.tasks.default import nap\nanswer = nap.apply_async((14,), queue={queue!r}).id")
+    task = service.run_python(
+        f"from faults.tasks.default import nap\nanswer = nap.apply_async((14,), queue={queue!r}).id"
+    )
     stopping.wait_for_line(lambda line: task in line and "nap started" in line)
     stopping.terminate()
     assert stopping.wait(30) == 0
 
     service.start_worker(queue)
-    after = service.ask(f"from faults.tasks.default import nap\nanswer = nap.apply_async((0,), queue={queue!r}).id")
+    after = service.run_python(
+        f"from faults.tasks.default import nap\nanswer = nap.apply_async((0,), queue={queue!r}).id"
+    )
     service.workers[queue].wait_for_line(lambda line: after in line and "succeeded" in line)
     assert task not in service.workers[queue].output
 
 
-def test_delays_of_any_length_on_a_fresh_virtual_host(
-    project: BakedProject, environment: Environment, rabbitmq: RabbitMQ
+def test_tasks_with_any_delay_run_on_a_new_virtual_host(
+    project: BakedProject, environment: Environment, rabbitmq_server: RabbitMQ
 ) -> None:
-    variables = {"CELERY_BROKER_URL": rabbitmq.new_vhost(), "LOG_FORMAT": "console"}
+    variables = {"CELERY_BROKER_URL": rabbitmq_server.new_vhost(), "LOG_FORMAT": "console"}
     with Service(project, environment, variables) as service:
-        tasks = service.ask(
+        tasks = service.run_python(
             "from datetime import timedelta\n"
             "from faults.celery_app import app\n"
             "from faults.tasks.default import nap\n"

@@ -1,4 +1,4 @@
-"""Two beats by RedBeat, started as compose.yaml does: one sends, and the other takes over."""
+"""Two beats with RedBeat, started with the command in compose.yaml. One is active, and the other takes over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.conftest import count
-from tests.live.service import Service, commands
+from tests.live.service import Service, read_commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,11 +30,11 @@ SENDS = "beat active"
 @pytest.fixture(scope="module")
 def service(
     bake: Bakery,
-    installed: Callable[..., Environment],
+    install_project: Callable[..., Environment],
     servers: Servers,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
-    """A project with a job a second, whose broker is not the Redis that RedBeat needs; nothing runs yet."""
+    """Return a service with a job every second, RabbitMQ and a Redis for RedBeat, without processes."""
     project = bake(
         project_name="Two Beats",
         broker="rabbitmq",
@@ -44,93 +44,91 @@ def service(
         beat_jobs="tick = every 1s",
         examples=False,
     ).copy_to(tmp_path_factory.mktemp("redbeat"))
-    with Service(project, installed(project), servers.variables(project)) as waiting:
-        yield waiting
+    with Service(project, install_project(project), servers.variables(project)) as service:
+        yield service
 
 
 def start_beat(service: Service, name: str) -> Process:
-    """Start another beat, and wait until it ticks."""
-    beat = service.start(commands(service.project)["beat"], name, LOG_LEVEL="INFO")
+    """Start a beat, and wait until its first tick."""
+    beat = service.start(read_commands(service.project)["beat"], name, LOG_LEVEL="INFO")
     beat.wait_for_line("beat: Starting...")
     heartbeat = service.project.path / f"heartbeat-{name}"
-    until = time.monotonic() + 30
-    while not heartbeat.exists():
-        assert time.monotonic() < until, beat.output
-        time.sleep(0.05)
+    service.wait_until(heartbeat.exists)
     return beat
 
 
-def sent(beat: Process) -> int:
+def count_sent(beat: Process) -> int:
     return beat.output.count(SENT)
 
 
-def setting(service: Service, name: str) -> int:
+def read_setting(service: Service, name: str) -> int:
     found = re.search(rf"^{name} = (\d+)", service.project.read("src/two_beats/celeryconfig.py"), re.MULTILINE)
     assert found, name
     return int(found[1])
 
 
-def test_compose_starts_two_of_them(service: Service) -> None:
+def test_compose_starts_two_beats(service: Service) -> None:
     compose = yaml.safe_load(service.project.read("compose.yaml"))
 
     assert compose["services"]["beat"]["deploy"] == {"replicas": 2}
 
 
-def test_one_sends_both_are_healthy_and_each_takes_over(service: Service, request: pytest.FixtureRequest) -> None:
+def test_one_of_two_healthy_beats_is_active_and_the_other_takes_over(
+    service: Service, request: pytest.FixtureRequest
+) -> None:
     count(request, "live")
     first = start_beat(service, "first")
     first.wait_for_line(SENDS)
     second = start_beat(service, "second")
-    first.wait_for_line(lambda _: sent(first) >= 3)
-    assert sent(second) == 0
-    # The one that waits ticks, too.
+    first.wait_for_line(lambda _: count_sent(first) >= 3)
+    assert count_sent(second) == 0
+    # The inactive beat ticks, too.
     heartbeat = service.project.path / "heartbeat-second"
-    seen, until = heartbeat.stat().st_mtime_ns, time.monotonic() + 3 * setting(service, "beat_max_loop_interval")
-    while heartbeat.stat().st_mtime_ns == seen:
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    assert service.health("first") == service.health("second") == ""
+    last_tick = heartbeat.stat().st_mtime_ns
+    interval = read_setting(service, "beat_max_loop_interval")
+    service.wait_until(lambda: heartbeat.stat().st_mtime_ns != last_tick, 3 * interval)
+    assert service.check_health("first") == service.check_health("second") == ""
 
-    killed = time.monotonic()
+    started = time.monotonic()
     first.popen.kill()
     second.wait_for_line(SENDS, timeout=60)
-    took = time.monotonic() - killed
+    seconds = time.monotonic() - started
     second.wait_for_line(SENT)
-    # The lock lasts so long, and then it is asked for at the next tick.
-    assert took < setting(service, "redbeat_lock_timeout") + setting(service, "beat_max_loop_interval") + 3
-    request.node.user_properties.append(("seconds after SIGKILL", took))
+    # The lock expires, and the next tick acquires it.
+    assert seconds < read_setting(service, "redbeat_lock_timeout") + interval + 3
+    request.node.user_properties.append(("seconds after SIGKILL", seconds))
 
     third = start_beat(service, "third")
-    stopped = time.monotonic()
+    started = time.monotonic()
     second.terminate()
     third.wait_for_line(SENDS, timeout=60)
-    took = time.monotonic() - stopped
+    seconds = time.monotonic() - started
     assert second.wait(30) == 0
-    # It gave the lock back.
-    assert took < setting(service, "beat_max_loop_interval") + 3
-    request.node.user_properties.append(("seconds after SIGTERM", took))
+    # It released the lock.
+    assert seconds < interval + 3
+    request.node.user_properties.append(("seconds after SIGTERM", seconds))
 
-    # It writes a schedule that Redis has lost.
+    # It restores a schedule that Redis has lost.
     third.wait_for_line(SENT)
     subprocess.run(["redis-cli", "-u", service.variables["REDBEAT_REDIS_URL"], "flushdb"], check=True)
     third.wait_for_line("schedule lost, rewritten")
-    before = sent(third)
-    third.wait_for_line(lambda _: sent(third) > before)
+    before = count_sent(third)
+    third.wait_for_line(lambda _: count_sent(third) > before)
     assert "beat on standby" not in third.output
-    third.kill()  # or it would write the job of the next test again
+    third.kill()  # it would restore the job that the next test removes
 
 
-def test_a_job_that_is_taken_out_leaves_redis(service: Service) -> None:
+def test_a_removed_job_is_deleted_from_redis(service: Service) -> None:
     keys = "from two_beats.celery_app import app\nfrom redbeat.schedulers import ensure_conf, get_redis\n"
     keys += "ensure_conf(app)"
     names = f"{keys}\nanswer = sorted(get_redis(app).keys(app.redbeat_conf.key_prefix + 'tick*'))"
-    assert len(service.ask(names)) == 1
+    assert len(service.run_python(names)) == 1
 
     schedule = service.project.package / "schedule.py"
-    written = schedule.read_text(encoding="utf-8")
+    text = schedule.read_text(encoding="utf-8")
     try:
-        schedule.write_text(re.sub(r"\{\n.*\n\}", "{}", written, flags=re.DOTALL), encoding="utf-8")
-        service.ask(f"{keys}\nfrom two_beats.beat import StandbyScheduler\nStandbyScheduler(app)\nanswer = None")
+        schedule.write_text(re.sub(r"\{\n.*\n\}", "{}", text, flags=re.DOTALL), encoding="utf-8")
+        service.run_python(f"{keys}\nfrom two_beats.beat import StandbyScheduler\nStandbyScheduler(app)\nanswer = None")
     finally:
-        schedule.write_text(written, encoding="utf-8")
-    assert service.ask(names) == []
+        schedule.write_text(text, encoding="utf-8")
+    assert service.run_python(names) == []

@@ -1,4 +1,4 @@
-"""What Redis delivers when workers are killed, connections are lost, and memory runs out: every task runs."""
+"""Delivery by Redis with killed workers, lost connections and full memory."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import count, need
+from tests.conftest import count, require_program
 from tests.live.service import Service
-from tests.support.brokers import private_redis, redis_server
-from tests.support.gate import Gate, port_of, through
+from tests.support.brokers import find_redis_server, run_redis
 from tests.support.processes import Process, free_port, wait_for_port
+from tests.support.proxy import Proxy, get_port, route_through
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("redis-delivery")]
 
 LEASE = 2
-"""Seconds, instead of 30."""
+"""Seconds. The default is 30."""
 
 TASKS = """
 
@@ -56,74 +56,69 @@ def kill_the_worker() -> None:
 
     os.kill(os.getppid(), signal.SIGKILL)
 """
-WORK = "from couriers.tasks.default import work"
+WORK = "from delivery.tasks.default import work"
 
 
 @pytest.fixture(scope="module")
 def project(bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
-    """A project with a task to wait for and a short lease."""
+    """Return a project with a short lease."""
     baked = bake(
-        project_name="Couriers", broker="redis", result_backend="none", queues="default:2", beat_jobs="", examples=False
-    ).copy_to(tmp_path_factory.mktemp("couriers"))
-    with (baked.package / "tasks" / "default.py").open("a", encoding="utf-8") as module:
-        module.write(TASKS)
-    settings = baked.package / "celeryconfig.py"
-    text = settings.read_text(encoding="utf-8")
-    assert text.count('"lease": 30,') == 1
-    settings.write_text(text.replace('"lease": 30,', f'"lease": {LEASE},'), encoding="utf-8")
-    base_task = baked.package / "base_task.py"
-    text = base_task.read_text(encoding="utf-8")
-    assert text.count("MAX_LOST_WORKERS = 10\n") == 1
-    base_task.write_text(text.replace("MAX_LOST_WORKERS = 10\n", "MAX_LOST_WORKERS = 2\n"), encoding="utf-8")
+        project_name="Delivery", broker="redis", result_backend="none", queues="default:2", beat_jobs="", examples=False
+    ).copy_to(tmp_path_factory.mktemp("delivery"))
+    baked.append("tasks/default.py", TASKS)
+    baked.replace("celeryconfig.py", '"lease": 30,', f'"lease": {LEASE},')
+    baked.replace("base_task.py", "MAX_LOST_WORKERS = 10\n", "MAX_LOST_WORKERS = 2\n")
     return baked
 
 
-class Couriers(Service):
-    """The project's workers, each of which consumes its only queue."""
+class RedisService(Service):
+    """A service with one queue on a private Redis."""
 
-    def start_couriers(self, number: int, **variables: str) -> list[Process]:
-        """Start workers at once, and wait until they consume."""
+    def start_default_workers(self, number: int, **variables: str) -> list[Process]:
+        """Start workers in parallel, and wait until they are ready."""
         return self.start_instances("default", number, **variables)
 
-    def redis(self, *command: str) -> str:
-        """What Redis answers."""
+    def redis_cli(self, *command: str) -> str:
+        """Run redis-cli. Return its output."""
         url = self.variables["CELERY_BROKER_URL"]
-        ran = subprocess.run(["redis-cli", "-u", url, *command], check=True, capture_output=True, text=True)
-        return ran.stdout.strip()
+        completed = subprocess.run(["redis-cli", "-u", url, *command], check=True, capture_output=True, text=True)
+        return completed.stdout.strip()
 
-    def runs(self, word: str = "ran") -> list[int]:
-        """The numbers of the tasks that ran, or began, in any worker."""
+    def list_runs(self, word: str = "ran") -> list[int]:
+        """Return the numbers of the tasks that completed (`ran`) or started (`began`) in any worker."""
         output = "\n".join(worker.output for worker in self.workers.values())
         return sorted(int(number) for number in re.findall(rf"<{word} (\d+)", output))
 
     def is_drained(self) -> bool:
-        """Whether no message is ready or unacknowledged."""
-        return self.redis("llen", "default") == self.redis("hlen", "unacked") == "0"
+        """Return whether no message is ready or unacknowledged."""
+        return self.redis_cli("llen", "default") == self.redis_cli("hlen", "unacked") == "0"
 
 
 @pytest.fixture
-def couriers(
+def service(
     project: BakedProject, environment: Environment, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Couriers]:
-    """The project on a private Redis."""
-    need(redis_server(), "redis-server")
+) -> Iterator[RedisService]:
+    """Return a service on a private Redis, without processes."""
+    require_program(find_redis_server(), "redis-server")
     with (
-        private_redis(tmp_path_factory.mktemp("redis") / "data") as redis,
-        Couriers(project, environment, {"CELERY_BROKER_URL": redis.new_database(), "LOG_FORMAT": "console"}) as running,
+        run_redis(tmp_path_factory.mktemp("redis") / "data") as redis_server,
+        RedisService(
+            project, environment, {"CELERY_BROKER_URL": redis_server.new_database(), "LOG_FORMAT": "console"}
+        ) as running,
     ):
         yield running
 
 
 def kill(worker: Process) -> None:
-    """SIGKILL a worker and its pool, as when its host dies."""
+    """Send SIGKILL to a worker and its pool, like a crash of the host."""
     os.killpg(worker.popen.pid, signal.SIGKILL)
 
 
-def test_frozen_and_killed_workers_lose_no_message(couriers: Couriers, request: pytest.FixtureRequest) -> None:
+def test_frozen_and_killed_workers_lose_no_message(service: RedisService, request: pytest.FixtureRequest) -> None:
     count(request, "live")
-    workers = couriers.start_couriers(3)
-    # What kombu asks Redis for is answered for a second more.
-    couriers.ask(
+    workers = service.start_default_workers(3)
+    # Pending requests of kombu to Redis last up to a second.
+    service.run_python(
         f"import os, signal\n{WORK}\nwork.delay(0)\n"
         f"pids = {[worker.popen.pid for worker in workers]}\n"
         "for pid in pids: os.killpg(pid, signal.SIGSTOP)\n"
@@ -132,58 +127,58 @@ def test_frozen_and_killed_workers_lose_no_message(couriers: Couriers, request: 
         "answer = None"
     )
 
-    couriers.start_couriers(1)
-    couriers.wait_until(lambda: set(couriers.runs()) >= set(range(1, 7)) and couriers.is_drained())
+    service.start_default_workers(1)
+    service.wait_until(lambda: set(service.list_runs()) >= set(range(1, 7)) and service.is_drained())
 
 
-def test_the_tasks_of_a_killed_worker_run_again_soon(couriers: Couriers) -> None:
-    lost, other = couriers.start_couriers(2)
-    couriers.ask(f"{WORK}\nfor number in range(4): work.delay(number, {2.5 * LEASE})\nanswer = None")
-    couriers.wait_until(lambda: len(couriers.runs("began")) == 4)
-    kill(lost)
+def test_the_tasks_of_a_killed_worker_run_again_soon(service: RedisService) -> None:
+    killed, other = service.start_default_workers(2)
+    service.run_python(f"{WORK}\nfor number in range(4): work.delay(number, {2.5 * LEASE})\nanswer = None")
+    service.wait_until(lambda: len(service.list_runs("began")) == 4)
+    kill(killed)
 
-    # Twice: those of the killed worker. The others keep their leases.
-    couriers.wait_until(lambda: couriers.runs() == [0, 1, 2, 3] and couriers.is_drained(), 40)
-    assert len(couriers.runs("began")) == 6
+    # Only the tasks of the killed worker run twice. The other worker keeps its leases.
+    service.wait_until(lambda: service.list_runs() == [0, 1, 2, 3] and service.is_drained(), 40)
+    assert len(service.list_runs("began")) == 6
     assert "message of a lost worker requeued" in other.output
 
 
-def test_a_task_that_kills_its_workers_becomes_a_dead_letter(couriers: Couriers) -> None:
-    couriers.ask("from couriers.tasks.default import kill_the_worker\nkill_the_worker.delay()\nanswer = None")
+def test_a_task_that_kills_its_workers_becomes_a_dead_letter(service: RedisService) -> None:
+    service.run_python("from delivery.tasks.default import kill_the_worker\nkill_the_worker.delay()\nanswer = None")
     for _ in range(2):
-        (worker,) = couriers.start_couriers(1)
+        (worker,) = service.start_default_workers(1)
         assert worker.wait(40) == -signal.SIGKILL
 
-    (worker,) = couriers.start_couriers(1)
+    (worker,) = service.start_default_workers(1)
     worker.wait_for_line("2 workers were lost while they held the task", 40)
-    couriers.wait_until(couriers.is_drained)
-    assert couriers.redis("hlen", "couriers:dead_letters") == "1"
+    service.wait_until(service.is_drained)
+    assert service.redis_cli("hlen", "delivery:dead_letters") == "1"
 
 
 @pytest.mark.parametrize("stop", ["SIGTERM", "celery control shutdown"])
-def test_a_stopping_worker_keeps_its_leases(couriers: Couriers, stop: str) -> None:
-    stopping, _ = couriers.start_couriers(2)
-    couriers.ask(f"{WORK}\nfor number in range(4): work.delay(number, {5 * LEASE})\nanswer = None")
-    couriers.wait_until(lambda: len(couriers.runs("began")) == 4)
+def test_a_stopping_worker_keeps_its_leases(service: RedisService, stop: str) -> None:
+    stopping, _ = service.start_default_workers(2)
+    service.run_python(f"{WORK}\nfor number in range(4): work.delay(number, {5 * LEASE})\nanswer = None")
+    service.wait_until(lambda: len(service.list_runs("began")) == 4)
     if stop == "SIGTERM":
         stopping.terminate()
     else:
-        couriers.ask(
-            "from couriers.celery_app import app\n"
-            f"suffix = '-{len(couriers.workers) - 2}@'\n"
+        service.run_python(
+            "from delivery.celery_app import app\n"
+            f"suffix = '-{len(service.workers) - 2}@'\n"
             "(name,) = [name for name in app.control.inspect(timeout=3).ping() if suffix in name]\n"
             "app.control.shutdown(destination=[name])\n"
             "answer = None"
         )
 
     assert stopping.wait(40) == 0
-    couriers.wait_until(couriers.is_drained)
-    assert couriers.runs("began") == couriers.runs() == [0, 1, 2, 3]
+    service.wait_until(service.is_drained)
+    assert service.list_runs("began") == service.list_runs() == [0, 1, 2, 3]
 
 
-def test_a_full_redis_is_drained(couriers: Couriers) -> None:
-    couriers.redis("config", "set", "maxmemory", "3mb")
-    accepted = couriers.ask(
+def test_a_full_redis_is_drained(service: RedisService) -> None:
+    service.redis_cli("config", "set", "maxmemory", "3mb")
+    accepted = service.run_python(
         f"{WORK}\nanswer = 0\n"
         "try:\n"
         "    while True:\n"
@@ -194,15 +189,15 @@ def test_a_full_redis_is_drained(couriers: Couriers) -> None:
     )
     assert accepted > 10
 
-    (worker,) = couriers.start_couriers(1)  # on a full Redis
-    couriers.wait_until(lambda: couriers.runs() == list(range(accepted)) and couriers.is_drained())
+    (worker,) = service.start_default_workers(1)  # on a full Redis
+    service.wait_until(lambda: service.list_runs() == list(range(accepted)) and service.is_drained())
     assert "Unrecoverable" not in worker.output
 
 
-def test_a_full_redis_accepts_retries(couriers: Couriers) -> None:
-    couriers.redis("config", "set", "maxmemory", "3mb")
-    accepted = couriers.ask(
-        "from couriers.tasks.default import retry_once\n"
+def test_a_full_redis_accepts_retries(service: RedisService) -> None:
+    service.redis_cli("config", "set", "maxmemory", "3mb")
+    accepted = service.run_python(
+        "from delivery.tasks.default import retry_once\n"
         "answer = 0\n"
         "try:\n"
         "    while True:\n"
@@ -213,15 +208,15 @@ def test_a_full_redis_accepts_retries(couriers: Couriers) -> None:
     )
     assert accepted > 10
 
-    (worker,) = couriers.start_couriers(1)
-    couriers.wait_until(lambda: couriers.runs() == list(range(accepted)) and couriers.is_drained())
+    (worker,) = service.start_default_workers(1)
+    service.wait_until(lambda: service.list_runs() == list(range(accepted)) and service.is_drained())
     assert "not published" not in worker.output
     assert "Traceback" not in worker.output
 
 
-def test_no_worker_holds_a_delayed_task(couriers: Couriers) -> None:
-    (worker,) = couriers.start_couriers(1)
-    due = couriers.ask(
+def test_no_worker_holds_a_delayed_task(service: RedisService) -> None:
+    (worker,) = service.start_default_workers(1)
+    due = service.run_python(
         f"import time\n{WORK}\nwork.apply_async((0,), countdown=90000)\n"
         "answer = time.time() + 2.5\n"
         "work.apply_async((1,), countdown=2.5)"
@@ -231,27 +226,27 @@ def test_no_worker_holds_a_delayed_task(couriers: Couriers) -> None:
     began = re.search(r"<began 1 at ([\d.]+)>", worker.output)
     assert began
     assert 0 <= float(began[1]) - due < 3
-    couriers.wait_until(couriers.is_drained)
-    assert couriers.redis("zcard", "default.scheduled") == "1"
-    assert couriers.runs() == [1]
+    service.wait_until(service.is_drained)
+    assert service.redis_cli("zcard", "default.scheduled") == "1"
+    assert service.list_runs() == [1]
 
 
-def test_a_worker_is_as_small_with_100_000_delayed_tasks(couriers: Couriers) -> None:
-    (worker,) = couriers.start_couriers(1)
+def test_delayed_tasks_do_not_increase_the_memory_of_a_worker(service: RedisService) -> None:
+    (worker,) = service.start_default_workers(1)
 
-    def memory() -> int:
+    def measure_memory() -> int:
         """Return the resident memory of the worker and its processes, in kB."""
-        ran = subprocess.run(["ps", "-A", "-o", "pgid=,rss="], check=True, capture_output=True, text=True)
-        lines = (line.split() for line in ran.stdout.splitlines())
+        completed = subprocess.run(["ps", "-A", "-o", "pgid=,rss="], check=True, capture_output=True, text=True)
+        lines = (line.split() for line in completed.stdout.splitlines())
         return sum(int(rss) for group, rss in lines if int(group) == worker.popen.pid)
 
     send = f"{WORK}\nfor number in range(2): work.apply_async((number,), countdown=2)\nanswer = None"
-    couriers.ask(send)
-    couriers.wait_until(lambda: couriers.runs() == [0, 1] and couriers.is_drained())
-    before = memory()
-    # Copies of one message, since to publish so many takes a minute.
-    couriers.ask(
-        f"from couriers.celery_app import app\n{WORK}\n"
+    service.run_python(send)
+    service.wait_until(lambda: service.list_runs() == [0, 1] and service.is_drained())
+    before = measure_memory()
+    # Copies of one message, because publishing takes a minute.
+    service.run_python(
+        f"from delivery.celery_app import app\n{WORK}\n"
         "task_id = work.apply_async((2,), countdown=86400).id\n"
         "with app.connection_for_write() as connection:\n"
         "    client = connection.default_channel.client\n"
@@ -263,91 +258,91 @@ def test_a_worker_is_as_small_with_100_000_delayed_tasks(couriers: Couriers) -> 
         '        client.zadd("default.scheduled", copies)\n'
         "answer = None"
     )
-    assert couriers.redis("zcard", "default.scheduled") == "100000"
+    assert service.redis_cli("zcard", "default.scheduled") == "100000"
 
-    couriers.ask(send)
-    couriers.wait_until(lambda: couriers.runs() == [0, 0, 1, 1] and couriers.is_drained())
-    assert memory() - before < 10_000
-    assert couriers.redis("zcard", "default.scheduled") == "100000"
+    service.run_python(send)
+    service.wait_until(lambda: service.list_runs() == [0, 0, 1, 1] and service.is_drained())
+    assert measure_memory() - before < 10_000
+    assert service.redis_cli("zcard", "default.scheduled") == "100000"
 
 
 def test_workers_with_kombus_transport_share_the_queue_in_an_upgrade(
-    couriers: Couriers, project: BakedProject, tmp_path: Path
+    service: RedisService, project: BakedProject, tmp_path: Path
 ) -> None:
     old = project.copy_to(tmp_path)
     module = old.package / "redis_transport.py"
     text, number = re.subn(r"^TRANSPORT_ALIASES\[.*\n", "", module.read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert number == 2
     module.write_text(text, encoding="utf-8")
-    (before,) = couriers.start_couriers(1, PYTHONPATH=str(old.path / "src"))
-    (after,) = couriers.start_couriers(1)
+    (before,) = service.start_default_workers(1, PYTHONPATH=str(old.path / "src"))
+    (after,) = service.start_default_workers(1)
     send = (
         f"{WORK}\nfrom kombu.transport import TRANSPORT_ALIASES\n"
         "for number in range({first}, {first} + 100):\n"
         "    work.apply_async((number, 0.05), countdown=None if number % 10 else 3)\n"
         "answer = TRANSPORT_ALIASES['redis']"
     )
-    assert couriers.ask(send.format(first=0)) == "couriers.redis_transport:Transport"
-    new, couriers.variables = couriers.variables, couriers.variables | {"PYTHONPATH": str(old.path / "src")}
-    assert couriers.ask(send.format(first=100)) == "kombu.transport.redis:Transport"
-    couriers.variables = new
-    couriers.wait_until(lambda: len(couriers.runs("began")) > 50)
+    assert service.run_python(send.format(first=0)) == "delivery.redis_transport:Transport"
+    new, service.variables = service.variables, service.variables | {"PYTHONPATH": str(old.path / "src")}
+    assert service.run_python(send.format(first=100)) == "kombu.transport.redis:Transport"
+    service.variables = new
+    service.wait_until(lambda: len(service.list_runs("began")) > 50)
     before.terminate()
     assert before.wait(40) == 0
 
-    couriers.wait_until(lambda: couriers.runs() == list(range(200)) and couriers.is_drained())
-    assert couriers.runs("began") == list(range(200))
+    service.wait_until(lambda: service.list_runs() == list(range(200)) and service.is_drained())
+    assert service.list_runs("began") == list(range(200))
     assert all("<ran" in worker.output for worker in (before, after))
 
 
-def test_a_storm_of_lost_connections_loses_no_task(couriers: Couriers) -> None:
-    workers = couriers.start_couriers(2)
-    couriers.ask(f"{WORK}\nfor number in range(60): work.delay(number, 0.1)\nanswer = None")
+def test_a_storm_of_lost_connections_loses_no_task(service: RedisService) -> None:
+    workers = service.start_default_workers(2)
+    service.run_python(f"{WORK}\nfor number in range(60): work.delay(number, 0.1)\nanswer = None")
     for _ in range(20):
-        couriers.redis("client", "kill", "type", "normal", "skipme", "yes")
-        couriers.redis("client", "kill", "type", "pubsub")
+        service.redis_cli("client", "kill", "type", "normal", "skipme", "yes")
+        service.redis_cli("client", "kill", "type", "pubsub")
         time.sleep(0.2)
 
-    # Celery itself ends a worker whose first publish after the connection fails; a supervisor starts it again.
-    couriers.start_couriers(sum(worker.popen.poll() is not None for worker in workers))
-    couriers.wait_until(lambda: set(couriers.runs()) == set(range(60)) and couriers.is_drained(), 40)
+    # Celery stops a worker whose first publish after the connection fails. A supervisor restarts it.
+    service.start_default_workers(sum(worker.popen.poll() is not None for worker in workers))
+    service.wait_until(lambda: set(service.list_runs()) == set(range(60)) and service.is_drained(), 40)
     assert "NoneType" not in "".join(worker.output for worker in workers)
 
 
-def test_connections_that_are_dropped_in_silence_cost_seconds(couriers: Couriers) -> None:
-    url = couriers.variables["CELERY_BROKER_URL"]
-    with Gate(port_of(url)) as gate:
-        (worker,) = couriers.start_couriers(1, CELERY_BROKER_URL=through(gate, url))
-        couriers.ask(f"{WORK}\nwork.delay(0, 5)\nanswer = None")
+def test_a_worker_recovers_from_silently_dropped_connections_within_seconds(service: RedisService) -> None:
+    url = service.variables["CELERY_BROKER_URL"]
+    with Proxy(get_port(url)) as proxy:
+        (worker,) = service.start_default_workers(1, CELERY_BROKER_URL=route_through(proxy, url))
+        service.run_python(f"{WORK}\nwork.delay(0, 5)\nanswer = None")
         worker.wait_for_line("<began 0")
-        gate.drop()
-        couriers.ask(f"{WORK}\nwork.delay(1)\nanswer = None")
-        # With timeouts of 30 s it took 95 s, and the first task was never acknowledged.
-        couriers.wait_until(lambda: couriers.runs() == [0, 1] and couriers.is_drained(), 50)
-    assert couriers.runs("began") == [0, 1]
+        proxy.drop_data()
+        service.run_python(f"{WORK}\nwork.delay(1)\nanswer = None")
+        # With timeouts of 30 s it took 95 s, and the first task was not acknowledged.
+        service.wait_until(lambda: service.list_runs() == [0, 1] and service.is_drained(), 50)
+    assert service.list_runs("began") == [0, 1]
 
 
-def test_a_worker_outlasts_a_fail_over(couriers: Couriers) -> None:
-    (worker,) = couriers.start_couriers(1)
-    couriers.wait_until(lambda: "cmd=bzpopmin" in couriers.redis("client", "list"))
-    couriers.redis("replicaof", "127.0.0.1", "1")  # it is read-only now, as a master after a fail-over
+def test_a_worker_survives_a_failover(service: RedisService) -> None:
+    (worker,) = service.start_default_workers(1)
+    service.wait_until(lambda: "cmd=bzpopmin" in service.redis_cli("client", "list"))
+    service.redis_cli("replicaof", "127.0.0.1", "1")  # read-only, like the old master after a failover
     worker.wait_for_line(lambda line: "onnection to broker lost" in line)
-    couriers.redis("replicaof", "no", "one")
+    service.redis_cli("replicaof", "no", "one")
 
-    couriers.ask(f"{WORK}\nwork.delay(0)\nanswer = None")
+    service.run_python(f"{WORK}\nwork.delay(0)\nanswer = None")
     worker.wait_for_line("<ran 0>")
 
 
 def test_workers_connect_by_sentinel_and_by_a_unix_socket(
-    couriers: Couriers, tmp_path: Path, request: pytest.FixtureRequest
+    service: RedisService, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    stack: ExitStack = couriers._stack
-    master = re.search(r":(\d+)/", couriers.variables["CELERY_BROKER_URL"])
+    stack: ExitStack = service._stack
+    master = re.search(r":(\d+)/", service.variables["CELERY_BROKER_URL"])
     assert master
     port = free_port()
     configuration = tmp_path / "sentinel.conf"
     configuration.write_text(f"port {port}\nbind 127.0.0.1\nsentinel monitor mymaster 127.0.0.1 {master[1]} 1\n")
-    program: Any = redis_server()
+    program: Any = find_redis_server()
     sentinel = Process([program, str(configuration), "--sentinel"], cwd=tmp_path, env=os.environ, name="sentinel")
     wait_for_port(port, stack.enter_context(sentinel).popen, 10)
     socket = tmp_path / "redis.sock"
@@ -357,22 +352,24 @@ def test_workers_connect_by_sentinel_and_by_a_unix_socket(
     stack.enter_context(server).wait_for_line("accept connections")
 
     for url in (f"sentinel://127.0.0.1:{port}/0", f"redis+socket://{socket}"):
-        couriers.variables["CELERY_BROKER_URL"] = url
-        (worker,) = couriers.start_couriers(1)
-        couriers.ask(f"{WORK}\nwork.delay(0)\nwork.apply_async((1,), countdown=2)\nanswer = None")
+        service.variables["CELERY_BROKER_URL"] = url
+        (worker,) = service.start_default_workers(1)
+        service.run_python(f"{WORK}\nwork.delay(0)\nwork.apply_async((1,), countdown=2)\nanswer = None")
         worker.wait_for_line("<ran 0>")
         worker.wait_for_line("<ran 1>")
         count(request, "live")
 
 
 def test_a_cluster_is_refused_in_one_sentence(project: BakedProject, environment: Environment, tmp_path: Path) -> None:
-    program: Any = redis_server()
-    port = next(port for port in iter(free_port, None) if port < 55536)  # the cluster's bus has 10000 more
+    program: Any = find_redis_server()
+    port = next(port for port in iter(free_port, None) if port < 55536)  # the port of the cluster bus is 10000 higher
     words = [program, "--port", str(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes"]
     with (
         Process(words, cwd=tmp_path, env=os.environ, name="cluster") as server,
-        Couriers(project, environment, {"CELERY_BROKER_URL": f"redis://127.0.0.1:{port}/0"}) as couriers,
+        RedisService(project, environment, {"CELERY_BROKER_URL": f"redis://127.0.0.1:{port}/0"}) as service,
     ):
         wait_for_port(port, server.popen, 10)
-        refused = couriers.ask(f"{WORK}\ntry:\n    work.delay(0)\nexcept Exception as error:\n    answer = str(error)")
+        refused = service.run_python(
+            f"{WORK}\ntry:\n    work.delay(0)\nexcept Exception as error:\n    answer = str(error)"
+        )
     assert refused.startswith("The broker is a Redis Cluster")

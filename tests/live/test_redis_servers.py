@@ -1,4 +1,4 @@
-"""A Redis that cannot be used, and the users of docs/operations.md, on private servers."""
+"""Unusable Redis servers, and the Redis users in docs/operations.md."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import count, need
+from tests.conftest import count, require_program
 from tests.live.service import Service
-from tests.support.brokers import private_redis, redis_server
+from tests.support.brokers import find_redis_server, run_redis
 from tests.support.processes import Process, free_port, wait_for_port
 
 if TYPE_CHECKING:
@@ -40,30 +40,29 @@ SERVERS = ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "REDBEAT_REDIS_URL")
 
 @pytest.fixture(scope="module")
 def project(bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
-    """A project that keeps everything in Redis."""
+    """Return a project that uses Redis as broker, result backend and for RedBeat."""
     answers = {"beat_scheduler": "redbeat", "queues": "default:2", "beat_jobs": "tidy = every 1s"}
     baked = bake(project_name="Single", broker="redis", result_backend="redis", examples=False, **answers)
     copy = baked.copy_to(tmp_path_factory.mktemp("single"))
-    with (copy.package / "tasks" / "default.py").open("a", encoding="utf-8") as module:
-        module.write(TASKS)
+    copy.append("tasks/default.py", TASKS)
     return copy
 
 
 @pytest.fixture(scope="module")
 def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The URL of a usable server, of its replica, and of a Redis Cluster of one node."""
-    need(redis_server(), "redis-server")
+    """Return the URLs of a usable server, of its replica, and of a Redis Cluster with one node."""
+    require_program(find_redis_server(), "redis-server")
     folder, port = tmp_path_factory.mktemp("cluster"), free_port()
-    command = [str(redis_server()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
-    command += ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]  # or a port that may be above 65535
+    command = [str(find_redis_server()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+    command += ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]  # the default port may be above 65535
     with (
-        private_redis(tmp_path_factory.mktemp("redis") / "data") as redis,
-        private_redis(tmp_path_factory.mktemp("replica") / "data") as replica,
+        run_redis(tmp_path_factory.mktemp("redis") / "data") as redis_server,
+        run_redis(tmp_path_factory.mktemp("replica") / "data") as replica,
         Process(command, cwd=folder, env=os.environ, name="redis-server") as cluster,
     ):
         wait_for_port(port, cluster.popen, 10)
         found = {
-            "usable": redis.new_database()[:-2],
+            "usable": redis_server.new_database()[:-2],
             "read-only replica": replica.new_database()[:-2],
             "Redis Cluster": f"redis://127.0.0.1:{port}",
         }
@@ -73,15 +72,17 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 
 def redis_cli(url: str, *command: str) -> str:
-    """Run a command on a server; return what it answers."""
-    ran = subprocess.run(["redis-cli", "-u", url, *command], check=True, capture_output=True, text=True, timeout=30)
-    assert "ERR" not in ran.stdout, ran.stdout
-    return ran.stdout
+    """Run a command on a server. Return its output."""
+    completed = subprocess.run(
+        ["redis-cli", "-u", url, *command], check=True, capture_output=True, text=True, timeout=30
+    )
+    assert "ERR" not in completed.stdout, completed.stdout
+    return completed.stdout
 
 
 @pytest.mark.parametrize("kind", ["read-only replica", "Redis Cluster"])
 @pytest.mark.parametrize("name", SERVERS)
-def test_a_server_that_cannot_be_used_is_one_line_at_the_start(
+def test_an_unusable_server_is_reported_in_one_line_at_the_start(
     name: str, kind: str, project: BakedProject, environment: Environment, urls: dict[str, str]
 ) -> None:
     variables = {server: f"{urls['usable']}/{number}" for number, server in enumerate(SERVERS)}
@@ -107,25 +108,25 @@ def test_each_process_works_as_its_documented_user(
     project: BakedProject, environment: Environment, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     count(request, "live")
-    need(redis_server(), "redis-server")
-    with private_redis(tmp_path / "data") as redis:
-        server = redis.new_database()[:-2]
+    require_program(find_redis_server(), "redis-server")
+    with run_redis(tmp_path / "data") as redis_server:
+        server = redis_server.new_database()[:-2]
         (script,) = re.findall(r"```sh\n(QUEUES=.*?)```", project.read("docs/operations.md"), flags=re.DOTALL)
         command = script.replace("redis-cli", f"redis-cli -u {server}")
-        ran = subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True, timeout=30)
-        assert ran.stdout.splitlines() == ["OK"] * 5
+        completed = subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True, timeout=30)
+        assert completed.stdout.splitlines() == ["OK"] * 5
         redis_cli(server, "config", "set", "maxmemory", "256mb")
 
         def variables(user: str) -> dict[str, str]:
-            """The environment of the process of a user."""
+            """Return the environment variables of a process with a Redis user."""
             host = server.replace("://", f"://{user}:PASSWORD@")
             return {server: f"{host}/{number}" for number, server in enumerate(SERVERS)} | {"LOG_FORMAT": "console"}
 
-        def doctor(user: str) -> str:
-            """What the doctor prints, run as a user."""
-            ran = Service(project, environment, variables(user)).diagnose()
-            assert ran.returncode == 0, ran.stdout
-            return ran.stdout
+        def run_doctor(user: str) -> str:
+            """Return the output of the doctor with a Redis user."""
+            completed = Service(project, environment, variables(user)).diagnose()
+            assert completed.returncode == 0, completed.stdout
+            return completed.stdout
 
         exporter_address = f"127.0.0.1:{free_port()}"
         with (
@@ -142,24 +143,24 @@ def test_each_process_works_as_its_documented_user(
                 "fail.delay()\n"
                 "answer = double.delay(21).get(timeout=30)"
             )
-            assert publishers.ask(send) == 42
+            assert publishers.run_python(send) == 42
             worker.wait_for_line("LookupError")
             worker.wait_for_line("tasks.default.ping")
             beats.start_beat("beat")
             worker.wait_for_line("tasks.default.tidy")
 
-            letters = ("python", "-m", "single.dead_letters", "list")
-            listed = project.run(*letters, environment=environment, variables=workers.variables)
+            list_dead_letters = ("python", "-m", "single.dead_letters", "list")
+            listed = project.run(*list_dead_letters, environment=environment, variables=workers.variables)
             assert "LookupError" in listed.stdout
-            printed = doctor("doctor")
+            printed = run_doctor("doctor")
             assert "unknown" not in printed
             assert "failure" not in printed
-            printed = doctor("worker")
+            printed = run_doctor("worker")
             assert re.search("^broker: memory +unknown +not checked: ", printed, flags=re.MULTILINE)
             assert "'info'" in printed
             wait_for_port(int(exporter_address.rpartition(":")[2]), exporter.popen, 10)
 
         denied = redis_cli(server, "acl", "log").splitlines()
-        # Nothing but the doctor that ran as a worker.
+        # Only the doctor with the user of the workers.
         assert {denied[at + 1] for at, word in enumerate(denied) if word == "object"} == {"info"}
         assert {denied[at + 1] for at, word in enumerate(denied) if word == "username"} == {"worker"}

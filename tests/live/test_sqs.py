@@ -1,4 +1,4 @@
-"""On SQS: who may do what, who delays a task, and what an outage, a long task and a lost worker cost."""
+"""SQS: policies, delays, outages, long tasks and lost workers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from tests.conftest import count
 from tests.live.api import start_api
 from tests.live.service import Service
-from tests.support.aws import private_sqs
-from tests.support.gate import Gate, port_of
+from tests.support.aws import run_sqs
+from tests.support.proxy import Proxy, get_port
 from tests.support.servers import Servers
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ ANSWERS = {
 }
 
 
-# It runs until a file exists, and prints that it does.
+# A task that runs until a file exists.
 TASKS = """
 
 @shared_task
@@ -56,14 +56,14 @@ VISIBILITY = 3
 """Seconds."""
 
 TWO_TIMEOUTS = f"tick {VISIBILITY * 2 * 2 + 1}"
-"""What that task prints when it has run for more than two visibility timeouts."""
+"""The output of the task after more than two visibility timeouts."""
 
 
 @pytest.fixture(scope="module")
 def project(bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
-    """A project that notices silence and lost workers sooner than others do, so that a test can wait for it."""
+    """Return a project with short timeouts."""
     baked = bake(**ANSWERS, framework="fastapi", examples=False).copy_to(tmp_path_factory.mktemp("sqs"))
-    for name, patient, quick in (
+    for module, old, new in (
         ("celeryconfig.py", '"wait_time_seconds": 20', '"wait_time_seconds": 1'),
         ("celeryconfig.py", '"read_timeout": min(10,', '"read_timeout": min(2,'),
         ("sqs_transport.py", "curl.TIMEOUT, 30", "curl.TIMEOUT, 3"),
@@ -71,32 +71,29 @@ def project(bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProj
         ("sqs.py", "MAX_DELAY = 900", "MAX_DELAY = 2"),
         ("sqs.py", "VISIBILITY_TIMEOUT = 60", f"VISIBILITY_TIMEOUT = {VISIBILITY}"),
     ):
-        written = (baked.package / name).read_text(encoding="utf-8")
-        assert patient in written
-        (baked.package / name).write_text(written.replace(patient, quick), encoding="utf-8")
+        baked.replace(module, old, new)
     template = baked.path / "deploy" / "aws" / "queues.yaml"
-    quick = re.sub(r"(VisibilityTimeout): \d+", rf"\1: {VISIBILITY}", template.read_text(encoding="utf-8"))
-    template.write_text(quick.replace("maxReceiveCount: 10", "maxReceiveCount: 3"), encoding="utf-8")
-    with (baked.package / "tasks" / "emails.py").open("a", encoding="utf-8") as module:
-        module.write(TASKS)
+    text = re.sub(r"(VisibilityTimeout): \d+", rf"\1: {VISIBILITY}", template.read_text(encoding="utf-8"))
+    template.write_text(text.replace("maxReceiveCount: 10", "maxReceiveCount: 3"), encoding="utf-8")
+    baked.append("tasks/emails.py", TASKS)
     return baked
 
 
 @pytest.fixture
 def service(project: BakedProject, environment: Environment, servers: Servers) -> Iterator[Service]:
-    """The project with queues of its own; nothing runs yet."""
-    with Service(project, environment, servers.variables(project)) as waiting:
-        yield waiting
+    """Return a service with unused queues, without processes."""
+    with Service(project, environment, servers.variables(project)) as service:
+        yield service
 
 
 def send(service: Service, queue: str, **options: float) -> str:
-    """Send a task, and return its id."""
-    task_id: str = service.ask(f"{PING}\nanswer = ping.apply_async(queue={queue!r}, **{options}).id")
+    """Publish a task. Return its id."""
+    task_id: str = service.run_python(f"{PING}\nanswer = ping.apply_async(queue={queue!r}, **{options}).id")
     return task_id
 
 
-def ran(service: Service, queue: str, task_id: str, timeout: float = 30) -> None:
-    """Wait until a task has run."""
+def wait_for_success(service: Service, queue: str, task_id: str, timeout: float = 30) -> None:
+    """Wait until a task has succeeded."""
     service.workers[queue].wait_for_line(lambda line: task_id in line and "succeeded" in line, timeout)
 
 
@@ -104,16 +101,18 @@ def test_the_policies_suffice_and_allow_nothing_else(
     project: BakedProject, environment: Environment, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     count(request, "live")
-    with private_sqs(tmp_path / "moto") as sqs:
-        deployed = sqs.deploy(Servers.template(project))
-        who = {name: deployed.credentials_with(f"{name}Policy") for name in ("Worker", "Publisher", "Operator")}
-        sqs.enforce_policies()
+    with run_sqs(tmp_path / "moto") as sqs_server:
+        deployed = sqs_server.deploy(Servers.read_template(project))
+        credentials = {
+            name: deployed.create_credentials(f"{name}Policy") for name in ("Worker", "Publisher", "Operator")
+        }
+        sqs_server.enforce_policies()
         variables = {**deployed.variables, "LOG_FORMAT": "console"}
-        with Service(project, environment, variables | who["Worker"]) as service:
+        with Service(project, environment, variables | credentials["Worker"]) as service:
             service.start_workers("emails", "crawl")
-            service.variables.update(who["Publisher"])
+            service.variables.update(credentials["Publisher"])
             for queue in ("emails", "crawl"):
-                ran(service, queue, send(service, queue))
+                wait_for_success(service, queue, send(service, queue))
 
             receive = "channel.sqs(queue='emails').receive_message(QueueUrl=get_queue_url('emails'){})"
             program = (
@@ -121,80 +120,80 @@ def test_the_policies_suffice_and_allow_nothing_else(
                 "channel = app.connection_for_write().default_channel\nanswer = bool({})"
             )
             with pytest.raises(AssertionError, match="403"):
-                service.ask(program.format(receive.format("")))
-            dead = receive.replace("get_queue_url('emails')", "get_queue_url('emails') + '-DLQ'").format("")
+                service.run_python(program.format(receive.format("")))
+            receive_dead_letter = receive.replace("get_queue_url('emails')", "get_queue_url('emails') + '-DLQ'").format("")
             with pytest.raises(AssertionError, match="403"):
-                service.ask(program.format(dead))
+                service.run_python(program.format(receive_dead_letter))
 
 
-def test_sqs_keeps_a_task_that_is_not_due(service: Service, sqs: Sqs) -> None:
+def test_sqs_holds_a_task_until_it_is_due(service: Service, sqs_server: Sqs) -> None:
     service.start_worker("emails")
     started = time.monotonic()
     task_id = send(service, "emails", countdown=5)
 
-    attributes = sqs.client("sqs").get_queue_attributes(
+    attributes = sqs_server.client("sqs").get_queue_attributes(
         QueueUrl=f"{service.variables['SQS_QUEUE_URL_PREFIX']}emails", AttributeNames=["All"]
     )["Attributes"]
     assert attributes["ApproximateNumberOfMessagesDelayed"] == "1"
     assert task_id not in service.workers["emails"].output
-    ran(service, "emails", task_id)
+    wait_for_success(service, "emails", task_id)
     assert time.monotonic() - started > 4
 
 
-def test_a_delay_longer_than_sqs_knows_costs_no_delivery_and_no_retry(service: Service, sqs: Sqs) -> None:
+def test_a_delay_beyond_the_maximum_of_sqs_costs_no_delivery_and_no_retry(service: Service, sqs_server: Sqs) -> None:
     service.start_worker("emails")
     send(service, "emails", countdown=5000)
     started = time.monotonic()
-    # Four receives, each a new message: a message that was received more than three times would be a dead letter.
+    # Four hops, each with a new message: a message that is received more than three times is a dead letter.
     task_id = send(service, "emails", countdown=8)
     service.workers["emails"].wait_for_line(task_id)
     assert time.monotonic() - started > 6, "a worker held the task"
-    ran(service, "emails", task_id)
+    wait_for_success(service, "emails", task_id)
     service.workers["emails"].wait_for_line(lambda line: task_id in line and "retries=0" in line)
 
-    # The task of the first delay makes hops still; a moment is between its next message and the deletion of this one.
+    # The first task still makes hops: its next message is published shortly before the current one is deleted.
     url = f"{service.variables['SQS_QUEUE_URL_PREFIX']}emails"
     names = ("", "Delayed", "NotVisible")
-    attributes = sqs.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    attributes = sqs_server.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     assert sum(int(attributes[f"ApproximateNumberOfMessages{name}"]) for name in names) in {1, 2}
-    assert "Messages" not in sqs.client("sqs").receive_message(QueueUrl=f"{url}-DLQ")
+    assert "Messages" not in sqs_server.client("sqs").receive_message(QueueUrl=f"{url}-DLQ")
 
 
-def wait_for_file(service: Service, queue: str, path: Path) -> None:
-    """Start a task that runs until a file exists, on the only worker of its queue."""
-    service.ask(
+def start_long_task(service: Service, queue: str, path: Path) -> None:
+    """Start a task that runs until a file exists, on the only worker of a queue."""
+    service.run_python(
         f"from cloud.tasks.emails import wait_for\nanswer = wait_for.apply_async(({str(path)!r},), queue={queue!r}).id"
     )
     service.workers[queue].wait_for_line("tick 0")
 
 
-def test_a_task_longer_than_the_visibility_runs_once_until_its_worker_is_killed(
+def test_a_task_longer_than_the_visibility_timeout_runs_once_until_its_worker_is_killed(
     service: Service, tmp_path: Path
 ) -> None:
     queues = ("emails", "crawl")
     service.start_workers(*queues)
     for queue in queues:
-        wait_for_file(service, queue, tmp_path / "done")
+        start_long_task(service, queue, tmp_path / "done")
     lost = dict(service.workers)
     service.start_workers(*queues)
     for queue in queues:
         lost[queue].wait_for_line(TWO_TIMEOUTS)
-        # Neither the other process or greenlet of the worker nor the other worker has started it.
+        # No other process, greenlet or worker has started it.
         assert "tick 0" not in service.workers[queue].output
         assert lost[queue].lines.count("tick 0") == 1
     for queue in queues:
         lost[queue].kill()
     for queue in queues:
-        # moto may first deliver it to the request that the killed worker had open.
+        # moto may first deliver it to the open request of the killed worker.
         service.workers[queue].wait_for_line("tick 0", timeout=2 * VISIBILITY + 14)
     (tmp_path / "done").touch()
     for queue in queues:
-        ran(service, queue, "")
+        wait_for_success(service, queue, "")
 
 
 def test_a_stopping_worker_keeps_its_task(service: Service, tmp_path: Path) -> None:
     stopping = service.start_worker("emails")
-    wait_for_file(service, "emails", tmp_path / "done")
+    start_long_task(service, "emails", tmp_path / "done")
     stopping.terminate()
     other = service.start_worker("emails")
     stopping.wait_for_line(TWO_TIMEOUTS)
@@ -205,61 +204,61 @@ def test_a_stopping_worker_keeps_its_task(service: Service, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("queue", ["emails", "crawl"], ids=["prefork", "gevent"])
 @pytest.mark.parametrize("outage", ["silent", "refused"])
-def test_a_worker_outlasts_an_outage(service: Service, queue: str, outage: str) -> None:
+def test_a_worker_survives_an_outage(service: Service, queue: str, outage: str) -> None:
     direct = service.variables["AWS_ENDPOINT_URL_SQS"]
     with contextlib.ExitStack() as stack:
-        gate = stack.enter_context(Gate(port_of(direct)))
-        service.variables["AWS_ENDPOINT_URL_SQS"] = f"http://127.0.0.1:{gate.port}"
+        proxy = stack.enter_context(Proxy(get_port(direct)))
+        service.variables["AWS_ENDPOINT_URL_SQS"] = f"http://127.0.0.1:{proxy.port}"
         worker = service.start_worker(queue)
         if outage == "silent":
-            gate.shut()
-            complaint = "SQS unreachable" if queue == "emails" else "Read timeout"
+            proxy.pause()
+            message = "SQS unreachable" if queue == "emails" else "Read timeout"
         else:
-            gate.refuse()
-            complaint = "SQS unreachable" if queue == "emails" else "Cannot connect"
-        worker.wait_for_line(complaint, timeout=60)
-        # What was on its way in the outage is lost to the worker, so this is sent when nothing is.
-        gate.restore()
+            proxy.refuse()
+            message = "SQS unreachable" if queue == "emails" else "Cannot connect"
+        worker.wait_for_line(message, timeout=60)
+        # Published after the outage, because a message in transit would be lost to the worker.
+        proxy.restore()
         service.variables["AWS_ENDPOINT_URL_SQS"] = direct
-        ran(service, queue, send(service, queue), timeout=60)
+        wait_for_success(service, queue, send(service, queue), timeout=60)
         assert worker.popen.poll() is None
-        assert service.health(queue) == ""
+        assert service.check_health(queue) == ""
         worker.terminate()
         assert worker.wait(30) == 0
 
 
-def test_a_publish_outlasts_an_outage_and_gives_up_in_time(service: Service, sqs: Sqs) -> None:
+def test_a_publish_is_retried_during_an_outage_until_its_timeout(service: Service, sqs_server: Sqs) -> None:
     direct = service.variables["AWS_ENDPOINT_URL_SQS"]
-    with Gate(port_of(direct)) as gate:
-        service.variables["AWS_ENDPOINT_URL_SQS"] = f"http://127.0.0.1:{gate.port}"
-        gate.refuse()
+    with Proxy(get_port(direct)) as proxy:
+        service.variables["AWS_ENDPOINT_URL_SQS"] = f"http://127.0.0.1:{proxy.port}"
+        proxy.refuse()
         service.variables["CELERY_PUBLISH_TIMEOUT"] = "1"
         started = time.monotonic()
         with pytest.raises(AssertionError, match="OperationalError"):
             send(service, "emails")
         assert time.monotonic() - started < 15
 
-        while gate.refused.acquire(blocking=False):
-            pass  # those of before
+        while proxy.refused.acquire(blocking=False):
+            pass  # of the previous publisher
         service.variables["CELERY_PUBLISH_TIMEOUT"] = "60"
         publisher = service.start(["python", "-c", f"{PING}\nping.delay()"], "publisher")
-        # It tries three times in a row, and then again and again.
-        assert all(gate.refused.acquire(timeout=30) for _ in range(8))
-        gate.restore()
+        # Groups of three attempts.
+        assert all(proxy.refused.acquire(timeout=30) for _ in range(8))
+        proxy.restore()
         assert publisher.wait(30) == 0
     url = f"{service.variables['SQS_QUEUE_URL_PREFIX']}emails"
-    assert sqs.client("sqs").receive_message(QueueUrl=url)["Messages"]
+    assert sqs_server.client("sqs").receive_message(QueueUrl=url)["Messages"]
 
 
-def test_the_api_is_ready_without_asking_workers_and_503_without_sqs(service: Service) -> None:
+def test_the_api_is_ready_without_workers_and_returns_503_without_sqs(service: Service) -> None:
     direct = service.variables["AWS_ENDPOINT_URL_SQS"]
-    with Gate(port_of(direct)) as gate:
-        service.variables["AWS_ENDPOINT_URL_SQS"] = f"http://127.0.0.1:{gate.port}"
+    with Proxy(get_port(direct)) as proxy:
+        service.variables["AWS_ENDPOINT_URL_SQS"] = f"http://127.0.0.1:{proxy.port}"
         api = start_api(service)
-        assert api.ask("GET", "/health/ready").status == 200
+        assert api.request("GET", "/health/ready").status == 200
         api.submit("cloud.tasks.emails.ping")
 
-        gate.shut()
-        refused = api.ask("POST", "/tasks", {"task": "cloud.tasks.emails.ping", "arguments": {}})
-        assert (refused.status, "Retry-After" in refused.headers) == (503, True)
-        assert refused.seconds < 2.5
+        proxy.pause()
+        response = api.request("POST", "/tasks", {"task": "cloud.tasks.emails.ping", "arguments": {}})
+        assert (response.status, "Retry-After" in response.headers) == (503, True)
+        assert response.seconds < 2.5

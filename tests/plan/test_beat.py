@@ -16,7 +16,7 @@ from local_extensions.errors import EXAMPLES, AnswerErrors, InvalidAnswersError,
 from local_extensions.names import find_job_name_problem, find_parameter_name_problem
 from local_extensions.python_code import format_one_line_call
 from local_extensions.queues import parse_queues
-from tests.support.answers import mistakes_in, plan_of
+from tests.support.answers import list_errors, plan_of
 
 QUEUES = parse_queues("default:4, high-priority:2, low_priority", AnswerErrors())
 EXAMPLE = f"Example: {EXAMPLES['beat_jobs']}"
@@ -162,7 +162,7 @@ def test_empty_jobs_are_skipped_and_jobs_are_optional() -> None:
 )
 def test_an_unclosed_bracket_or_quote_is_rejected(text: str) -> None:
     problem = "has an unclosed bracket or quote in its arguments, or no '=' after them"
-    (line,) = mistakes_in(beat_jobs=text)
+    (line,) = list_errors(beat_jobs=text)
     assert line == f"beat_jobs: {quote_piece(text)} {problem}. {EXAMPLE}"
 
 
@@ -274,30 +274,30 @@ def test_the_signature_accepts_the_call(positional: list[Any], named: set[str]) 
     ],
 )
 def test_an_invalid_job_is_rejected_with_the_piece_and_the_reason(text: str, problem: str) -> None:
-    lines = mistakes_in(beat_jobs=text)
+    lines = list_errors(beat_jobs=text)
     assert [line for line in lines if line.endswith(f"' {problem}. {EXAMPLE}")], lines
     assert all(line.startswith(f"beat_jobs: '{text.strip()[:3]}") for line in lines if "\x00" not in text)
 
 
 def test_a_duplicate_job_name_is_rejected_on_any_queue_and_with_a_dash() -> None:
     for text in ("a-b = @daily; a_b = @hourly", "a = @daily -> default; a(1) = @daily -> low_priority"):
-        (line,) = mistakes_in(beat_jobs=text)
+        (line,) = list_errors(beat_jobs=text)
         assert line.endswith(f"' has a duplicate name ('-' and '_' are equivalent). {EXAMPLE}")
 
 
 def test_an_invalid_queue_is_one_error_even_if_a_job_uses_it() -> None:
-    (line,) = mistakes_in(queues="default, emails:0", beat_jobs="a = @daily -> emails")
+    (line,) = list_errors(queues="default, emails:0", beat_jobs="a = @daily -> emails")
     assert line.startswith("queues: 'emails:0'")
-    (line,) = mistakes_in(queues="", beat_jobs="a = @daily -> emails")
+    (line,) = list_errors(queues="", beat_jobs="a = @daily -> emails")
     assert line.startswith("queues: ''")
 
 
 def test_all_errors_of_a_job_are_reported_together() -> None:
-    assert len(mistakes_in(beat_jobs="import(x) = 0 3 * * -> nowhere; b = every 1")) == 5
+    assert len(list_errors(beat_jobs="import(x) = 0 3 * * -> nowhere; b = every 1")) == 5
 
 
 def test_the_maximum_is_5000_jobs() -> None:
-    (line,) = mistakes_in(beat_jobs=";".join(f"a{number} = @daily" for number in range(5001)))
+    (line,) = list_errors(beat_jobs=";".join(f"a{number} = @daily" for number in range(5001)))
     assert line == f"beat_jobs: 'a5000 = @daily' exceeds the maximum of 5000 jobs. {EXAMPLE}"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from local_extensions import answers, catalogue
 from local_extensions.catalogue import UNSUPPORTED, Unsupported
-from tests.support.answers import DEFAULTS, QUESTIONS, mistakes_in, plan_of
+from tests.support.answers import DEFAULTS, QUESTIONS, list_errors, plan_of
 from tests.support.render import render
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def test_the_labels_of_choices_are_aligned() -> None:
 def test_an_unknown_choice_is_rejected_with_the_valid_choices(question: str) -> None:
     names = [choice.name for choice in KNOWN[question]]
     expected = f"{question}: 'x' is not a valid choice (choose from {', '.join(names)}). Example: {names[0]}"
-    assert mistakes_in(**{question: "x"}) == (expected,)
+    assert list_errors(**{question: "x"}) == (expected,)
 
 
 def test_the_plan_has_every_chosen_answer() -> None:
@@ -85,7 +85,7 @@ def test_the_plan_has_every_chosen_answer() -> None:
 
 def test_unsupported_combinations_are_rejected() -> None:
     for combination in UNSUPPORTED:
-        lines = mistakes_in(**combination.example)
+        lines = list_errors(**combination.example)
         assert any(combination.reason in line and line.endswith(combination.alternative) for line in lines)
 
 
@@ -93,25 +93,25 @@ def test_the_time_limit_on_sqs_fits_into_the_visibility_timeout() -> None:
     (combination,) = (combination for combination in UNSUPPORTED if combination.max_task_time_limit)
     limits = plan_of(broker="sqs", task_time_limit=str(combination.max_task_time_limit)).limits
     assert limits.task_time_limit + limits.sqs_visibility_timeout == 12 * 3600
-    assert mistakes_in(broker="redis", task_time_limit=str((combination.max_task_time_limit or 0) + 1)) == ()
+    assert list_errors(broker="redis", task_time_limit=str((combination.max_task_time_limit or 0) + 1)) == ()
 
 
 def test_a_solar_schedule_requires_a_scheduler_that_supports_it() -> None:
     jobs = "dusk = solar sunset 48.85 2.35; tidy = @daily"
-    (line,) = mistakes_in(beat_scheduler="redbeat", beat_jobs=jobs)
+    (line,) = list_errors(beat_scheduler="redbeat", beat_jobs=jobs)
     assert line == (
         "beat_jobs: 'dusk' has a solar schedule, which beat_scheduler 'redbeat' does not support."
         " Example: dusk = 0 6 * * *"
     )
-    assert mistakes_in(beat_scheduler="file", beat_jobs=jobs) == ()
-    assert mistakes_in(framework="django", beat_scheduler="database", beat_jobs=jobs) == ()
+    assert list_errors(beat_scheduler="file", beat_jobs=jobs) == ()
+    assert list_errors(framework="django", beat_scheduler="database", beat_jobs=jobs) == ()
 
 
 def test_a_broker_may_limit_the_number_of_queues() -> None:
     queues = ", ".join(f"q{number}" for number in range(46))
-    (line,) = mistakes_in(broker="sqs", queues=queues)
+    (line,) = list_errors(broker="sqs", queues=queues)
     assert "has 46 queues; the maximum with broker 'sqs' is 45" in line
-    assert mistakes_in(broker="rabbitmq", queues=queues) == ()
+    assert list_errors(broker="rabbitmq", queues=queues) == ()
 
 
 def test_an_unsupported_combination_is_one_error_with_an_alternative(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,5 +119,5 @@ def test_an_unsupported_combination_is_one_error_with_an_alternative(monkeypatch
     combination = Unsupported(unsupported, "is not supported with broker 'rabbitmq'", "redis")
     monkeypatch.setattr(answers, "UNSUPPORTED", (combination,))
     expected = "result_backend: 'none' is not supported with broker 'rabbitmq'. Example: redis"
-    assert mistakes_in(result_backend="none", broker="rabbitmq") == (expected,)
-    assert mistakes_in(result_backend="none", broker="redis") == ()
+    assert list_errors(result_backend="none", broker="rabbitmq") == (expected,)
+    assert list_errors(result_backend="none", broker="redis") == ()

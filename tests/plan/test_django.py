@@ -12,8 +12,8 @@ from local_extensions.catalogue import FRAMEWORKS, RESULT_BACKENDS
 from local_extensions.filters import django_settings
 from local_extensions.names import MAX_SLUG_LENGTH
 from tests.support.answers import plan_of
-from tests.support.render import SLUG, paths, render
-from tests.support.variants import combinations, supported
+from tests.support.render import SLUG, list_paths, render
+from tests.support.variants import combinations, is_supported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def celery_settings(framework: Framework, **answers: object) -> str:
 def answers_for(framework: Framework) -> Iterator[dict[str, Answer]]:
     """Yield each supported combination of answers that changes Celery's settings."""
     for answers in combinations(["broker", "result_backend", "beat_scheduler", "examples", "monitoring"]):
-        if supported({"framework": framework.name, **answers}):
+        if is_supported({"framework": framework.name, **answers}):
             yield answers
 
 
@@ -92,7 +92,7 @@ def test_no_line_of_the_settings_is_too_long(framework: Framework, slug: str) ->
 def test_the_modules_of_a_framework_exist_in_its_projects(framework: Framework) -> None:
     features = plan_of(framework=framework.name).enabled_features
     for module in (framework.celery_settings, framework.environment):
-        sources = [path for path in paths() if path.endswith(f"/src/{SLUG}/{module}")]
+        sources = [path for path in list_paths() if path.endswith(f"/src/{SLUG}/{module}")]
         assert [path for path in sources if path.split("/")[1] in features]
 
 
@@ -152,7 +152,7 @@ def test_only_development_and_test_settings_have_a_local_secret_key() -> None:
     path = f"{SETTINGS}/__init__.py"
     (key,) = re.findall(r'"SECRET_KEY": "(.+)",', render(path, framework="django"))
     assert len(key) >= 50
-    holders = [path for path in paths() if key in render(path, framework="django")]
+    holders = [path for path in list_paths() if key in render(path, framework="django")]
     assert holders == [path.replace("<slug>", SLUG), "_features/django/tests/conftest.py"]
 
 

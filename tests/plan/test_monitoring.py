@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.support.answers import plan_of
-from tests.support.render import paths, render
+from tests.support.render import list_paths, render
 
 MONITORING = "_features/monitoring/deploy/monitoring"
 DASHBOARD = f"{MONITORING}/grafana/dashboards/queues.json"
@@ -125,7 +125,7 @@ def test_success_is_green_and_outcomes_have_distinct_colors() -> None:
 def project_files(**answers: object) -> dict[str, str]:
     """Return the text of each enabled file by its path in the template."""
     features = plan_of(**answers).features
-    enabled = (path for path in paths() if path.split("/")[0] != "_features" or features[path.split("/")[1]])
+    enabled = (path for path in list_paths() if path.split("/")[0] != "_features" or features[path.split("/")[1]])
     return {path: render(path, **answers) for path in enabled}
 
 

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from local_extensions.errors import InvalidAnswersError
 from local_extensions.plan import make_plan
 from tests.plan.test_beat import job_texts, mangled
-from tests.support.answers import DEFAULTS, QUESTIONS, mistakes_in, plan_of
+from tests.support.answers import DEFAULTS, QUESTIONS, list_errors, plan_of
 from tests.support.render import render, render_queue_files
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def test_missing_answers_are_rejected_by_question() -> None:
 
 
 def test_the_errors_of_all_questions_are_reported_together_once() -> None:
-    lines = mistakes_in(project_slug="class", queues="a b, a b", beat_jobs="x = 1", timezone="", task_time_limit="0")
+    lines = list_errors(project_slug="class", queues="a b, a b", beat_jobs="x = 1", timezone="", task_time_limit="0")
     assert [line.partition(":")[0] for line in lines] == [
         *("project_slug", "queues", "queues", "beat_jobs", "timezone", "task_time_limit"),
     ]
@@ -340,7 +340,7 @@ def test_the_time_for_a_plan_grows_linearly_with_its_jobs() -> None:
 )
 def test_parsing_time_is_limited_for_any_text(text: str) -> None:
     started = time.process_time()
-    assert mistakes_in(beat_jobs=text, queues=text, author_email=text, timezone=text) != ()
+    assert list_errors(beat_jobs=text, queues=text, author_email=text, timezone=text) != ()
     assert time.process_time() - started < 1
 
 

@@ -27,8 +27,8 @@ from local_extensions.python_code import (
     python,
 )
 from tests.plan.test_beat import job_texts, nasty, values
-from tests.support.answers import mistakes_in, plan_of
-from tests.support.render import PROJECT, paths, render, render_queue_files
+from tests.support.answers import list_errors, plan_of
+from tests.support.render import PROJECT, list_paths, render, render_queue_files
 
 RUFF_FORMAT = [sys.executable, "-m", "ruff", "format", "--isolated", f"--line-length={LINE_LENGTH}"]
 
@@ -104,7 +104,7 @@ def test_starter_tasks_their_tests_and_schedule_entries_are_formatted() -> None:
             "beat_jobs": ";".join(texts),
             "result_backend": "redis" if results else "none",
         }
-        if not mistakes_in(**answers):
+        if not list_errors(**answers):
             codes.extend(module_codes(**answers))
 
     write()
@@ -135,7 +135,7 @@ def test_code_near_the_line_length_is_formatted() -> None:
 
 ONE_LINE_IF_SHORT = [
     path
-    for path in paths()
+    for path in list_paths()
     if path.endswith(".py")
     # The partials of celeryconfig/ also use the filter.
     and re.search(r"one_line_if_short|celeryconfig/", (PROJECT / path).read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ from local_extensions.catalogue import POOLS
 from local_extensions.errors import AnswerErrors, InvalidAnswersError
 from local_extensions.names import MAX_NAME_LENGTH, find_queue_name_problem, to_identifier
 from local_extensions.queues import QueueAnswer, last_queue, parse_queues
-from tests.support.answers import mistakes_in, plan_of
+from tests.support.answers import list_errors, plan_of
 
 EXAMPLE = "Example: emails:8, reports:2"
 
@@ -55,7 +55,7 @@ def test_any_text_is_parsed_or_rejected_as_queues(text: str) -> None:
 @given(names)
 def test_dashes_and_underscores_in_names_are_equivalent(name: str) -> None:
     other = name.replace("-", "+").replace("_", "-").replace("+", "_")
-    (line,) = mistakes_in(queues=f"{name}, {other}")
+    (line,) = list_errors(queues=f"{name}, {other}")
     assert "is defined twice" in line
 
 
@@ -118,27 +118,27 @@ def test_the_first_queue_is_the_default_and_whitespace_around_commas_is_ignored(
     ],
 )
 def test_an_invalid_queue_is_rejected_with_the_piece_and_the_reason(text: str, line: str) -> None:
-    assert mistakes_in(queues=text) == (f"{line} {EXAMPLE}",)
+    assert list_errors(queues=text) == (f"{line} {EXAMPLE}",)
 
 
 def test_a_long_piece_is_truncated_in_the_message() -> None:
-    (line,) = mistakes_in(queues="q" * 300)
+    (line,) = list_errors(queues="q" * 300)
     assert line.startswith(f"queues: '{'q' * 59}…' has a name of 300 characters; the maximum is 54")
 
 
 def test_a_name_may_have_54_characters() -> None:
     assert plan_of(queues="q" * MAX_NAME_LENGTH).queues
-    assert mistakes_in(queues="q" * (MAX_NAME_LENGTH + 1))
+    assert list_errors(queues="q" * (MAX_NAME_LENGTH + 1))
 
 
 def test_the_maximum_is_500_queues() -> None:
     assert len(plan_of(queues=",".join(f"q{number}" for number in range(500))).queues) == 500
-    (line,) = mistakes_in(queues=",".join(f"q{number}" for number in range(501)))
+    (line,) = list_errors(queues=",".join(f"q{number}" for number in range(501)))
     assert "has 501 queues; the maximum is 500" in line
 
 
 def test_all_errors_of_queues_are_reported() -> None:
-    assert len(mistakes_in(queues="E:0@x, E, b c")) == 6
+    assert len(list_errors(queues="E:0@x, E, b c")) == 6
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import pytest
 from jinja2 import UndefinedError
 
 from tests.support.answers import DEFAULTS, ROOT, plan_of
-from tests.support.render import PART, environment, paths, render, render_queue_files
+from tests.support.render import PART, environment, list_paths, render, render_queue_files
 from tests.support.variants import Variant, choices, core_answers, few_variants, label
 
-QUEUE_FILES = [path for path in paths() if "{queue}" in path]
+QUEUE_FILES = [path for path in list_paths() if "{queue}" in path]
 
 
 def single_answers() -> list[Variant]:
@@ -27,8 +27,8 @@ def single_answers() -> list[Variant]:
 @pytest.mark.parametrize("variant", [*few_variants(), *single_answers()], ids=str)
 def test_each_file_renders(variant: Variant) -> None:
     answers = {**DEFAULTS, **variant.answers}
-    assert len(paths()) > 200
-    for path in paths():
+    assert len(list_paths()) > 200
+    for path in list_paths():
         render(path, **answers)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from local_extensions import answers
 from local_extensions.errors import EXAMPLES
 from local_extensions.names import MAX_SLUG_LENGTH, find_slug_problem, slugify
-from tests.support.answers import mistakes_in, plan_of
+from tests.support.answers import list_errors, plan_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def test_the_slug_of_a_project_name(name: str, word: str) -> None:
 @settings(max_examples=300)
 @given(st.one_of(st.text(max_size=45), st.from_regex(r"[a-z_0-9]{1,10}", fullmatch=True)))
 def test_an_accepted_slug_is_importable(word: str) -> None:
-    if mistakes_in(project_slug=word):
+    if list_errors(project_slug=word):
         return
     assert word.isidentifier()
     assert plan_of(project_slug=word).slug == word
@@ -114,7 +114,7 @@ def test_a_slug_does_not_shadow_a_dependency() -> None:
     ],
 )
 def test_an_invalid_slug_is_rejected_with_a_valid_one(word: str, problem: str, suggestion: str) -> None:
-    assert mistakes_in(project_slug=word) == (f"project_slug: '{word}' {problem}. Example: {suggestion}",)
+    assert list_errors(project_slug=word) == (f"project_slug: '{word}' {problem}. Example: {suggestion}",)
 
 
 def test_a_slug_may_have_32_characters() -> None:
@@ -125,7 +125,7 @@ def test_a_slug_may_have_32_characters() -> None:
 @pytest.mark.parametrize("answer", ["", "   ", "\n"])
 def test_empty_text_is_rejected(question: str, answer: str) -> None:
     expected = f"{question}: '' is empty. Example: {EXAMPLES[question]}"
-    assert mistakes_in(**{question: answer}) == (expected,)
+    assert list_errors(**{question: answer}) == (expected,)
 
 
 @pytest.mark.parametrize("question", TEXTS)
@@ -147,15 +147,15 @@ def test_empty_text_is_rejected(question: str, answer: str) -> None:
 def test_control_characters_are_rejected_and_escaped_in_the_message(question: str, answer: str, piece: str) -> None:
     problem = "contains a line break, a control character or a text direction override"
     expected = f"{question}: '{piece}' {problem}. Example: {EXAMPLES[question]}"
-    assert mistakes_in(**{question: answer}) == (expected,)
+    assert list_errors(**{question: answer}) == (expected,)
 
 
 @pytest.mark.parametrize("question", [*TEXTS, "author_email"])
 def test_text_has_a_maximum_length(question: str) -> None:
     longest = answers.MAX_TEXT_LENGTHS[question]
     email = "@example.com" if question == "author_email" else ""
-    assert mistakes_in(**{question: "x" * (longest - len(email)) + email}) == ()
-    (line,) = mistakes_in(**{question: "x" * 2000})
+    assert list_errors(**{question: "x" * (longest - len(email)) + email}) == ()
+    (line,) = list_errors(**{question: "x" * 2000})
     assert line.startswith(f"{question}: '{'x' * 59}…' has 2000 characters; the maximum is {longest}. Example")
 
 
@@ -192,7 +192,7 @@ def test_a_valid_email_address_is_accepted(email: str) -> None:
 )
 def test_an_invalid_email_address_is_rejected(email: str) -> None:
     expected = f"author_email: '{email}' is not a valid email address. Example: team@example.com"
-    assert mistakes_in(author_email=email) == (expected,)
+    assert list_errors(author_email=email) == (expected,)
 
 
 @pytest.mark.parametrize("answer", ["1", 1, "300", " 43200 ", 43200, "0300"])
@@ -204,7 +204,7 @@ def test_a_valid_time_limit_is_accepted(answer: object) -> None:
     "answer", ["", "0", 0, "-1", -5, "abc", "1.5", 2.5, "3_0", "1e3", "43201", "9" * 5000, "٣", "None", True]
 )
 def test_an_invalid_time_limit_is_rejected(answer: object) -> None:
-    (line,) = mistakes_in(task_time_limit=answer)
+    (line,) = list_errors(task_time_limit=answer)
     assert line.startswith("task_time_limit: '")
     assert line.endswith("' is not a whole number of seconds from 1 to 43200 (12 hours). Example: 300")
 
@@ -244,7 +244,7 @@ def test_a_valid_timezone_is_accepted(zone: str) -> None:
     ],
 )
 def test_an_invalid_timezone_is_rejected(zone: str, line: str) -> None:
-    assert mistakes_in(timezone=zone) == (line,)
+    assert list_errors(timezone=zone) == (line,)
 
 
 def test_each_iana_name_matches_the_pattern() -> None:
@@ -256,7 +256,7 @@ def test_without_a_timezone_database_only_the_syntax_is_checked() -> None:
     assert plan_of(timezone="Europe/Paris").project.timezone == "Europe/Paris"
     assert plan_of(timezone="Mars/Olympus").project.timezone == "Mars/Olympus"
     for zone in ("../UTC", 'a"b', "a b", "/UTC", "x/", ""):
-        assert len(mistakes_in(timezone=zone)) == 1
+        assert len(list_errors(timezone=zone)) == 1
 
 
 @pytest.mark.parametrize("answer", [True, "true", "Yes", "y", "1", "on", False, "false", "NO", "n", "0", "off"])
@@ -265,4 +265,4 @@ def test_a_valid_boolean_is_accepted(answer: object) -> None:
 
 
 def test_an_invalid_boolean_is_rejected() -> None:
-    assert mistakes_in(examples="maybe") == ("examples: 'maybe' is not a boolean (yes or no). Example: true",)
+    assert list_errors(examples="maybe") == ("examples: 'maybe' is not a boolean (yes or no). Example: true",)

@@ -1,4 +1,4 @@
-"""The engines of this tier, and its table."""
+"""The engines of this tier, and the table of its figures."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ if TYPE_CHECKING:
 FIGURE = "figure"
 
 
-def figure(request: pytest.FixtureRequest, what: str, value: str) -> None:
-    """Put a row into the table at the end."""
-    subject = getattr(request.node, "callspec", None)
-    request.node.user_properties.append((FIGURE, (subject.id if subject else "", what, value)))
+def add_figure(request: pytest.FixtureRequest, name: str, value: str) -> None:
+    """Add a row to the table in the summary."""
+    parameters = getattr(request.node, "callspec", None)
+    request.node.user_properties.append((FIGURE, (parameters.id if parameters else "", name, value)))
 
 
 @pytest.fixture(scope="session")
-def docker() -> str:
-    """The version of a Docker engine that answers, with Compose."""
-    wanted = {"Docker engine": ["docker", "version", "--format", "{{.Server.Version}}"]}
-    wanted |= {"buildx": ["docker", "buildx", "version"], "Docker Compose": ["docker", "compose", "version"]}
-    answers = []
-    for name, command in wanted.items():
+def docker_version() -> str:
+    """Return the version of the Docker engine. Fail if the engine, buildx or Compose is missing."""
+    commands = {"Docker engine": ["docker", "version", "--format", "{{.Server.Version}}"]}
+    commands |= {"buildx": ["docker", "buildx", "version"], "Docker Compose": ["docker", "compose", "version"]}
+    versions = []
+    for name, command in commands.items():
         try:
-            ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+            completed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         except FileNotFoundError:
-            pytest.fail(f"{name} is missing: there is no docker on PATH", pytrace=False)
-        if ran.returncode != 0:
-            pytest.fail(f"{name} does not answer: {ran.stderr.strip()}", pytrace=False)
-        answers.append(ran.stdout.strip())
-    return answers[0]
+            pytest.fail(f"{name} is missing: docker is not on PATH", pytrace=False)
+        if completed.returncode != 0:
+            pytest.fail(f"{name} is not available: {completed.stderr.strip()}", pytrace=False)
+        versions.append(completed.stdout.strip())
+    return versions[0]
 
 
 @pytest.fixture(scope="session")
 def machine() -> Iterator[Machine]:
-    """A machine with systemd, as root."""
+    """Return the machine with systemd."""
     prefix = os.environ.get("SYSTEMD_MACHINE", "")
     if not prefix:
         pytest.fail(
-            "SYSTEMD_MACHINE is not set. It is what runs a command as root on a disposable machine with systemd,"
+            "SYSTEMD_MACHINE is not set. It runs a command as root on a disposable machine with systemd,"
             " python3 with venv, and redis-server, for example: SYSTEMD_MACHINE='ssh root@192.0.2.1'",
             pytrace=False,
         )
     with Machine(shlex.split(prefix)) as running:
-        running.must_have("systemctl", "runuser", "tar", "python3", "redis-server")
-        running.must_leave(5555, 8000, *range(9699, 9703))
+        running.require_programs("systemctl", "runuser", "tar", "python3", "redis-server")
+        running.require_free_ports(5555, 8000, *range(9699, 9703))
         yield running
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was found."""
+    """Print the table of figures."""
     rows = [
         value
         for reports in terminalreporter.stats.values()
@@ -66,6 +66,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if name == FIGURE and getattr(report, "when", "") == "call"
     ]
     if rows:
-        terminalreporter.section("what was found on real engines")
-    for subject, what, value in sorted(rows, key=lambda row: row[0]):  # parts that ran side by side are mixed
-        terminalreporter.write_line(f"{subject:<18}{what:<62}{value}")
+        terminalreporter.section("figures of the real engines")
+    for variant, name, value in sorted(rows, key=lambda row: row[0]):  # parallel tests mix their rows
+        terminalreporter.write_line(f"{variant:<18}{name:<62}{value}")

@@ -1,4 +1,4 @@
-"""A machine with systemd, reached by a command that runs others there as root."""
+"""A machine with systemd, and a project that is installed on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from tests.real.work import program
+from tests.real.tasks import build_program
 from tests.support.processes import Process, free_port
 from tests.support.project import clean_environment
 from tests.support.variants import ROOT
@@ -39,7 +39,7 @@ WantedBy=multi-user.target
 
 @dataclass
 class Machine:
-    """A disposable machine. Programs reach it through standard input, so that any shell in between quotes nothing."""
+    """A disposable machine. Scripts are sent to its standard input, so that no shell in between must quote them."""
 
     prefix: list[str]
     port: int = field(default_factory=free_port)
@@ -56,15 +56,15 @@ class Machine:
         self._end.close()
 
     def sh(self, script: str, *, timeout: float = 120, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a shell script there, as root.
+        """Run a shell script as root.
 
         Raises:
-            AssertionError: its exit status was not 0.
-            subprocess.TimeoutExpired: it took too long, in seconds.
+            AssertionError: The exit status was not 0.
+            subprocess.TimeoutExpired: The timeout expired.
         """
         command = [*self.prefix, "sh", "-s"]
-        # In a group, since the shell reads on while its commands run.
-        ran = subprocess.run(
+        # In a group, because the shell reads its standard input while commands run.
+        completed = subprocess.run(
             command,
             input=f"{{\n{script}\n}} </dev/null\n",
             text=True,
@@ -73,31 +73,37 @@ class Machine:
             check=False,
         )
         if check:
-            assert ran.returncode == 0, f"{script}\nended with {ran.returncode}:\n{ran.stdout}\n{ran.stderr}"
-        return ran
+            assert completed.returncode == 0, (
+                f"{script}\nexited with {completed.returncode}:\n{completed.stdout}\n{completed.stderr}"
+            )
+        return completed
 
     def follow(self, script: str, name: str) -> Process:
-        """A script whose lines can be waited for; use it in a `with` block."""
+        """Start a script in the background. Use it in a `with` block."""
         self.put({f"{name}.sh": script}, "/run")
         return Process([*self.prefix, "sh", f"/run/{name}.sh"], cwd=ROOT, env=clean_environment(), name=name)
 
-    def must_have(self, *programs: str) -> None:
-        """Fail if one of these is missing there, or if the machine does not answer."""
-        ran = self.sh(
+    def require_programs(self, *programs: str) -> None:
+        """Fail if a program is missing, or if the machine is unreachable."""
+        completed = self.sh(
             f"for each in {' '.join(programs)}; do command -v $each >/dev/null || echo $each; done", check=False
         )
-        if ran.returncode != 0 or ran.stdout:
-            missing = f"lacks {' and '.join(ran.stdout.split())}" if ran.stdout else f"does not answer: {ran.stderr}"
+        if completed.returncode != 0 or completed.stdout:
+            missing = (
+                f"lacks {' and '.join(completed.stdout.split())}"
+                if completed.stdout
+                else f"is unreachable: {completed.stderr}"
+            )
             pytest.fail(f"the machine of SYSTEMD_MACHINE {missing}", pytrace=False)
 
-    def must_leave(self, *ports: int) -> None:
-        """Fail if something listens there already, where the units would."""
-        listens = f"import socket; print(*(p for p in {ports} if not socket.socket().connect_ex(('127.0.0.1', p))))"
-        if taken := self.sh(f'python3 -c "{listens}"').stdout.strip():
-            pytest.fail(f"the machine of SYSTEMD_MACHINE has something that listens on {taken}", pytrace=False)
+    def require_free_ports(self, *ports: int) -> None:
+        """Fail if a port of the units is in use."""
+        code = f"import socket; print(*(p for p in {ports} if not socket.socket().connect_ex(('127.0.0.1', p))))"
+        if used := self.sh(f'python3 -c "{code}"').stdout.strip():
+            pytest.fail(f"the machine of SYSTEMD_MACHINE has processes that listen on {used}", pytrace=False)
 
     def put(self, files: dict[str, str], folder: str) -> None:
-        """Write texts to files in a folder there."""
+        """Write files into a folder of the machine."""
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as archive:
             for name, text in files.items():
@@ -109,7 +115,7 @@ class Machine:
         self._unpack(packed.getvalue(), folder)
 
     def copy(self, project: BakedProject, folder: str) -> str:
-        """Copy a project there; the path of its folder."""
+        """Copy a project into a folder of the machine. Return its path."""
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as archive:
             for name in project.files():
@@ -123,7 +129,7 @@ class Machine:
         subprocess.run(command, input=archive, check=True, capture_output=True, timeout=120)
 
     def start_broker(self) -> None:
-        """A Redis of the tests' own, which keeps its data over a reboot."""
+        """Start a Redis server of the tests, which keeps its data after a reboot."""
         unit = BROKER.format(port=self.port, name=self.BROKER)
         self.put({f"{self.BROKER}.service": unit}, "/etc/systemd/system")
         self._end.callback(
@@ -135,12 +141,12 @@ class Machine:
         self.sh(f"systemctl daemon-reload; systemctl enable --quiet --now {self.BROKER}")
 
     def show(self, unit: str, *properties: str) -> dict[str, str]:
-        """Properties of a unit."""
-        said = self.sh(f"systemctl show {unit} {' '.join(f'-p {name}' for name in properties)}").stdout
-        return dict(line.split("=", maxsplit=1) for line in said.splitlines())
+        """Return properties of a unit."""
+        output = self.sh(f"systemctl show {unit} {' '.join(f'-p {name}' for name in properties)}").stdout
+        return dict(line.split("=", maxsplit=1) for line in output.splitlines())
 
     def wait_until(self, condition: str, timeout: float) -> float:
-        """Wait until a shell's condition holds there; the seconds that took."""
+        """Wait until a shell condition is true. Return the seconds."""
         started = time.monotonic()
         loop = f"until {condition}; do sleep 0.2; done"
         self.sh(loop, timeout=timeout)
@@ -149,7 +155,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Installation:
-    """A project on a machine."""
+    """A project that is copied to a machine, or installed on it."""
 
     machine: Machine
     project: BakedProject
@@ -158,57 +164,57 @@ class Installation:
 
     @property
     def slug(self) -> str:
-        """The project's package."""
+        """The name of the project's package."""
         return self.project.slug
 
     @property
     def target(self) -> str:
-        """All of its services."""
+        """The systemd target of all services."""
         return f"{self.slug}.target"
 
     @property
     def daemons(self) -> list[str]:
-        """Its services that run on."""
+        """The services that keep running."""
         return [name for name in self.services if name != "migrate"]
 
     def unit(self, name: str) -> str:
-        """A service: `beat`, or `worker-other@1`."""
+        """Return the unit of a service, for example `beat` or `worker-other@1`."""
         return f"{self.slug}-{name}.service"
 
-    def runs(self, unit: str) -> str:
-        """The release that a service runs."""
+    def get_release_of(self, unit: str) -> str:
+        """Return the folder of the release that a unit runs."""
         pid = self.machine.show(unit, "MainPID")["MainPID"]
-        program = self.machine.sh(f"tr '\\0' '\\n' </proc/{pid}/cmdline").stdout
-        return program.partition("/bin/")[0]
+        command = self.machine.sh(f"tr '\\0' '\\n' </proc/{pid}/cmdline").stdout
+        return command.partition("/bin/")[0]
 
     def units(self) -> list[str]:
-        """Every service that belongs to it."""
+        """Return the units of all services."""
         listed = self.machine.sh(f"systemctl show -P Wants {self.target}").stdout.split()
         return sorted(unit for unit in listed if unit.startswith(f"{self.slug}-"))
 
-    def installer(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run_installer(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run install.sh."""
         return self.machine.sh(f"{self.folder}/deploy/systemd/install.sh {' '.join(options)}", timeout=900, check=check)
 
     def upload(self) -> None:
-        """Bring the machine's copy of the project up to date."""
+        """Update the project's copy on the machine."""
         self.machine.copy(self.project, "/srv")
 
     def release(self) -> str:
-        """The folder of the release that runs."""
+        """Return the folder of the current release."""
         return self.machine.sh(f"readlink -f /opt/{self.slug}/current").stdout.strip()
 
     def client(self, code: str, name: str) -> str:
-        """A script that runs Python of the current release, outside of the services."""
-        self.machine.put({f"{name}.py": program(self.project, code)}, "/run")
+        """Return a script that runs Python code with the current release, outside of the services."""
+        self.machine.put({f"{name}.py": build_program(self.project, code)}, "/run")
         return f"set -a; . /etc/{self.slug}/environment; exec {self.release()}/bin/python -u /run/{name}.py"
 
-    def ask(self, code: str, timeout: float = 120) -> Any:
-        """What `answer` is after this code, which can `send(queue, name)`."""
-        said = self.machine.sh(f"({self.client(code, 'ask')})", timeout=timeout).stdout
-        return json.loads(said.splitlines()[-1])
+    def run_python(self, code: str, timeout: float = 120) -> Any:
+        """Run Python code. Return its variable `answer`. The code can use `send(queue, name)`."""
+        output = self.machine.sh(f"({self.client(code, 'client')})", timeout=timeout).stdout
+        return json.loads(output.splitlines()[-1])
 
-    def running(self) -> str:
-        """A shell's condition: every service is active."""
-        # With several units, its exit status says that one is active.
+    def all_active(self) -> str:
+        """Return a shell condition: all services are active."""
+        # With several units, the exit status is 0 if one is active.
         return f'[ -z "$(systemctl is-active {" ".join(self.units())} | grep -vx active)" ]'

@@ -1,4 +1,4 @@
-"""A project in containers, driven by its own Makefile and by Docker Compose."""
+"""A project in containers, controlled by its Makefile and Docker Compose."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.real.work import program
-from tests.support.processes import Process, at_the_end, free_port
+from tests.real.tasks import build_program
+from tests.support.processes import Process, free_port, run_on_exit
 
 if TYPE_CHECKING:
     import subprocess
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from tests.support.project import BakedProject
 
-# The main process: the one child of the small init that is process 1.
-MAIN = """
+# Sends a signal to the main process: the only child of the init process.
+SIGNAL_MAIN_PROCESS = """
 import os, pathlib, signal
 for folder in pathlib.Path("/proc").glob("[0-9]*"):
     if (folder / "stat").read_text().rpartition(")")[2].split()[1] == "1":
@@ -31,12 +31,12 @@ PORTS = ("API_PORT", "WEB_PORT", "RABBITMQ_PAGES_PORT", "FLOWER_PORT", "PROMETHE
 
 @dataclass
 class Stack:
-    """Use it in a `with` block, which removes its containers, volumes and images.
+    """The containers of a project. The end of the `with` block removes containers, volumes and images.
 
     Attributes:
-        project: what runs.
-        profile: of compose.yaml, whose services are meant as well.
-        ports: the variables that say where its servers listen, each a port that is free.
+        project: The project.
+        profile: An additional profile of compose.yaml.
+        ports: The environment variables of the published ports, with free ports.
     """
 
     project: BakedProject
@@ -45,9 +45,9 @@ class Stack:
     _end: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def __enter__(self) -> Self:
-        self._end.enter_context(at_the_end("docker", "image", "rm", self.image, f"{self.image}-flower"))
+        self._end.enter_context(run_on_exit("docker", "image", "rm", self.image, f"{self.image}-flower"))
         down = ("docker", "compose", "--project-directory", str(self.project.path), "--profile", "*", "down")
-        self._end.enter_context(at_the_end(*down, "--volumes", "--timeout", "5", "--remove-orphans"))
+        self._end.enter_context(run_on_exit(*down, "--volumes", "--timeout", "5", "--remove-orphans"))
         return self
 
     def __exit__(
@@ -59,12 +59,12 @@ class Stack:
 
     @property
     def image(self) -> str:
-        """The name of its image."""
+        """The name of the image."""
         return self.project.slug.replace("_", "-")
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment variables that Compose reads."""
+        """The environment variables of Compose."""
         plain = {"BUILDKIT_PROGRESS": "plain", "COMPOSE_PROGRESS": "plain"}
         return self.ports | plain | {"COMPOSE_PROFILES": self.profile}
 
@@ -77,39 +77,39 @@ class Stack:
         return self.run("docker", "compose", *words, timeout=timeout, check=check)
 
     def follow(self, *command: str, name: str) -> Process:
-        """A command whose lines can be waited for; use it in a `with` block."""
+        """Start a command in the background. Use it in a `with` block."""
         return Process(command, cwd=self.project.path, env=self.project.variables(None, self.variables), name=name)
 
     def services(self) -> dict[str, str]:
-        """The container of each service that should run, by its name."""
+        """Return the containers of the running services by name."""
         found = self.compose("ps", "--format", "{{.Service}} {{.ID}}", "--no-trunc").stdout.splitlines()
         return dict(sorted(line.split() for line in found))
 
     def workers(self) -> list[str]:
-        """The services that run a worker."""
+        """Return the services of workers."""
         return [name for name in self.services() if name.startswith("worker-")]
 
     def inspect(self, service: str) -> dict[str, Any]:
-        """What Docker knows of a service's container."""
+        """Return the output of `docker inspect` for the container of a service."""
         container = self.compose("ps", "--all", "--quiet", service).stdout.split()[0]
         described: list[dict[str, Any]] = json.loads(self.run("docker", "inspect", container).stdout)
         return described[0]
 
     def health(self, service: str) -> str:
-        """What Docker says of a service's health."""
+        """Return the health status of a service."""
         return str(self.inspect(service)["State"]["Health"]["Status"])
 
     def python(self, service: str, code: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run Python in a service's container."""
+        """Run Python in the container of a service."""
         return self.compose("exec", "-T", service, "python", "-c", code, check=check)
 
     def signal(self, service: str, name: str) -> None:
         """Send a signal to the main process of a service."""
-        # With the main process the container ends, and may take the one that sent the signal along.
-        self.python(service, MAIN.replace("SIGNAL", name), check=name != "SIGKILL")
+        # The container stops with its main process, and may kill the sender of the signal.
+        self.python(service, SIGNAL_MAIN_PROCESS.replace("SIGNAL", name), check=name != "SIGKILL")
 
     def client(self, code: str) -> list[str]:
-        """The command that runs Python in a container of its own, which no change of the services touches."""
+        """Return the command that runs Python code in a separate container, which survives changes of the services."""
         first = next(iter(self.workers()), "worker-default")
         return [
             "docker",
@@ -122,32 +122,32 @@ class Stack:
             "python",
             "-u",
             "-c",
-            program(self.project, code),
+            build_program(self.project, code),
         ]
 
-    def ask(self, code: str, timeout: float = 120) -> Any:
-        """What `answer` is after this code, which can `send(queue, name)`."""
+    def run_python(self, code: str, timeout: float = 120) -> Any:
+        """Run Python code. Return its variable `answer`. The code can use `send(queue, name)`."""
         return json.loads(self.run(*self.client(code), timeout=timeout).stdout.splitlines()[-1])
 
     def events(self, service: str, event: str) -> Process:
-        """What happens to a service's container; a line for each event."""
+        """Follow the events of a service's container: one line per event."""
         container = self.inspect(service)["Id"]
-        now = f"{time.time():.6f}"  # or what came earlier in this second would be taken for new
+        now = f"{time.time():.6f}"  # with microseconds, or it would include earlier events of this second
         words = ["events", "--since", now, "--filter", f"container={container}", "--filter", f"event={event}"]
         return self.follow("docker", *words, "--format", "{{.Action}}", name=f"events of {service}")
 
     def build(self) -> tuple[float, str]:
-        """Build the image; the seconds that took, and what was said."""
+        """Build the image. Return the seconds and the output."""
         started = time.monotonic()
-        ran = self.compose("build")
-        return time.monotonic() - started, ran.stdout + ran.stderr
+        completed = self.compose("build")
+        return time.monotonic() - started, completed.stdout + completed.stderr
 
-    def megabytes(self, image: str) -> float:
-        """An image's size, unpacked."""
+    def measure_image(self, image: str) -> float:
+        """Return the unpacked size of an image in MB."""
         return int(self.run("docker", "image", "inspect", "--format", "{{.Size}}", image).stdout) / 1e6
 
-    def can_do_little(self, service: str) -> None:
-        """Assert that a service is closed, limited, and open to this machine only."""
+    def assert_minimal_privileges(self, service: str) -> None:
+        """Assert that a service has minimal privileges, limits, and ports on the loopback address only."""
         host = self.inspect(service)["HostConfig"]
         assert host["ReadonlyRootfs"], service
         assert host["CapDrop"] == ["ALL"], service

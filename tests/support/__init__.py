@@ -1,1 +1,1 @@
-"""What the tests share: baked projects, their environments, brokers and processes."""
+"""Baked projects, environments, brokers and processes of the tests."""

@@ -1,4 +1,4 @@
-"""Answers to all questions, and the plan or the mistakes that follow from them. Nothing is baked."""
+"""Answers to all questions, and their plan or errors, without baking."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEFAULTS: dict[str, object] = {
         "cleanup(days=30) = 0 3 * * * -> low_priority; health-check = every 10m; weekly-report = 0 8 * * mon"
     ),
 }
-"""The answers that Cookiecutter proposes."""
+"""The default answers of Cookiecutter."""
 
 
 def all_answers(**answers: object) -> dict[str, object]:
@@ -38,10 +38,10 @@ def plan_of(**answers: object) -> Plan:
     return make_plan(all_answers(**answers))
 
 
-def mistakes_in(**answers: object) -> tuple[str, ...]:
-    """Return the lines by which the answers are refused, or none if they are valid; see `all_answers`."""
+def list_errors(**answers: object) -> tuple[str, ...]:
+    """Return the error messages of the answers; see `all_answers`."""
     try:
         plan_of(**answers)
-    except InvalidAnswersError as refused:
-        return refused.lines
+    except InvalidAnswersError as error:
+        return error.lines
     return ()

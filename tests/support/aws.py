@@ -1,4 +1,4 @@
-"""A private SQS: moto's server, which also knows CloudFormation and IAM, on the loopback address."""
+"""A private SQS server: moto, with CloudFormation and IAM, on the loopback address."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing
 
 
 @contextlib.contextmanager
-def private_sqs(folder: Path) -> Iterator[Sqs]:
-    """A server that keeps everything in memory and runs inside this block.
+def run_sqs(folder: Path) -> Iterator[Sqs]:
+    """Run a server that stores its data in memory.
 
     Raises:
-        AssertionError: it does not start within 60 s.
+        AssertionError: The server did not start within 60 s.
     """
     folder.mkdir(parents=True)
     port = free_port()
@@ -37,14 +37,14 @@ def private_sqs(folder: Path) -> Iterator[Sqs]:
 
 
 class Sqs:
-    """A running private SQS."""
+    """A running private SQS server."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self._numbers = itertools.count(1)
 
     def client(self, service: str) -> Any:
-        """A client of this server."""
+        """Return a client for this server."""
         return boto3.client(
             service,
             endpoint_url=self.url,
@@ -54,38 +54,38 @@ class Sqs:
         )
 
     def deploy(self, template: str) -> Deployment:
-        """Make the queues and policies of a CloudFormation template, under names that no other test uses."""
+        """Create the queues and policies of a CloudFormation template with a unique prefix."""
         prefix = f"test-{next(self._numbers)}-"
-        cloud = self.client("cloudformation")
+        client = self.client("cloudformation")
         parameters = [{"ParameterKey": "Prefix", "ParameterValue": prefix}]
-        cloud.create_stack(
+        client.create_stack(
             StackName=f"{prefix}queues",
             TemplateBody=template,
             Parameters=parameters,
             Capabilities=["CAPABILITY_IAM"],
         )
-        (stack,) = cloud.describe_stacks(StackName=f"{prefix}queues")["Stacks"]
+        (stack,) = client.describe_stacks(StackName=f"{prefix}queues")["Stacks"]
         assert stack["StackStatus"] == "CREATE_COMPLETE", stack
         return Deployment(self, prefix, {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]})
 
     def enforce_policies(self) -> None:
-        """From now on, everybody may do only what a policy allows."""
+        """Enforce IAM policies from now on."""
         headers = {"Content-Type": "text/plain"}
         request = urllib.request.Request(f"{self.url}/moto-api/reset-auth", b"0", headers, method="POST")  # noqa: S310
         urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
 
 
 class Deployment:
-    """The queues of one project, and who may use them."""
+    """The queues and policies of a project."""
 
-    def __init__(self, sqs: Sqs, prefix: str, outputs: dict[str, str]) -> None:
-        self._sqs = sqs
+    def __init__(self, sqs_server: Sqs, prefix: str, outputs: dict[str, str]) -> None:
+        self._sqs = sqs_server
         self._prefix = prefix
         self.outputs = outputs
 
     @property
     def variables(self) -> dict[str, str]:
-        """The variables of processes that use these queues."""
+        """The environment variables for these queues."""
         return {
             "CELERY_BROKER_URL": "sqs://",
             "AWS_REGION": REGION,
@@ -94,8 +94,8 @@ class Deployment:
             **CREDENTIALS,
         }
 
-    def credentials_with(self, policy: str) -> dict[str, str]:
-        """The variables of somebody whom only one of the template's policies allows something, by its output."""
+    def create_credentials(self, policy: str) -> dict[str, str]:
+        """Return the environment variables of a new user with one policy, the name of an output of the template."""
         iam = self._sqs.client("iam")
         user = f"{self._prefix}{policy}"
         iam.create_user(UserName=user)

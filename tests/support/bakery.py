@@ -1,4 +1,4 @@
-"""Bakes projects, each set of answers once in a run of the tests."""
+"""The bakery, which bakes each set of answers once per test run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from unittest import mock
 from cookiecutter.environment import StrictEnvironment
 from jinja2 import BytecodeCache
 
-from tests.support.locks import locked
+from tests.support.locks import hold_lock
 from tests.support.project import BakedProject
 
 if TYPE_CHECKING:
@@ -23,49 +23,49 @@ if TYPE_CHECKING:
 
 
 class SharedBytecode(BytecodeCache):
-    """The compiled templates of this process: every bake needs the same ones, and spends most of its time on them."""
+    """A cache of the compiled templates of this process, because compilation takes most of the time of a bake."""
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, str], CodeType] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Give a template its compiled code, if its source was compiled before."""
+        """Load the compiled code of a template."""
         bucket.code = self._codes.get((bucket.key, bucket.checksum))
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep a template's compiled code."""
+        """Store the compiled code of a template."""
         if bucket.code is not None:
             self._codes[bucket.key, bucket.checksum] = bucket.code
 
 
 class Bakery:
-    """Call it with answers; what is not answered has its default."""
+    """A function that bakes a project: `bakery(broker="rabbitmq")`. Other answers are the defaults."""
 
-    def __init__(self, cookies: Any, shared: Path) -> None:
+    def __init__(self, cookies: Any, shared_folder: Path) -> None:
         self._cookies = cookies
-        self._folder = shared / "bakes"
+        self._folder = shared_folder / "bakes"
         self._create_environment = partialmethod(StrictEnvironment.__init__, bytecode_cache=SharedBytecode())
 
     def __call__(self, **answers: str | bool) -> BakedProject:
-        """The project for these answers.
+        """Return the project with these answers.
 
         Raises:
-            AssertionError: the bake failed; the message names the exception.
+            AssertionError: The bake failed. The message contains the exception.
         """
-        written = json.dumps(answers, sort_keys=True)
-        folder = self._folder / hashlib.sha256(written.encode()).hexdigest()[:16]
-        with locked(folder.with_suffix(".lock")):
+        key = json.dumps(answers, sort_keys=True)
+        folder = self._folder / hashlib.sha256(key.encode()).hexdigest()[:16]
+        with hold_lock(folder.with_suffix(".lock")):
             if not folder.exists():
                 with mock.patch.object(StrictEnvironment, "__init__", self._create_environment):
                     result = self._cookies.bake(extra_context=answers)
                 if result.exception is not None:
                     kind = type(result.exception).__name__
-                    raise AssertionError(f"baking {written} failed with {kind}: {result.exception}")
-                # Into its place in one step, so that nobody finds half a project.
+                    raise AssertionError(f"baking {key} failed with {kind}: {result.exception}")
+                # An atomic move, because other processes check whether the folder exists.
                 shutil.move(result.project_path.parent, folder)
         (path,) = folder.iterdir()
         return BakedProject(path, answers)
 
     def count(self) -> int:
-        """How many different projects all workers have baked so far."""
+        """Return the number of projects that all pytest-xdist workers have baked."""
         return sum(path.is_dir() for path in self._folder.glob("*"))

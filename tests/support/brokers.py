@@ -1,4 +1,4 @@
-"""Private brokers: each with its own port and folder on the loopback address, gone when the tests end."""
+"""Private brokers on the loopback address, each with a free port and a temporary folder."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support.processes import Process, at_the_end, free_port, wait_for_port
+from tests.support.processes import Process, free_port, run_on_exit, wait_for_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# Debian's wrapper in /usr/sbin changes to another user; the script under it runs as whoever calls it.
+# Debian's wrapper in /usr/sbin changes the user. The scripts in these folders do not.
 RABBITMQ_FOLDERS = ("/usr/lib/rabbitmq/bin", "/opt/homebrew/sbin", "/usr/local/sbin")
 
 DATABASES = 256
 VHOSTS = [f"test-{number}" for number in range(1, 49)]
 
 
-def redis_server() -> str | None:
-    """The Redis or Valkey server on this machine, or None."""
+def find_redis_server() -> str | None:
+    """Return the path of redis-server or valkey-server, or None."""
     return shutil.which("redis-server") or shutil.which("valkey-server")
 
 
-def rabbitmq_folder() -> Path | None:
-    """Where rabbitmq-server and rabbitmqctl are on this machine, or None."""
+def find_rabbitmq_programs() -> Path | None:
+    """Return the folder of rabbitmq-server and rabbitmqctl, or None."""
     found = [Path(folder) for folder in RABBITMQ_FOLDERS if (Path(folder) / "rabbitmq-server").is_file()]
     return found[0] if found else None
 
 
 @contextlib.contextmanager
-def private_redis(folder: Path, *tls: str) -> Iterator[Redis]:
-    """A Redis or Valkey that keeps its data in `folder` and runs inside this block.
+def run_redis(folder: Path, *tls: str) -> Iterator[Redis]:
+    """Run a Redis or Valkey server with its data in `folder`.
 
-    With the options of TLS, such as `--tls-cert-file`, it serves nothing else.
+    With TLS options, such as `--tls-cert-file`, it accepts only TLS.
 
     Raises:
-        LookupError: it is not installed.
-        AssertionError: it does not start within 10 s.
+        LookupError: The server is not installed.
+        AssertionError: The server did not start within 10 s.
     """
-    program = redis_server()
+    program = find_redis_server()
     if program is None:
         raise LookupError("redis-server is not installed")
     folder.mkdir(parents=True)
     port = free_port()
     command = [program, *(["--port", "0", "--tls-port"] if tls else ["--port"]), str(port), *tls]
     command += ["--bind", "127.0.0.1", "--dir", str(folder)]
-    # No file but the append-only one, and a database for whoever asks.
+    # Only the append-only file, and a database per test.
     command += ["--appendonly", "yes", "--save", "", "--databases", str(DATABASES)]
     with Process(command, cwd=folder, env=os.environ, name="redis-server") as server:
         wait_for_port(port, server.popen, 10)
@@ -58,20 +58,20 @@ def private_redis(folder: Path, *tls: str) -> Iterator[Redis]:
 
 
 @contextlib.contextmanager
-def private_rabbitmq(folder: Path, **tls: object) -> Iterator[RabbitMQ]:
-    """A RabbitMQ that keeps its data in `folder` and runs inside this block.
+def run_rabbitmq(folder: Path, **tls: object) -> Iterator[RabbitMQ]:
+    """Run a RabbitMQ server with its data in `folder`.
 
-    With the options of TLS, such as `certfile`, it serves nothing else.
+    With TLS options, such as `certfile`, it accepts only TLS.
 
     Raises:
-        LookupError: it is not installed.
-        AssertionError: it does not start within 60 s.
+        LookupError: The server is not installed.
+        AssertionError: The server did not start within 60 s.
     """
-    programs = rabbitmq_folder()
+    programs = find_rabbitmq_programs()
     if programs is None:
         raise LookupError("rabbitmq-server is not installed")
     folder.mkdir(parents=True)
-    # Made at its start, since its own program for that takes a second of the processor each time.
+    # Created at the start, because rabbitmqctl takes a second of CPU time for each.
     hosts = [{"name": name} for name in VHOSTS]
     allowed = [{"user": "guest", "configure": ".*", "write": ".*", "read": ".*", "vhost": name} for name in VHOSTS]
     user = {"name": "guest", "password": "guest", "tags": ["administrator"]}
@@ -100,12 +100,12 @@ def private_rabbitmq(folder: Path, **tls: object) -> Iterator[RabbitMQ]:
         "ERL_EPMD_ADDRESS": "127.0.0.1",
     }
     env = {name: value for name, value in os.environ.items() if not name.startswith("RABBITMQ_")} | variables
-    # Erlang's port mapper leaves the session of the server that started it, and refuses to end while it knows a server.
-    end_mapper = (
+    # Erlang's port mapper leaves the session of the server, and refuses to exit while a server is registered.
+    stop_mapper = (
         f"for _ in 1 2 3 4 5 6 7 8 9; do epmd -port {mapper_port} -kill | grep -q Killed && break; sleep 0.2; done"
     )
     with (
-        at_the_end("sh", "-c", end_mapper, env=env),
+        run_on_exit("sh", "-c", stop_mapper, env=env),
         Process([str(programs / "rabbitmq-server")], cwd=folder, env=env, name="rabbitmq-server") as server,
     ):
         server.wait_for_line("Server startup complete", 60)
@@ -113,7 +113,7 @@ def private_rabbitmq(folder: Path, **tls: object) -> Iterator[RabbitMQ]:
 
 
 class Redis:
-    """A running private Redis."""
+    """A running private Redis server."""
 
     def __init__(self, port: int, scheme: str) -> None:
         self._port = port
@@ -121,12 +121,12 @@ class Redis:
         self._unused = iter(range(DATABASES))
 
     def new_database(self) -> str:
-        """The URL of a database that nobody has used yet."""
+        """Return the URL of an unused database."""
         return f"{self._scheme}://127.0.0.1:{self._port}/{next(self._unused)}"
 
 
 class RabbitMQ:
-    """A running private RabbitMQ."""
+    """A running private RabbitMQ server."""
 
     def __init__(self, port: int, programs: Path, env: Mapping[str, str], scheme: str) -> None:
         self._port = port
@@ -137,7 +137,7 @@ class RabbitMQ:
 
     @contextlib.contextmanager
     def memory_alarm(self) -> Iterator[None]:
-        """Block every connection that publishes, inside this block."""
+        """Block all publishing connections inside the `with` block."""
         set_limit = [str(self._programs / "rabbitmqctl"), "set_vm_memory_high_watermark"]
         subprocess.run([*set_limit, "0.00001"], env=self._env, check=True, capture_output=True)
         try:
@@ -146,5 +146,5 @@ class RabbitMQ:
             subprocess.run([*set_limit, "0.4"], env=self._env, check=True, capture_output=True)
 
     def new_vhost(self) -> str:
-        """The URL of a virtual host that nobody has used yet, whose queues no other test sees."""
+        """Return the URL of an unused virtual host."""
         return f"{self._scheme}://guest:guest@127.0.0.1:{self._port}/{next(self._unused)}"

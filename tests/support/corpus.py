@@ -1,4 +1,4 @@
-"""All variants' files, each distinct content once, so that one run of a linter covers every variant."""
+"""The distinct files of all variants, so that one run of a linter covers all variants."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Corpus:
 
     @cached_property
     def _files(self) -> dict[tuple[str, str], Path]:
-        """Each distinct file, by its path in a project and its content's hash."""
+        """The distinct files by their path in a project and the hash of their content."""
         files: dict[tuple[str, str], Path] = {}
         for project in self.projects:
             for name in project.files():
@@ -31,24 +31,24 @@ class Corpus:
                 files.setdefault((name, sha256(path.read_bytes()).hexdigest()), path)
         return files
 
-    def distinct(self, *patterns: str) -> list[Path]:
-        """The distinct files whose path in the project matches one of these patterns, for example `deploy/**/*.sh`.
+    def list_distinct_files(self, *patterns: str) -> list[Path]:
+        """Return the distinct files whose path in the project matches a pattern, for example `deploy/**/*.sh`.
 
         Raises:
-            AssertionError: no file matches, so that what checks them would check nothing.
+            AssertionError: No file matches.
         """
         found = [
             path
             for (name, _), path in self._files.items()
             if any(PurePosixPath(name).match(pattern) for pattern in patterns)
         ]
-        assert found, f"no variant has a file like {patterns}"
+        assert found, f"no variant has a file that matches {patterns}"
         return found
 
     @cached_property
-    def with_all_python(self) -> list[BakedProject]:
-        """So few of these files' projects that each statement of any project is in one of them."""
-        missing = [python_of(project) for project in self.projects]
+    def projects_with_all_statements(self) -> list[BakedProject]:
+        """A small set of the projects that contains each statement of all projects."""
+        missing = [hash_statements(project) for project in self.projects]
         found: list[BakedProject] = []
         while most := max(missing, key=len):
             found.append(self.projects[missing.index(most)])
@@ -56,36 +56,37 @@ class Corpus:
         return found
 
 
-def python_of(project: BakedProject) -> set[tuple[str, str]]:
-    """Each statement of each Python module and of its classes, by the file's name and a hash of its code.
+def hash_statements(project: BakedProject) -> set[tuple[str, str]]:
+    """Return the statements of the Python modules and classes as pairs of a file name and a hash.
 
-    Neither the values of numbers and texts count, only their types, nor the package's name, nor how many elements of
-    one kind a list has.
+    The hash ignores values of numbers and texts, the package's name, and the number of equal elements of a list.
     """
     return {
         (name.replace(project.slug, "{slug}"), code)
         for name in project.files()
         if name.endswith(".py")
-        for code in codes_of(project.read(name).replace(project.slug, "slug"))
+        for code in hash_module_statements(project.read(name).replace(project.slug, "slug"))
     }
 
 
 @lru_cache(maxsize=16384)
-def codes_of(text: str) -> frozenset[str]:
-    """A hash of each statement at a module's left margin, or in a class there."""
+def hash_module_statements(text: str) -> frozenset[str]:
+    """Return the hashes of a module's statements. Each statement of a class has a separate hash."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant):
             node.value = type(node.value).__name__
-    # From the inside out, so that elements are alike when what is in them is.
+    # Inner nodes first, so that equal elements compare equal.
     for node in reversed(list(ast.walk(tree))):
         if isinstance(node, ast.List | ast.Set):
             node.elts = list({ast.dump(element): element for element in node.elts}.values())
-    return frozenset(sha256(code.encode()).hexdigest() for statement in tree.body for code in units_of(statement))
+    return frozenset(
+        sha256(code.encode()).hexdigest() for statement in tree.body for code in dump_statements(statement)
+    )
 
 
-def units_of(statement: ast.stmt) -> Iterator[str]:
-    """The code of a statement, or of each statement of a class, with its class."""
+def dump_statements(statement: ast.stmt) -> Iterator[str]:
+    """Yield the dump of a statement, or of each statement of a class, prefixed by the class."""
     if not isinstance(statement, ast.ClassDef):
         yield ast.dump(statement)
         return

@@ -1,4 +1,4 @@
-"""`make demo`: a project from nothing, and its own `make demo`."""
+"""`make demo`: generate a project, and run `make demo` in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cookiecutter.main import cookiecutter
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Four queues on two pools, four jobs on four kinds of schedule.
+# Four queues with two pools, and four jobs with different kinds of schedules.
 ANSWERS = {
     "project_name": "Parcel Service",
     "queues": "emails:4, reports:2, thumbnails:4@threads, webhooks:8@threads",
@@ -32,7 +32,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="celery-template-demo-") as folder:
         print(f"Generating a project in {folder}", flush=True)
         project = cookiecutter(str(ROOT), no_input=True, extra_context=ANSWERS, output_dir=folder)
-        # As its owner would: without this template's own environment.
+        # Without the environment of the template.
         variables = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
         return subprocess.run(
             ["make", "--no-print-directory", "demo"], cwd=project, env=variables, check=False

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the servers and tools that tests start for themselves. Nothing is started here.
+# Install the servers and tools that the tests start.
 set -eu
 
 missing=""
@@ -12,12 +12,12 @@ command -v systemd-analyze >/dev/null || missing="$missing systemd"
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
   echo "Not installed:$missing. On Debian or Ubuntu: sudo apt-get install$missing" >&2
-  # Elsewhere the tests that need them are skipped, and the table at the end says so.
+  # Tests that need them are skipped, which the summary shows.
   [ "${CI:-}" != "true" ] || exit 1
   exit 0
 fi
 
-# apt asks this file before it starts a service; 101 means no.
+# Prevent apt from starting the services: 101 means "not allowed".
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   trap 'rm -f "$policy"' EXIT
@@ -27,5 +27,5 @@ fi
 
 echo "Installing$missing"
 apt-get update -qq
-# shellcheck disable=SC2086 # one word a package
+# shellcheck disable=SC2086 # one word per package
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null

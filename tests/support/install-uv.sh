@@ -1,13 +1,13 @@
 #!/bin/sh
-# Installs uv as FOLDER/bin/uv, with nothing else beside it: install-uv.sh PYTHON FOLDER
+# Install uv as FOLDER/bin/uv, in a folder without other programs: install-uv.sh PYTHON FOLDER
 set -eu
 python=$1
 folder=$2
 
 if ! "$python" -m venv --clear "$folder/venv" >/dev/null 2>&1; then
-  # Debian and Ubuntu keep venv in a package of its own.
+  # Debian and Ubuntu have a separate package for venv.
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-    echo "$python cannot make a virtual environment. On Debian or Ubuntu: sudo apt-get install python3-venv" >&2
+    echo "$python cannot create a virtual environment. On Debian or Ubuntu: sudo apt-get install python3-venv" >&2
     exit 1
   fi
   apt-get update -qq

@@ -1,4 +1,4 @@
-"""The linters of this template's environment."""
+"""The linters in the environment of the template."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ BIN = Path(sys.executable).parent
 
 
 def lint(program: str, *arguments: str | Path) -> None:
-    """Run a linter, with this repository as its working directory.
+    """Run a linter in the root folder of the repository.
 
     Raises:
-        AssertionError: it complains; the message holds what it says.
+        AssertionError: The linter failed. The message contains its output.
     """
     command = [BIN / program, *arguments]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300, input="")
-    assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300, input="")
+    assert completed.returncode == 0, f"{completed.stdout}\n{completed.stderr}"

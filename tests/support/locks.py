@@ -1,4 +1,4 @@
-"""One pytest-xdist worker at a time makes what all of them share."""
+"""Locks between pytest-xdist workers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on `path`, a file made beside what it guards; a killed process releases it."""
+def hold_lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on the file `path`. The kernel releases the lock of a killed process."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Kubernetes' objects, validated against the schemas of Kubernetes, KEDA and the Prometheus Operator."""
+"""Validation of Kubernetes objects with the schemas of Kubernetes, KEDA and the Prometheus Operator."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 KUBECTL = shutil.which("kubectl")
 
-# The first that knows all that we use, and the newest that kubernetes-validate knows.
+# The oldest version with all used fields, and the newest version in kubernetes-validate.
 VERSIONS = ("1.30", "1.37")
 
-# Models made from the custom resource definitions, by their API version. The second takes five seconds to import.
+# Models of the custom resource definitions by API version. The import of the second takes five seconds.
 MODELS = {
     "keda.sh/v1alpha1": "cloudcoil.models.keda.v1alpha1",
     "monitoring.coreos.com/v1": "cloudcoil.models.prometheus_operator.v1",
 }
 
 
-def kustomize(folder: Path) -> list[dict[str, Any]]:
-    """Return the objects that `kubectl kustomize` renders from a folder; it must not warn.
+def render_kustomization(folder: Path) -> list[dict[str, Any]]:
+    """Return the objects that `kubectl kustomize` renders from a folder.
 
     Raises:
-        AssertionError: kubectl failed or printed a warning; the message holds it.
+        AssertionError: kubectl failed or printed a warning.
     """
     assert KUBECTL
-    ran = subprocess.run(
+    completed = subprocess.run(
         [KUBECTL, "kustomize", folder],
         env={"PATH": os.defpath, "HOME": str(folder)},
         capture_output=True,
@@ -44,31 +44,31 @@ def kustomize(folder: Path) -> list[dict[str, Any]]:
         check=False,
         timeout=60,
     )
-    assert (ran.returncode, ran.stderr) == (0, "")
-    return list(yaml.load_all(ran.stdout, yaml.CSafeLoader))
+    assert (completed.returncode, completed.stderr) == (0, "")
+    return list(yaml.load_all(completed.stdout, yaml.CSafeLoader))
 
 
 def assert_valid(objects: Iterable[dict[str, Any]]) -> None:
-    """Check that there are objects, and that each is what the schemas say, with nothing that they do not know.
+    """Assert that there are objects, and that each is valid without unknown fields.
 
     Raises:
-        AssertionError: one is not; the message names it.
+        AssertionError: An object is invalid. The message contains its name.
     """
-    problems = {each["metadata"]["name"]: problem_of(json.dumps(each, sort_keys=True)) for each in objects}
+    problems = {each["metadata"]["name"]: find_problem(json.dumps(each, sort_keys=True)) for each in objects}
     assert problems
     assert not any(problems.values()), {name: problem for name, problem in problems.items() if problem}
 
 
 @cache
-def problem_of(written: str) -> str:
-    """What is wrong with an object, in JSON; "" if nothing. Variants share most of them."""
-    document = json.loads(written)
+def find_problem(text: str) -> str:
+    """Return the problem of an object in JSON, or "". Cached, because variants share most objects."""
+    document = json.loads(text)
     try:
         if document["apiVersion"] in MODELS:
             model = getattr(import_module(MODELS[document["apiVersion"]]), document["kind"])
-            read = model.model_validate(document).model_dump(by_alias=True, exclude_unset=True, mode="json")
-            # The model drops what it does not know.
-            return "" if read == document else f"not all of it is known: {read}"
+            validated = model.model_validate(document).model_dump(by_alias=True, exclude_unset=True, mode="json")
+            # The model drops unknown fields.
+            return "" if validated == document else f"it has unknown fields: {validated}"
         for version in VERSIONS:
             kubernetes_validate.validate(document, version, strict=True)
     except (ValueError, kubernetes_validate.ValidationError, kubernetes_validate.InvalidSchemaError) as error:

@@ -1,8 +1,8 @@
-"""`make mutants`: change the code of generated projects, and print each change that their own tests do not notice.
+"""`make mutants`: change the code of generated projects, and print each change that their tests do not detect.
 
-Cosmic Ray makes the changes (mutants): a number by one, True for False, `not` before a condition, a decorator removed,
-and so on. Each runs the whole suite of its project until the first failure, so that all of it takes hours. It
-continues where it was interrupted. `python -m tests.support.mutants none` runs only the project `none`.
+Cosmic Ray creates the changes (mutants): a number plus one, True for False, `not` before a condition, a removed
+decorator. Each mutant runs the test suite of its project until the first failure, which takes hours in total. An
+interrupted run continues. `python -m tests.support.mutants none` tests only the project `none`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cookiecutter.main import cookiecutter
 
-from tests.support.environments import uv
+from tests.support.environments import find_uv
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".cache" / "mutants"
@@ -45,7 +45,7 @@ test-command = "python -m pytest -q -x -p no:cacheprovider tests"
 [cosmic-ray.distributor]
 name = "local"
 
-# What is left out changes annotations (`int | None`), or is as good as another change of the same place.
+# The excluded mutants change annotations (`int | None`), or are equivalent to another mutant.
 [cosmic-ray.filters.operators-filter]
 exclude-operators = [
     "core/ReplaceBinaryOperator_BitOr_.*",
@@ -56,7 +56,7 @@ exclude-operators = [
 
 
 def main() -> None:
-    """Test the mutants of the projects that the command line names, or of all."""
+    """Test the mutants of the projects on the command line, or of all projects."""
     variables = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "UV_PYTHON"}}
     for name in sys.argv[1:] or PROJECTS:
         slug = f"mutants_{name}"
@@ -66,7 +66,7 @@ def main() -> None:
             subprocess.run(command, cwd=folder, env=variables, check=True)
 
         def cosmic_ray(*command: str) -> None:
-            run(uv(), "run", "--quiet", "--with", COSMIC_RAY, *command)
+            run(find_uv(), "run", "--quiet", "--with", COSMIC_RAY, *command)
 
         if not (project / "session.sqlite").exists():
             answers = {"project_slug": slug, "python_version": "3.11", **PROJECTS[name]}
@@ -77,7 +77,7 @@ def main() -> None:
             modules = [SETTINGS.get(name, "celeryconfig.py"), *MODULES]
             paths = [str((package / module).relative_to(project)) for module in modules if (package / module).exists()]
             (project / "mutants.toml").write_text(CONFIGURATION.format(modules=paths), encoding="utf-8")
-            cosmic_ray("pytest", "-q", "tests")  # what fails without a change says nothing
+            cosmic_ray("pytest", "-q", "tests")  # without a change, all tests must pass
             cosmic_ray("cosmic-ray", "init", "mutants.toml", "session.sqlite")
             cosmic_ray("cr-filter-operators", "session.sqlite", "mutants.toml")
         print(f"{name}: testing mutants", flush=True)

@@ -1,4 +1,4 @@
-"""What the owner of a project writes by hand for a further queue with a periodic task on it."""
+"""The lines that the owner of a project adds for another queue with a periodic task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 ADDED_QUEUE = "emails"
 
-OWNERS_PROJECTS: dict[str, dict[str, str]] = {
+OWNER_PROJECTS: dict[str, dict[str, str]] = {
     "without monitoring": {"monitoring": "no"},
     "default": {},
     "Django with everything": {
@@ -25,17 +25,17 @@ OWNERS_PROJECTS: dict[str, dict[str, str]] = {
 }
 
 
-def without_and_with_a_queue(bake: Bakery, name: str) -> tuple[BakedProject, BakedProject]:
+def bake_without_and_with_queue(bake: Bakery, name: str) -> tuple[BakedProject, BakedProject]:
     """Return one of `OWNERS_PROJECTS`, and the same project with a further queue and a periodic task on it."""
-    answers = OWNERS_PROJECTS[name]
+    answers = OWNER_PROJECTS[name]
     queues, jobs = "default:4, reports:2", "health-check = every 10m"
     more = f"{queues}, {ADDED_QUEUE}:2", f"{jobs}; digest = 0 7 * * * -> {ADDED_QUEUE}"
     before = bake(**answers, queues=queues, beat_jobs=jobs)
     return before, bake(**answers, queues=more[0], beat_jobs=more[1])
 
 
-def added_lines(before: BakedProject, after: BakedProject) -> dict[str, int]:
-    """Return the number of lines that are new or different, by the path of the file."""
+def count_added_lines(before: BakedProject, after: BakedProject) -> dict[str, int]:
+    """Return the number of new and changed lines by path."""
     added = {}
     for path in sorted(path.relative_to(after.path).as_posix() for path in after.path.rglob("*") if path.is_file()):
         old, new = (

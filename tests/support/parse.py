@@ -1,4 +1,4 @@
-"""Reads every file of a generated project with the parser of its kind."""
+"""Parsers for all files of a generated project."""
 
 from __future__ import annotations
 
@@ -25,42 +25,42 @@ DOCKERFILE = re.compile(
 
 
 def assert_every_file_parses(project: Path) -> None:
-    """Check that each file of the project in this folder is what its name says.
+    """Assert that each file of the project in this folder parses.
 
     Raises:
-        AssertionError: a file does not parse, or is of a kind that nothing here reads; the message names it.
+        AssertionError: A file is invalid or has no parser. The message contains its name.
     """
     files = sorted(path for path in project.rglob("*") if path.is_file())
     assert files, f"{project} has no files"
     for path in files:
         name = path.relative_to(project).as_posix()
-        problem = problem_of(name, path.read_bytes())
+        problem = find_problem(name, path.read_bytes())
         assert problem is None, f"{name}: {problem}"
 
 
 @cache
-def problem_of(name: str, content: bytes) -> str | None:
-    """What is wrong with a file's content, None if it is fine. Variants share most files, so each is read once."""
-    reader = reader_of(name)
-    if reader is None:
-        return "nothing reads this kind of file: add it to tests/support/parse.py"
+def find_problem(name: str, content: bytes) -> str | None:
+    """Return the problem of a file, or None. Cached, because variants share most files."""
+    parse = get_parser(name)
+    if parse is None:
+        return "this kind of file has no parser: add it to tests/support/parse.py"
     try:
         text = content.decode()
         assert "\0" not in text, "it has a null character"
-        reader(text)
+        parse(text)
     except (AssertionError, SyntaxError, ValueError, yaml.YAMLError, configparser.Error) as error:
         return f"{type(error).__name__}: {error}"
     return None
 
 
-def reader_of(name: str) -> Callable[[str], object] | None:
-    """What reads a file of this path: by its whole name, else by its suffix."""
+def get_parser(name: str) -> Callable[[str], object] | None:
+    """Return the parser for a file path, by its name or its suffix."""
     path = PurePosixPath(name)
     return BY_NAME.get(path.name) or BY_SUFFIX.get(path.suffix)
 
 
-def markdown(text: str) -> None:
-    """Every fence is closed, and every table has as many cells in each row as in its head."""
+def parse_markdown(text: str) -> None:
+    """Check that all fences are closed, and that all rows of a table have as many cells as its header."""
     tokens = MarkdownIt().enable("table").parse(text)
     assert tokens, "it is empty"
     assert len(re.findall(r"^(```|~~~)", text, flags=re.MULTILINE)) % 2 == 0, "a fence is not closed"
@@ -69,122 +69,122 @@ def markdown(text: str) -> None:
         assert len(widths) == 1, f"a table's rows differ in length:\n{block}"
 
 
-def unit(text: str) -> None:
-    """A file of systemd, as systemd.syntax(7) says."""
-    lines = joined(text)
+def parse_unit(text: str) -> None:
+    """Check a systemd unit (systemd.syntax(7))."""
+    lines = join_lines(text)
     settings = [line for line in lines if line.strip() and not line.startswith(("#", ";"))]
-    assert settings, "it sets nothing"
-    assert re.fullmatch(r"\[[A-Za-z]+\]", settings[0]), f"it does not begin with a section but with {settings[0]!r}"
+    assert settings, "it has no settings"
+    assert re.fullmatch(r"\[[A-Za-z]+\]", settings[0]), f"it begins with {settings[0]!r} instead of a section"
     for line in settings:
-        assert re.fullmatch(r"\[[A-Za-z]+\]|[A-Z][A-Za-z]*=.*", line), f"{line!r} is no setting"
+        assert re.fullmatch(r"\[[A-Za-z]+\]|[A-Z][A-Za-z]*=.*", line), f"{line!r} is not a setting"
 
 
-def joined(text: str) -> list[str]:
-    """The lines of a text in which a last backslash joins a line to the next."""
+def join_lines(text: str) -> list[str]:
+    """Return the lines of a text. A trailing backslash joins two lines."""
     return re.sub(r"\\\n", " ", text).splitlines()
 
 
-def dockerfile(text: str) -> None:
+def parse_dockerfile(text: str) -> None:
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    for line in joined("\n".join(lines)):
-        assert not line.strip() or DOCKERFILE.match(line), f"{line!r} is no instruction"
+    for line in join_lines("\n".join(lines)):
+        assert not line.strip() or DOCKERFILE.match(line), f"{line!r} is not an instruction"
 
 
-def environment(text: str) -> None:
-    """A file of variables, as Compose and systemd read it."""
+def parse_environment(text: str) -> None:
+    """Check a file of environment variables for Compose and systemd."""
     for line in text.splitlines():
-        assert re.fullmatch(r"\s*|#.*|[A-Z][A-Z0-9_]*=\S*", line), f"{line!r} sets no variable"
+        assert re.fullmatch(r"\s*|#.*|[A-Z][A-Z0-9_]*=\S*", line), f"{line!r} does not set a variable"
 
 
-def patterns(text: str) -> None:
-    """A list of files to ignore."""
+def parse_ignored_paths(text: str) -> None:
+    """Check a list of ignored files."""
     for line in text.splitlines():
-        assert re.fullmatch(r"|#.*|!?[\w./*\[\]-]+", line), f"{line!r} is no pattern"
+        assert re.fullmatch(r"|#.*|!?[\w./*\[\]-]+", line), f"{line!r} is not a pattern"
 
 
-def attributes(text: str) -> None:
+def parse_attributes(text: str) -> None:
     """Check a .gitattributes file."""
     for line in text.splitlines():
-        assert re.fullmatch(r"|#.*|\S+( -?\w+(=\w+)?)+", line), f"{line!r} sets no attribute"
+        assert re.fullmatch(r"|#.*|\S+( -?\w+(=\w+)?)+", line), f"{line!r} does not set an attribute"
 
 
-def configuration(text: str) -> None:
-    """A drop-in of a unit, or lines as in sysusers.d(5), tmpfiles.d(5) and rabbitmq.conf."""
+def parse_configuration(text: str) -> None:
+    """Check a drop-in of a unit, sysusers.d(5), tmpfiles.d(5) or rabbitmq.conf."""
     if re.search(r"^\[[A-Z][a-z]+\]$", text, flags=re.MULTILINE):
-        unit(text)
+        parse_unit(text)
         return
     for line in text.splitlines():
-        assert re.fullmatch(r"|[#;].*|[\w.-]+\s*=\s*\S+|[a-z]!?( +\S+)+", line), f"{line!r} is no entry"
+        assert re.fullmatch(r"|[#;].*|[\w.-]+\s*=\s*\S+|[a-z]!?( +\S+)+", line), f"{line!r} is not an entry"
 
 
-def editorconfig(text: str) -> None:
+def parse_editorconfig(text: str) -> None:
     configparser.ConfigParser(strict=True, interpolation=None).read_string(f"[preamble]\n{text}")
 
 
-def shell(text: str) -> None:
+def parse_shell(text: str) -> None:
     interpreter = "bash" if text.startswith(("#!/usr/bin/env bash", "#!/bin/bash")) else "sh"
-    assert text.startswith("#!"), "it does not say what runs it"
-    command([interpreter, "-n"], text)
+    assert text.startswith("#!"), "it has no #! line"
+    run_parser([interpreter, "-n"], text)
 
 
-def makefile(text: str) -> None:
-    command(["make", "--print-data-base", "--question", "--no-builtin-rules", "--file=-", ".PHONY"], text, (0, 1))
+def parse_makefile(text: str) -> None:
+    run_parser(["make", "--print-data-base", "--question", "--no-builtin-rules", "--file=-", ".PHONY"], text, (0, 1))
 
 
-def command(arguments: list[str], text: str, accepted: tuple[int, ...] = (0,)) -> None:
-    """Let a program read a text from its standard input.
+def run_parser(arguments: list[str], text: str, accepted: tuple[int, ...] = (0,)) -> None:
+    """Run a program with a text on its standard input.
 
     Raises:
-        AssertionError: it complains.
+        AssertionError: The exit status is not accepted.
     """
-    ran = subprocess.run(arguments, input=text, capture_output=True, text=True, check=False, timeout=30, cwd="/")
-    assert ran.returncode in accepted, ran.stderr
+    completed = subprocess.run(arguments, input=text, capture_output=True, text=True, check=False, timeout=30, cwd="/")
+    assert completed.returncode in accepted, completed.stderr
 
 
-def prose(text: str) -> None:
+def require_text(text: str) -> None:
     assert text.strip(), "it is empty"
 
 
-def empty(text: str) -> None:
+def require_empty(text: str) -> None:
     assert not text, "it is not empty"
 
 
 BY_NAME: Mapping[str, Callable[[str], object]] = {
-    ".dockerignore": patterns,
-    ".editorconfig": editorconfig,
-    ".env.example": environment,
-    ".gitattributes": attributes,
-    ".gitignore": patterns,
-    "Dockerfile": dockerfile,
-    "LICENSE": prose,
-    "Makefile": makefile,
-    "py.typed": empty,
+    ".dockerignore": parse_ignored_paths,
+    ".editorconfig": parse_editorconfig,
+    ".env.example": parse_environment,
+    ".gitattributes": parse_attributes,
+    ".gitignore": parse_ignored_paths,
+    "Dockerfile": parse_dockerfile,
+    "LICENSE": require_text,
+    "Makefile": parse_makefile,
+    "py.typed": require_empty,
 }
 
 
 class CloudFormation(yaml.CSafeLoader):
-    """YAML in which `!Sub` and the like are CloudFormation's functions; cfn-lint knows what they may be."""
+    """A YAML loader that accepts the tags of CloudFormation, such as `!Sub`. cfn-lint validates them."""
 
 
 CloudFormation.add_multi_constructor("!", lambda loader, _, node: loader.construct_yaml_str(node))
 
 
-def any_yaml(text: str) -> object:
-    """A YAML file, CloudFormation's and those of several documents included."""
+def parse_yaml(text: str) -> object:
+    """Parse a YAML file, which may contain several documents and the tags of CloudFormation."""
     return list(yaml.load_all(text, CloudFormation))
 
 
 BY_SUFFIX: Mapping[str, Callable[[str], object]] = {
-    ".conf": configuration,
-    ".env": environment,
-    ".example": environment,
+    ".conf": parse_configuration,
+    ".env": parse_environment,
+    ".example": parse_environment,
     ".json": json.loads,
-    ".md": markdown,
+    ".md": parse_markdown,
     ".py": ast.parse,
-    ".service": unit,
-    ".sh": shell,
-    ".target": unit,
+    ".service": parse_unit,
+    ".sh": parse_shell,
+    ".target": parse_unit,
     ".toml": tomllib.loads,
-    ".yaml": any_yaml,
+    ".yaml": parse_yaml,
     ".yml": yaml.safe_load,
 }

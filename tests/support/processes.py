@@ -1,4 +1,4 @@
-"""Processes that a test starts, waits for and always ends."""
+"""Processes of the tests, which are always stopped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def free_port() -> int:
-    """A TCP port on the loopback address that nothing listens on now."""
+    """Return a free TCP port on the loopback address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -25,29 +25,29 @@ def free_port() -> int:
 
 
 def wait_for_port(port: int, process: subprocess.Popen[str], timeout: float) -> None:
-    """Return as soon as something accepts connections on the port.
+    """Wait until a connection to the port succeeds.
 
     Raises:
-        AssertionError: the process ended, or `timeout` seconds went by.
+        AssertionError: The process exited, or the timeout expired.
     """
     until = time.monotonic() + timeout
     while time.monotonic() < until:
-        assert process.poll() is None, f"{process.args!r} ended with {process.returncode} before it listened on {port}"
+        assert process.poll() is None, f"{process.args!r} exited with {process.returncode} before it listened on {port}"
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
-        # A refused connection is no event that could be waited for.
+        # A refused connection causes no event.
         time.sleep(0.02)
     raise AssertionError(f"nothing listened on {port} within {timeout} s")
 
 
 @contextlib.contextmanager
-def at_the_end(*command: str, env: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Run a command when this block ends, or when this process dies, even by SIGKILL; its exit status is ignored.
+def run_on_exit(*command: str, env: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Run a command at the end of the `with` block, or when this process exits, even after SIGKILL.
 
-    Tests start servers and workers in sessions of their own, which nobody else would end.
+    It stops servers and workers, which run in separate sessions. Its exit status is ignored.
     """
-    # The shell reads until the other side of the pipe is closed, which the kernel does for the dead.
-    program = ["sh", "-c", 'read -r _; "$@"', "at_the_end", *command]
+    # The shell reads until the other side of the pipe is closed. The kernel closes it if this process is killed.
+    program = ["sh", "-c", 'read -r _; "$@"', "run_on_exit", *command]
     with subprocess.Popen(
         program,
         env=env,
@@ -56,19 +56,19 @@ def at_the_end(*command: str, env: Mapping[str, str] | None = None) -> Iterator[
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ):
-        # Popen's own end of the block closes the pipe and waits for the shell.
+        # Popen.__exit__ closes the pipe and waits for the shell.
         yield
 
 
 class Process:
-    """A running program whose output lines can be waited for. Use it in a `with` block, which ends it."""
+    """A running program with captured output. The end of the `with` block kills it."""
 
     def __init__(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], name: str = "") -> None:
         self.name = name or command[0]
         self.lines: list[str] = []
         self._arrived = threading.Condition()
         self._closed = False
-        # A session of its own: its children can be ended with it, and a signal meant for it reaches no one else.
+        # A separate session: its children are killed with it, and its signals reach no other process.
         self.popen = subprocess.Popen(
             command,
             cwd=cwd,
@@ -80,9 +80,9 @@ class Process:
             errors="replace",
             start_new_session=True,
         )
-        # The group has its first process' id, and no other group gets it while any of its processes lives.
+        # The process group has the PID of its leader, which is not reused while a process of the group runs.
         self._end = contextlib.ExitStack()
-        self._end.enter_context(at_the_end("kill", "-s", "KILL", "--", f"-{self.popen.pid}"))
+        self._end.enter_context(run_on_exit("kill", "-s", "KILL", "--", f"-{self.popen.pid}"))
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -93,7 +93,7 @@ class Process:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            error.add_note(f"--- {self.name} said:\n{self.output}")
+            error.add_note(f"--- output of {self.name}:\n{self.output}")
         self.kill()
 
     def _read(self) -> None:
@@ -109,15 +109,15 @@ class Process:
 
     @property
     def output(self) -> str:
-        """What it has printed so far, standard error included."""
+        """The output so far, including standard error."""
         with self._arrived:
             return "\n".join(self.lines)
 
     def wait_for_line(self, wanted: str | Callable[[str], bool], timeout: float = 30) -> str:
-        """The first line that holds `wanted`, or for which it is true.
+        """Return the first line that contains `wanted`, or for which `wanted` is true.
 
         Raises:
-            AssertionError: the process ended without it, or `timeout` seconds went by.
+            AssertionError: The process exited without this line, or the timeout expired.
         """
         matches = (lambda line: wanted in line) if isinstance(wanted, str) else wanted
         until = time.monotonic() + timeout
@@ -128,29 +128,29 @@ class Process:
                     if matches(line):
                         return line
                 seen = len(self.lines)
-                left = until - time.monotonic()
-                if self._closed or left <= 0:
-                    why = "ended" if self._closed else f"waited {timeout} s"
-                    said = "\n".join(self.lines)
-                    raise AssertionError(f"{self.name}: {why}, and no line was {wanted!r}. It said:\n{said}")
-                self._arrived.wait(left)
+                remaining = until - time.monotonic()
+                if self._closed or remaining <= 0:
+                    reason = "exited" if self._closed else f"waited {timeout} s"
+                    output = "\n".join(self.lines)
+                    raise AssertionError(f"{self.name}: {reason} without the line {wanted!r}. Its output:\n{output}")
+                self._arrived.wait(remaining)
 
     def terminate(self) -> None:
-        """SIGTERM to the process alone, as systemd and Docker do, not to its children."""
+        """Send SIGTERM to the process only, as systemd and Docker do."""
         self.popen.send_signal(signal.SIGTERM)
 
     def wait(self, timeout: float = 30) -> int:
-        """Its exit status, when it has ended and its last line has arrived.
+        """Wait until the process exits and its output is complete. Return the exit status.
 
         Raises:
-            subprocess.TimeoutExpired: it did not end within `timeout` seconds.
+            subprocess.TimeoutExpired: The timeout expired.
         """
         status = self.popen.wait(timeout)
         self._reader.join(timeout)
         return status
 
     def kill(self) -> None:
-        """End it and its children now; no error if they have ended."""
+        """Kill the process and its children."""
         self._end.close()
         self.popen.wait(10)
         self._reader.join(10)

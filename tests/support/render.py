@@ -1,4 +1,4 @@
-"""Files of the template, rendered in memory: no project is baked."""
+"""Files of the template, rendered in memory without baking."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ PROJECT = ROOT / SLUG
 TEMPLATES = ROOT / "templates"
 
 PART = re.compile(r"^=== (\S+) ===\n", re.MULTILINE)
-"""The line before each part of a file for each queue, as hooks/post_gen_project.py finds it."""
+"""The line before each part of a file per queue; see hooks/post_gen_project.py."""
 
 
 @cache
 def environment() -> StrictEnvironment:
-    """Return the environment in which Cookiecutter renders the template's files. It compiles each file once."""
+    """Return Cookiecutter's Jinja environment. It compiles each file once."""
     return StrictEnvironment(
         context={"cookiecutter": QUESTIONS},
         loader=FileSystemLoader([PROJECT, TEMPLATES]),
         keep_trailing_newline=True,
-        cache_size=-1,  # unlimited: the template has about as many files as the default cache has places
+        cache_size=-1,  # unlimited: the template has about as many files as the default size
         **QUESTIONS["_jinja2_env_vars"],
     )
 
 
 @cache
-def paths() -> tuple[str, ...]:
-    """Return the paths of all files of the project's folder, those of every feature included."""
+def list_paths() -> tuple[str, ...]:
+    """Return the paths of all files in the project's folder, including all features."""
     return tuple(sorted(path.relative_to(PROJECT).as_posix() for path in PROJECT.rglob("*") if path.is_file()))
 
 
@@ -51,7 +51,7 @@ def render(path: str, **answers: object) -> str:
 
 
 def render_queue_files(path: str, **answers: object) -> dict[str, str]:
-    """Return the text of each part of a file whose name contains `{queue}`, by what replaces that; see `render`."""
+    """Return the parts of a file whose name contains `{queue}`, by the value of `{queue}`; see `render`."""
     before, *parts = PART.split(render(path, **answers))
     assert not before, before
     names, texts = parts[::2], parts[1::2]

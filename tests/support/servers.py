@@ -1,4 +1,4 @@
-"""The servers that a variant needs, each with databases and queues that nobody has used yet."""
+"""The servers of a variant, with unused databases and queues."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
 
 
 class Servers:
-    """All servers of this machine; each starts when a variant needs it first."""
+    """All private servers. Each starts at its first use."""
 
     def __init__(self, get: Callable[[str], Any]) -> None:
         self._get = get
 
     def variables(self, project: BakedProject) -> dict[str, str]:
-        """The environment variables that name a project's servers; what was not answered has its default."""
-        named = {"LOG_FORMAT": "console", **self._broker(project), **self._results(project)}
+        """Return the environment variables with the URLs of a project's servers."""
+        variables = {"LOG_FORMAT": "console", **self._broker(project), **self._results(project)}
         if project.answers.get("beat_scheduler") == "redbeat":
-            named["REDBEAT_REDIS_URL"] = self._get("redis").new_database()
-        return named
+            variables["REDBEAT_REDIS_URL"] = self._get("redis_server").new_database()
+        return variables
 
     def _broker(self, project: BakedProject) -> dict[str, str]:
         match broker := project.answers.get("broker", "redis"):
             case "sqs":
-                sqs: Sqs = self._get("sqs")
-                return sqs.deploy(self.template(project)).variables
+                sqs_server: Sqs = self._get("sqs_server")
+                return sqs_server.deploy(self.read_template(project)).variables
             case "rabbitmq":
-                return {"CELERY_BROKER_URL": self._get("rabbitmq").new_vhost()}
+                return {"CELERY_BROKER_URL": self._get("rabbitmq_server").new_vhost()}
             case "redis":
-                return {"CELERY_BROKER_URL": self._get("redis").new_database()}
+                return {"CELERY_BROKER_URL": self._get("redis_server").new_database()}
         raise NotImplementedError(f"no private server for broker {broker}")
 
     def _results(self, project: BakedProject) -> dict[str, str]:
@@ -40,10 +40,10 @@ class Servers:
             case ("none", _) | ("database", "django"):
                 return {}
             case ("database", _):
-                return {"CELERY_RESULT_BACKEND": f"db+{self._get('postgres').new_database()}"}
-        return {"CELERY_RESULT_BACKEND": self._get("redis").new_database()}
+                return {"CELERY_RESULT_BACKEND": f"db+{self._get('postgres_server').new_database()}"}
+        return {"CELERY_RESULT_BACKEND": self._get("redis_server").new_database()}
 
     @staticmethod
-    def template(project: BakedProject) -> str:
-        """The text that makes its queues on AWS."""
+    def read_template(project: BakedProject) -> str:
+        """Return the CloudFormation template of a project's queues."""
         return project.read("deploy/aws/queues.yaml")

@@ -1,4 +1,4 @@
-"""Which answers are tested. The choices come from cookiecutter.json: a new answer is covered without a change here."""
+"""The tested variants. The choices come from cookiecutter.json, so a new choice is included without a change here."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Answer = str | bool
 First = TypeVar("First")
 Second = TypeVar("Second")
 
-# These change what is in the same files, so every combination of theirs is baked, linted, type-checked and run.
+# Questions that change the same files: all combinations are baked, linted and type-checked.
 CROSSED = ("framework", "broker", "result_backend", "beat_scheduler", "examples", "monitoring", "kubernetes", "extras")
-# These change what is installed and what runs: every combination of theirs runs its own tests.
+# Questions that change dependencies and processes: all combinations run their test suites.
 DEPENDENCIES = ("framework", "broker", "result_backend", "beat_scheduler")
 
-# Queues and beat jobs that stress one thing each. The default answers are a shape, too.
+# Answers for queues and beat jobs. Each shape tests one aspect. The defaults are a shape, too.
 SHAPES: dict[str, dict[str, str]] = {
     "default": {},
     "no-beat": {"beat_jobs": ""},
@@ -41,7 +41,7 @@ SHAPES: dict[str, dict[str, str]] = {
             "purge(30, dry_run=False) = @daily -> reports; "
             "sync([1, 2, 'three'], {'a': None, 'b': [True, 1.5]}, label='it\\'s \"quoted\"', limit=None) = every 90m; "
             "digest('weekly', 10, 20, recipients=['ops@example.com'], subject='A subject that is long enough to need a "
-            "line of its own when it is written out as an argument') = 0 6 * * mon -> emails; "
+            "separate line when it is written out as an argument') = 0 6 * * mon -> emails; "
             "lamps(-1) = solar sunset 48.85 2.35 -> reports"
         ),
         "timezone": "Europe/Paris",
@@ -54,7 +54,7 @@ SHAPES: dict[str, dict[str, str]] = {
             "monthly = @monthly\nquarter-past = 15 */2 * * *\nsome-months = 0 0 1 jan,jul * -> slow\n"
             "office-hours = 0 9-17 * * mon-fri\ndawn = solar dawn_civil -33.87 151.21"
         ),
-        "task_time_limit": "43140",  # the longest that every broker takes
+        "task_time_limit": "43140",  # the maximum that all brokers support
     },
     "shortest": {"task_time_limit": "1", "timezone": "Asia/Kathmandu"},
     "many": {
@@ -73,13 +73,13 @@ SHAPES: dict[str, dict[str, str]] = {
 }
 
 
-# A job that follows the sun, which RedBeat cannot keep.
+# A solar schedule, which RedBeat does not support.
 SOLAR = re.compile(r"[;\n][^;\n]*= *solar [^;\n]*")
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One set of answers, and a name for it that a person can read."""
+    """A set of answers with a readable id."""
 
     id: str
     answers: Mapping[str, Answer]
@@ -90,13 +90,13 @@ class Variant:
 
 
 def questions() -> dict[str, Any]:
-    """The public questions of cookiecutter.json, with their default or their list of answers."""
+    """Return the questions of cookiecutter.json with their default or their choices."""
     context = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
     return {name: value for name, value in context.items() if not name.startswith("_")}
 
 
 def choices() -> dict[str, list[Answer]]:
-    """The questions that offer answers to choose from, the default first."""
+    """Return the choices of the questions that have choices, the default first."""
     offered: dict[str, list[Answer]] = {}
     for name, value in questions().items():
         if isinstance(value, bool):
@@ -109,39 +109,39 @@ def choices() -> dict[str, list[Answer]]:
 
 
 def combinations(names: list[str]) -> Iterator[dict[str, Answer]]:
-    """Every combination of the answers to these questions."""
+    """Yield all combinations of the choices of these questions."""
     offered = choices()
     for answers in itertools.product(*(offered[name] for name in names)):
         yield dict(zip(names, answers, strict=True))
 
 
-def supported(answers: Mapping[str, Answer]) -> bool:
-    """Return whether these answers work together."""
+def is_supported(answers: Mapping[str, Answer]) -> bool:
+    """Return whether the combination of answers is supported."""
     texts = {name: str(answer).lower() if isinstance(answer, bool) else answer for name, answer in answers.items()}
-    return not any(refused.refuses(texts) for refused in UNSUPPORTED)
+    return not any(combination.refuses(texts) for combination in UNSUPPORTED)
 
 
-def every_two(candidates: Sequence[dict[str, Answer]]) -> list[dict[str, Answer]]:
-    """So few of these combinations of answers that every two answers that do in any of them do in one of these."""
-    twos = [set(itertools.combinations(answers.items(), 2)) for answers in candidates]
-    missing = set().union(*twos)
+def cover_pairs(candidates: Sequence[dict[str, Answer]]) -> list[dict[str, Answer]]:
+    """Return a small subset in which each pair of answers of the candidates occurs."""
+    pairs = [set(itertools.combinations(answers.items(), 2)) for answers in candidates]
+    missing = set().union(*pairs)
     chosen: list[dict[str, Answer]] = []
     while missing:
-        best = max(range(len(twos)), key=lambda number: len(missing & twos[number]))
-        missing -= twos[best]
+        best = max(range(len(pairs)), key=lambda number: len(missing & pairs[number]))
+        missing -= pairs[best]
         chosen.append(candidates[best])
     return chosen
 
 
 def label(name: str, answer: Answer) -> str:
-    """`redis` for an answer, `examples` or `no-examples` for a boolean."""
+    """Return the part of a variant's id: `redis` for a choice, `examples` or `no-examples` for a boolean."""
     if isinstance(answer, bool):
         return name if answer else f"no-{name}"
     return answer.lower() or f"no-{name}"
 
 
 def variant(answers: Mapping[str, Answer], shape: str = "default") -> Variant:
-    """The variant of these answers and this shape's queues and jobs."""
+    """Return the variant with these answers and the queues and jobs of a shape."""
     offered = choices()
     parts = [label(name, answer) for name, answer in answers.items() if len(offered[name]) > 1]
     if shape != "default":
@@ -152,13 +152,13 @@ def variant(answers: Mapping[str, Answer], shape: str = "default") -> Variant:
     return Variant("-".join(parts), {**answers, **shaped}, shape)
 
 
-def crossed() -> list[str]:
-    """The questions of CROSSED that are asked."""
+def crossed_questions() -> list[str]:
+    """Return the questions of CROSSED that exist."""
     return [name for name in CROSSED if name in choices()]
 
 
-def pairs(firsts: Sequence[First], seconds: Sequence[Second], most: int) -> list[tuple[First, Second]]:
-    """Every pair, if they are at most `most`; else about that many, in which each of both occurs as often as others."""
+def combine_pairs(firsts: Sequence[First], seconds: Sequence[Second], most: int) -> list[tuple[First, Second]]:
+    """Return all pairs if there are at most `most`, else about `most` pairs in which all items occur equally often."""
     if len(firsts) * len(seconds) <= most:
         return list(itertools.product(firsts, seconds))
     longest = max(len(firsts), len(seconds))
@@ -171,46 +171,46 @@ def pairs(firsts: Sequence[First], seconds: Sequence[Second], most: int) -> list
 
 
 def core_answers() -> list[dict[str, Answer]]:
-    """Every combination of the questions that meet in the same files."""
-    return [answers for answers in combinations(crossed()) if supported(answers)]
+    """Return all supported combinations of the questions that change the same files."""
+    return [answers for answers in combinations(crossed_questions()) if is_supported(answers)]
 
 
 def varied_answers() -> list[tuple[dict[str, Answer], dict[str, Answer]]]:
-    """Every combination of DEPENDENCIES, twice: with some of the crossed booleans in turn, and with their opposites."""
+    """Return each combination of DEPENDENCIES twice: with alternating values of the other questions, and the opposites."""
     offered = choices()
-    pairs = list(combinations([name for name in crossed() if name not in DEPENDENCIES]))
+    others = list(combinations([name for name in crossed_questions() if name not in DEPENDENCIES]))
     found = []
-    for number, answers in enumerate(filter(supported, combinations(list(DEPENDENCIES)))):
-        # Moved on by one in each round, so that a boolean does not keep to an answer that changes as often.
-        chosen = pairs[(number + number // len(pairs)) % len(pairs)]
+    for number, answers in enumerate(filter(is_supported, combinations(list(DEPENDENCIES)))):
+        # Shifted in each round, so that these answers do not correlate with other answers.
+        chosen = others[(number + number // len(others)) % len(others)]
         opposite = {name: next(each for each in offered[name] if each != answer) for name, answer in chosen.items()}
         found.append(({**answers, **chosen}, {**answers, **opposite}))
     return found
 
 
 def shaped_variants() -> list[Variant]:
-    """The varied answers, each with the next of the shapes, the default among them."""
+    """Return the varied answers, each with the next shape."""
     varied = [answers for both in varied_answers() for answers in both]
     return [variant(answers, shape) for answers, shape in zip(varied, itertools.cycle(SHAPES), strict=False)]
 
 
 def all_variants() -> list[Variant]:
-    """The crossed combinations with those of all other choices, and with every shape."""
-    others = list(combinations([name for name in choices() if name not in crossed()]))
-    every = [variant({**core, **other}) for core, other in pairs(core_answers(), others, most=600)]
+    """Return the combinations of CROSSED with all other choices, and with all shapes."""
+    others = list(combinations([name for name in choices() if name not in crossed_questions()]))
+    every = [variant({**core, **other}) for core, other in combine_pairs(core_answers(), others, most=600)]
     return every + [each for each in shaped_variants() if each.shape != "default"]
 
 
 def suite_variants() -> list[Variant]:
-    """Whose own tests are run: half of these, so every combination of DEPENDENCIES once."""
+    """Return the variants whose test suites run: each combination of DEPENDENCIES once."""
     return shaped_variants()[::2]
 
 
-def covering(candidates: Sequence[Variant], names: Iterable[str]) -> list[Variant]:
-    """So few of the candidates that every answer to these questions occurs at least once.
+def cover_answers(candidates: Sequence[Variant], names: Iterable[str]) -> list[Variant]:
+    """Return a small subset of the candidates in which each choice of these questions occurs.
 
     Raises:
-        AssertionError: no candidate has some answer.
+        AssertionError: A choice does not occur in any candidate.
     """
     missing = {(name, answer) for name in names for answer in choices()[name]}
     few: list[Variant] = []
@@ -223,10 +223,10 @@ def covering(candidates: Sequence[Variant], names: Iterable[str]) -> list[Varian
 
 
 def few_variants() -> list[Variant]:
-    """So few that every answer and every shape occurs at least once."""
+    """Return a small set in which each choice and each shape occurs."""
     candidates = [each for each in all_variants() if each.shape == "default"]
-    few = [each.answers for each in covering(candidates, choices())]
-    # Shapes that are left over take the crossed combinations in turn.
+    few = [each.answers for each in cover_answers(candidates, choices())]
+    # The remaining shapes use the combinations of CROSSED in turn.
     turns = range(max(len(few), len(SHAPES)))
     answers = itertools.chain(few, itertools.cycle(core_answers()))
     return [variant(chosen, shape) for _, chosen, shape in zip(turns, answers, itertools.cycle(SHAPES), strict=False)]

@@ -1,4 +1,4 @@
-"""A door before a server that a test can shut: behind it, the server accepts connections and never answers."""
+"""A TCP proxy that simulates faults between clients and a server."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-class Gate:
-    """Passes on what clients and a server say to each other, while it is open. Use it in a `with` block."""
+class Proxy:
+    """A TCP proxy to a port of this machine. It runs inside the `with` block."""
 
     def __init__(self, port: int) -> None:
-        self._target = port
-        self._open = threading.Event()
-        self._open.set()
+        self._server_port = port
+        self._resumed = threading.Event()
+        self._resumed.set()
         self._refusing = False
         self.refused = threading.Semaphore(0)
-        """Released once for each connection that was refused."""
+        """Released once per refused connection."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
-        self._forgotten: set[socket.socket] = set()
+        self._half_open: set[socket.socket] = set()
         self._dropped: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._ended = False
@@ -39,42 +39,42 @@ class Gate:
     ) -> None:
         with self._lock:
             self._ended = True
-        self._open.set()
-        self._cut()
+        self._resumed.set()
+        self._close_all()
         self._close(self._listener)
 
-    def shut(self) -> None:
-        """From now on, nothing passes; connections stay, and new ones are accepted."""
-        self._open.clear()
+    def pause(self) -> None:
+        """Forward no data, but accept and keep connections: a silent peer."""
+        self._resumed.clear()
 
-    def open(self) -> None:
-        """Let pass again, what waited first."""
-        self._open.set()
+    def resume(self) -> None:
+        """Forward data again, including the delayed data."""
+        self._resumed.set()
 
     def refuse(self) -> None:
-        """From now on there is nobody: connections end, and so does each new one."""
+        """Close all connections, and close new ones immediately."""
         self._refusing = True
-        self._cut()
+        self._close_all()
 
     def restore(self) -> None:
-        """Let new connections pass again; what the old ones waited for is lost."""
-        self._cut()
+        """Close all connections and forward new ones again. Delayed data is lost."""
+        self._close_all()
         self._refusing = False
-        self._open.set()
+        self._resumed.set()
 
-    def forget(self) -> None:
-        """Reset the clients' connections and keep those to the server open, as a firewall that has lost its state."""
+    def reset_clients(self) -> None:
+        """Close the client connections and keep those to the server, like a firewall that has lost its state."""
         with self._lock:
-            self._forgotten.update(self._sockets[::2])
+            self._half_open.update(self._sockets[::2])
             for client in self._sockets[::2]:
                 self._close(client)
 
-    def drop(self) -> None:
-        """Pass nothing on any more in these connections, and tell nobody, as a firewall that finds them idle."""
+    def drop_data(self) -> None:
+        """Drop the data of the current connections without closing them, like a firewall after an idle timeout."""
         with self._lock:
             self._dropped.update(self._sockets)
 
-    def _cut(self) -> None:
+    def _close_all(self) -> None:
         with self._lock:
             while self._sockets:
                 self._close(self._sockets.pop())
@@ -90,40 +90,40 @@ class Gate:
             try:
                 client, _ = self._listener.accept()
             except OSError:
-                return  # the block has ended
+                return  # the `with` block has ended
             if self._refusing:
                 client.close()
                 self.refused.release()
                 continue
             try:
-                server = socket.create_connection(("127.0.0.1", self._target))
+                server = socket.create_connection(("127.0.0.1", self._server_port))
             except OSError:
-                client.close()  # one that the server did not take is no reason to take no other
+                client.close()  # the server may accept the next connection
                 continue
             with self._lock:
                 self._sockets += [client, server]
                 ended = self._ended
-            if ended:  # it came while the block ended
-                self._cut()
+            if ended:  # accepted at the end of the `with` block
+                self._close_all()
                 return
             for source, target in ((client, server), (server, client)):
-                threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
+                threading.Thread(target=self._forward, args=(source, target), daemon=True).start()
 
-    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+    def _forward(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while said := source.recv(65536):
-                self._open.wait()
+            while data := source.recv(65536):
+                self._resumed.wait()
                 if source not in self._dropped:
-                    target.sendall(said)
-            if source not in self._forgotten:
+                    target.sendall(data)
+            if source not in self._half_open:
                 target.shutdown(socket.SHUT_WR)
 
 
-def port_of(url: str) -> int:
-    """The port in a URL.
+def get_port(url: str) -> int:
+    """Return the port of a URL.
 
     Raises:
-        ValueError: it names none.
+        ValueError: The URL has no port.
     """
     port = urlsplit(url).port
     if port is None:
@@ -131,7 +131,7 @@ def port_of(url: str) -> int:
     return port
 
 
-def through(gate: Gate, url: str) -> str:
-    """The same URL of a server on this machine, by way of the gate."""
+def route_through(proxy: Proxy, url: str) -> str:
+    """Return the URL with the port of the proxy."""
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{gate.port}")))
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{proxy.port}")))

@@ -11,7 +11,7 @@ import pytest
 
 from local_extensions.catalogue import FRAMEWORKS
 from tests.support.environments import install
-from tests.support.variants import choices, combinations, every_two, label, supported
+from tests.support.variants import choices, combinations, cover_pairs, is_supported, label
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,9 +38,9 @@ def answers_for_all_frameworks() -> list[dict[str, Any]]:
     """Return answers that several frameworks support. Each pair of answers occurs."""
 
     def frameworks(answers: dict[str, Any]) -> int:
-        return sum(supported({**answers, "framework": name}) for name in choices()["framework"])
+        return sum(is_supported({**answers, "framework": name}) for name in choices()["framework"])
 
-    return every_two([answers for answers in combinations(OTHERS) if frameworks(answers) > 1])
+    return cover_pairs([answers for answers in combinations(OTHERS) if frameworks(answers) > 1])
 
 
 def names_of(project: BakedProject) -> list[str]:
@@ -51,7 +51,7 @@ def names_of(project: BakedProject) -> list[str]:
     return [name.removeprefix("CELERY_").lower() for name in names]
 
 
-def read_effective_settings(project: BakedProject, shared: Path, tmp_path: Path) -> dict[str, str]:
+def read_effective_settings(project: BakedProject, shared_folder: Path, tmp_path: Path) -> dict[str, str]:
     """Return the `repr` of each effective setting of a project's application."""
     copy = project.copy_to(tmp_path / str(project.answers["framework"]))
     in_database = project.answers["result_backend"] == "database"
@@ -67,8 +67,8 @@ def read_effective_settings(project: BakedProject, shared: Path, tmp_path: Path)
         "API_KEY": "x" * 50,
     }
     program = PROGRAM.replace("NAMES", repr(names_of(copy)))
-    ran = copy.run("python", "-c", program, environment=install(copy, shared), variables=variables)
-    settings: dict[str, str] = json.loads(ran.stdout)
+    completed = copy.run("python", "-c", program, environment=install(copy, shared_folder), variables=variables)
+    settings: dict[str, str] = json.loads(completed.stdout)
     # Django's apps have further tasks, one of which is periodic.
     route, job = r", 'shop\.(reports|users)\.tasks\.\*': \{.*?\}", r", 'django\.clearsessions': \{.*?\}\}"
     settings["task_routes"] = re.sub(route, "", settings["task_routes"])
@@ -86,19 +86,19 @@ def prefixes_of_other_backends(answers: dict[str, Any]) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     "answers", answers_for_all_frameworks(), ids=lambda answers: "-".join(starmap(label, answers.items()))
 )
-def test_the_settings_are_the_same_in_all_frameworks(
-    answers: dict[str, Any], bake: Bakery, shared: Path, tmp_path: Path
+def test_the_settings_are_equal_in_all_frameworks(
+    answers: dict[str, Any], bake: Bakery, shared_folder: Path, tmp_path: Path
 ) -> None:
     projects = [
         bake(framework=name, **answers, **ANSWERS, **NO_EXAMPLES)
         for name in map(str, choices()["framework"])
-        if supported({**answers, "framework": name})
+        if is_supported({**answers, "framework": name})
     ]
     prefixes = prefixes_of_other_backends(answers)
     found = [
         {
             name: value
-            for name, value in read_effective_settings(project, shared, tmp_path).items()
+            for name, value in read_effective_settings(project, shared_folder, tmp_path).items()
             if not name.startswith(prefixes)
         }
         for project in projects
