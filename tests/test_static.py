@@ -59,6 +59,7 @@ FILES = {
     "deploy/systemd/{slug}.sysusers.conf",
     "deploy/systemd/{slug}.target",
     "deploy/systemd/{slug}.tmpfiles.conf",
+    "deploy/uv/requirements.txt",
     "pyproject.toml",
     "scripts/demo.py",
     "scripts/dev.py",
@@ -616,13 +617,13 @@ def test_the_python_version_is_that_of_the_answer(corpus: Corpus) -> None:
         assert tomllib.loads(project.read("pyproject.toml"))["project"]["requires-python"] == ">=3.11"
 
 
-def test_the_image_has_a_uv_version_that_builds_the_project(bake: Bakery) -> None:
+def test_the_pinned_uv_builds_the_project(bake: Bakery) -> None:
     project = bake()
     (backend,) = tomllib.loads(project.read("pyproject.toml"))["build-system"]["requires"]
-    named = re.search(r"^ARG UV_VERSION=(\S+)$", project.read("Dockerfile"), re.MULTILINE)
+    (uv,) = project.read("deploy/uv/requirements.txt").splitlines()
 
-    assert named
-    assert Requirement(backend).specifier.contains(named[1])
+    assert re.fullmatch(r"uv==[\d.]+", uv)
+    assert Requirement(backend).specifier.contains(uv.removeprefix("uv=="))
 
 
 def install_units(project: BakedProject, folder: Path) -> list[str]:
