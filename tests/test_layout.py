@@ -310,7 +310,7 @@ def test_the_hook_requires_neither_tools_nor_network(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "shop" / "src" / "shop" / "tasks" / "default.py").exists()
 
 
-SIZES = {"default": 8_700, "FastAPI": 11_100, "Django with everything": 12_100}
+SIZES = {"default": 8_850, "FastAPI": 11_250, "Django with everything": 12_250}
 """The maximum number of lines of a project. To raise a limit, give the reason in docs/decisions.md."""
 
 

@@ -417,8 +417,8 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         },
     ),
     ({"kubernetes": True, "beat": True}, {"deploy/kubernetes/base/beat.yaml"}),
-    ({"ci": "github"}, {".github/workflows/ci.yml"}),
-    ({"ci": "gitlab"}, {".gitlab-ci.yml"}),
+    ({"ci": "github"}, {".github/dependabot.yml", ".github/workflows/ci.yml", ".github/workflows/release.yml"}),
+    ({"ci": "gitlab"}, {".gitlab-ci.yml", "renovate.json"}),
 ]
 # The files in the settings package of Django.
 NOT_IN_DJANGO = {"src/{slug}/celeryconfig.py", "src/{slug}/settings.py"}
@@ -566,9 +566,12 @@ def test_ruff_accepts_each_variant(command: list[str], corpus: Corpus) -> None:
         ("cfn-lint", "deploy/aws/*.yaml"),
         ("check-jsonschema --builtin-schema vendor.compose-spec", "compose.yaml"),
         ("check-jsonschema --builtin-schema vendor.github-workflows", ".github/workflows/*.yml"),
+        ("check-jsonschema --builtin-schema vendor.dependabot", ".github/dependabot.yml"),
         ("check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci", ".gitlab-ci.yml"),
+        ("check-jsonschema --builtin-schema vendor.renovate", "renovate.json"),
         ("actionlint", ".github/workflows/*.yml"),
         ("zizmor --offline --quiet", ".github/workflows/*.yml"),
+        ("zizmor --offline --quiet", ".github/dependabot.yml"),
         ("validate-pyproject", "pyproject.toml"),
         ("pre-commit validate-config", ".pre-commit-config.yaml"),
     ],
