@@ -69,7 +69,7 @@ def make_files() -> dict[Path, str]:
         replace(
             PROJECT / "_features" / "gitlab" / ".gitlab-ci.yml",
             (r"\bdocker:\d[\w.]*", f"docker:{docker}"),
-            (r"GRYPE_VERSION: .*$", f"GRYPE_VERSION: {grype}"),
+            (r"GRYPE: .*$", f"GRYPE: anchore/grype:{grype}"),
         ),
         replace(
             ROOT / "local_extensions" / "images.py",
