@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(patsubst %/,%,$(dir $(UV))):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-quick test-real mutants lint fix bench demo dashboard-image lock brokers clean
+.PHONY: help test test-quick test-real mutants lint fix bench demo dashboard-image lock pins brokers clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(firstword $(MAKEFILE_LIST)) | awk -F': ' '{ printf "make %-15s %s\n", $$1, $$2 }'
@@ -53,6 +53,9 @@ dashboard-image: .venv ## generate docs/dashboard.png from a project under load 
 
 lock: $(UV) ## update uv.lock
 	$(UV) lock --upgrade
+
+pins: .venv ## copy the pins of .github to the files of generated projects
+	@$(RUN) python -m tests.support.pins
 
 brokers: ## install Redis, RabbitMQ, PostgreSQL and systemd-analyze (Debian and Ubuntu, as root)
 	@sh tests/support/install-brokers.sh

@@ -96,6 +96,7 @@ def make_feature_table(
         "kubernetes_monitoring": kubernetes and monitoring,
         "github": answers["ci"] == "github",
         "gitlab": answers["ci"] == "gitlab",
+        "without_ci": answers["ci"] == "none",
         # license
         "mit_license": answers["license"] == "MIT",
         "apache_license": answers["license"] == "Apache-2.0",

@@ -34,6 +34,7 @@ from local_extensions.catalogue import (
 )
 from local_extensions.errors import AnswerErrors
 from local_extensions.features import make_feature_table
+from local_extensions.images import format_pins, format_tags
 from local_extensions.jobs import BeatJob
 from local_extensions.limits import Limits
 from local_extensions.queues import parse_queues
@@ -166,6 +167,8 @@ class Plan:
         queues: The queues, in order.
         jobs: The beat jobs, in order.
         limits: The limits that are computed from task_time_limit.
+        images: The container images by short name; pinned if a bot of the project updates them.
+        image_tags: The container images by short name, with tags that follow new releases.
         dependencies: The requirements of the project.
         dev_dependencies: The additional requirements for development.
     """
@@ -180,6 +183,8 @@ class Plan:
     queues: tuple[Queue, ...]
     jobs: tuple[BeatJob, ...]
     limits: Limits
+    images: Mapping[str, str]
+    image_tags: Mapping[str, str]
     dependencies: tuple[str, ...]
     dev_dependencies: tuple[str, ...]
 
@@ -331,6 +336,8 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
         queues=queues,
         jobs=jobs,
         limits=Limits(time_limit),
+        images=format_tags() if chosen["ci"] == "none" else format_pins(),
+        image_tags=format_tags(),
         **collect_requirements(framework, used, jobs, monitoring=flags["monitoring"]),
     )
 

@@ -220,6 +220,7 @@ def test_the_lock_file_of_the_dashboard_image_contains_no_registry() -> None:
         "yamllint --strict .github .pre-commit-config.yaml .yamllint.yaml",
         "actionlint",
         "zizmor --offline --quiet .github",
+        "check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml",
         "validate-pyproject pyproject.toml",
         "pre-commit validate-config",
     ],

@@ -62,7 +62,9 @@ FILES = {
     "docs/configuration.md",
     "docs/deployment.md",
     "docs/development.md",
+    "deploy/uv/requirements.txt",
     "docs/operations.md",
+    "docs/releases.md",
     "pyproject.toml",
     "scripts/demo.py",
     "scripts/dev.py",
@@ -427,8 +429,8 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         },
     ),
     ({"kubernetes": True, "beat": True}, {"deploy/kubernetes/base/beat.yaml"}),
-    ({"ci": "github"}, {".github/workflows/ci.yml"}),
-    ({"ci": "gitlab"}, {".gitlab-ci.yml"}),
+    ({"ci": "github"}, {".github/dependabot.yml", ".github/workflows/ci.yml", ".github/workflows/release.yml"}),
+    ({"ci": "gitlab"}, {".gitlab-ci.yml", "renovate.json"}),
 ]
 # The files in the settings package of Django.
 NOT_IN_DJANGO = {"src/{slug}/celeryconfig.py", "src/{slug}/settings.py"}
@@ -576,9 +578,12 @@ def test_ruff_accepts_each_variant(command: list[str], corpus: Corpus) -> None:
         ("cfn-lint", "deploy/aws/*.yaml"),
         ("check-jsonschema --builtin-schema vendor.compose-spec", "compose.yaml"),
         ("check-jsonschema --builtin-schema vendor.github-workflows", ".github/workflows/*.yml"),
+        ("check-jsonschema --builtin-schema vendor.dependabot", ".github/dependabot.yml"),
         ("check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci", ".gitlab-ci.yml"),
+        ("check-jsonschema --builtin-schema vendor.renovate", "renovate.json"),
         ("actionlint", ".github/workflows/*.yml"),
         ("zizmor --offline --quiet", ".github/workflows/*.yml"),
+        ("zizmor --offline --quiet", ".github/dependabot.yml"),
         ("validate-pyproject", "pyproject.toml"),
         ("pre-commit validate-config", ".pre-commit-config.yaml"),
     ],
@@ -629,13 +634,13 @@ def test_the_python_version_is_that_of_the_answer(corpus: Corpus) -> None:
         assert tomllib.loads(project.read("pyproject.toml"))["project"]["requires-python"] == ">=3.11"
 
 
-def test_the_image_has_a_uv_version_that_builds_the_project(bake: Bakery) -> None:
+def test_the_pinned_uv_builds_the_project(bake: Bakery) -> None:
     project = bake()
     (backend,) = tomllib.loads(project.read("pyproject.toml"))["build-system"]["requires"]
-    named = re.search(r"^ARG UV_VERSION=(\S+)$", project.read("Dockerfile"), re.MULTILINE)
+    (uv,) = project.read("deploy/uv/requirements.txt").splitlines()
 
-    assert named
-    assert Requirement(backend).specifier.contains(named[1])
+    assert re.fullmatch(r"uv==[\d.]+", uv)
+    assert Requirement(backend).specifier.contains(uv.removeprefix("uv=="))
 
 
 def install_units(project: BakedProject, folder: Path) -> list[str]:

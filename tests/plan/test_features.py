@@ -83,7 +83,7 @@ def test_fastapi_with_rabbitmq_enables_these_features() -> None:
         *("beat", "redbeat", "http_schedule", "redis_servers"),
         *("flower", "beat_metrics", "rabbitmq_metrics", "dead_letter_metrics"),
         *("kubernetes_fastapi", "kubernetes_beat", "kubernetes_monitoring"),
-        "apache_license",
+        *("without_ci", "apache_license"),
     }
 
 

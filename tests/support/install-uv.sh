@@ -14,6 +14,7 @@ if ! "$python" -m venv --clear "$folder/venv" >/dev/null 2>&1; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null
   "$python" -m venv --clear "$folder/venv"
 fi
-"$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check uv
+"$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+  --requirement "$(dirname "$0")/../../.github/pins/requirements.txt"
 mkdir -p "$folder/bin"
 ln -sf ../venv/bin/uv "$folder/bin/uv"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 from markdown_it import MarkdownIt
+from packaging.requirements import Requirement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -141,6 +142,14 @@ def run_parser(arguments: list[str], text: str, accepted: tuple[int, ...] = (0,)
     assert completed.returncode in accepted, completed.stderr
 
 
+def parse_requirements(text: str) -> None:
+    """Check a requirements.txt file."""
+    lines = text.splitlines()
+    assert lines, "it is empty"
+    for line in lines:
+        Requirement(line)
+
+
 def require_text(text: str) -> None:
     assert text.strip(), "it is empty"
 
@@ -185,6 +194,7 @@ BY_SUFFIX: Mapping[str, Callable[[str], object]] = {
     ".sh": parse_shell,
     ".target": parse_unit,
     ".toml": tomllib.loads,
+    ".txt": parse_requirements,
     ".yaml": parse_yaml,
     ".yml": yaml.safe_load,
 }

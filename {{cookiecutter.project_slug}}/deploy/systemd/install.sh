@@ -134,7 +134,7 @@ build_release() {
     uv=$opt/uv/bin/uv
     run "$python" -m venv "$opt/uv"
     run "$opt/uv/bin/pip" install --quiet --disable-pip-version-check \
-      "uv==$(sed -n 's/^ARG UV_VERSION=//p' "$root/Dockerfile")"
+      --requirement "$root/deploy/uv/requirements.txt"
   fi
   release=$opt/releases/$(date -u +%Y%m%dT%H%M%SZ)
   [ "$dry_run" ] || trap 'rm -rf "$release"' EXIT
