@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.environments import lock, uv
+from tests.support.environments import find_uv, write_lock_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,10 +19,10 @@ pytestmark = [pytest.mark.generated, pytest.mark.slow]
 
 def test_the_hooks_accept_a_project_and_reject_faults(bake: Bakery, shared: Path, tmp_path: Path) -> None:
     project = bake(framework="django", broker="rabbitmq", kubernetes=True).copy_to(tmp_path)
-    lock(project, shared, sys.executable)
+    write_lock_file(project, shared, sys.executable)
     project.run("git", "init", "--quiet")
     project.run("git", "add", "--all")
-    command = [uv(), "run", "--frozen", "--python", sys.executable, "pre-commit", "run", "--all-files"]
+    command = [find_uv(), "run", "--frozen", "--python", sys.executable, "pre-commit", "run", "--all-files"]
     variables = {"PRE_COMMIT_HOME": str(tmp_path / "cache")}
 
     ran = project.run(*command, variables=variables, timeout=300)

@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 from local_extensions.errors import EXAMPLES, quote_piece
 from tests.support.answers import DEFAULTS
 from tests.support.parse import assert_every_file_parses, find_problem
-from tests.support.variants import ROOT, choices, questions
+from tests.support.variants import ROOT, questions
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.environments import lock, uv
+from tests.support.environments import find_uv, write_lock_file
 
 if TYPE_CHECKING:
     import subprocess
@@ -33,7 +33,7 @@ IDENTITY = ("-c", "user.name=Owner", "-c", "user.email=owner@example.com")
 def project(bake: Bakery, shared: Path, tmp_path: Path) -> BakedProject:
     """Return a project with a lock file, committed to git."""
     project = bake(ci="none").copy_to(tmp_path)
-    lock(project, shared, sys.executable)
+    write_lock_file(project, shared, sys.executable)
     git(project, "init", "--quiet")
     commit(project)
     return project
@@ -53,7 +53,7 @@ def release(
 ) -> subprocess.CompletedProcess[str]:
     """Run `make release`. The checks exit with `status`, unless `program` is the uv that runs them."""
     fake = project.path.parent / "uv"
-    fake.write_text(UV.format(uv=uv(), status=status), encoding="utf-8")
+    fake.write_text(UV.format(uv=find_uv(), status=status), encoding="utf-8")
     fake.chmod(0o755)
     variables = {f"GIT_{who}_{key}": f"owner@{who}" for who in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
     arguments = [] if version is None else [f"VERSION={version}"]
@@ -80,7 +80,7 @@ def test_a_release_sets_the_version_commits_and_tags(project: BakedProject) -> N
     assert git(project, "cat-file", "-t", "v1.2.0") == "tag\n"
     assert git(project, "rev-parse", "v1.2.0^{commit}") == git(project, "rev-parse", "HEAD")
     assert git(project, "status", "--porcelain") == ""
-    project.run(uv(), "lock", "--check")
+    project.run(find_uv(), "lock", "--check")
 
 
 def test_the_current_version_is_tagged_without_a_commit(project: BakedProject) -> None:
@@ -135,13 +135,13 @@ def test_a_failing_check_prevents_a_release(project: BakedProject) -> None:
 
 @pytest.mark.slow
 def test_a_release_runs_the_checks_of_the_project(project: BakedProject) -> None:
-    assert release(project, "1.2.0rc1", program=uv()).returncode == 0
+    assert release(project, "1.2.0rc1", program=find_uv()).returncode == 0
     assert declared_version(project) == "1.2.0rc1"
 
     tests = project.path / "tests" / "test_queues.py"
     tests.write_text(f"{tests.read_text(encoding='utf-8')}\n\ndef test_broken() -> None:\n    assert not 1\n", "utf-8")
     commit(project)
-    ran = release(project, "1.2.0", program=uv())
+    ran = release(project, "1.2.0", program=find_uv())
 
     assert ran.returncode != 0
     assert "1 failed" in ran.stdout

@@ -121,9 +121,11 @@ def test_the_policies_suffice_and_allow_nothing_else(
             )
             with pytest.raises(AssertionError, match="403"):
                 service.run_python(program.format(receive.format("")))
-            receive_dead_letter = receive.replace("get_queue_url('emails')", "get_queue_url('emails') + '-DLQ'").format("")
+            receive_dead_letter = receive.replace("get_queue_url('emails')", "get_queue_url('emails') + '-DLQ'").format(
+                ""
+            )
             with pytest.raises(AssertionError, match="403"):
-                service.run_python(program.format(receive_dead_letter))
+                service.run_python(program.format(dead_letters.format("")))
 
 
 def test_sqs_holds_a_task_until_it_is_due(service: Service, sqs_server: Sqs) -> None:

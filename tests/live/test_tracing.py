@@ -79,7 +79,7 @@ def collector() -> Iterator[Collector]:
 @pytest.fixture(scope="module")
 def service(
     collector: Collector,
-    redis: Redis,
+    redis_server: Redis,
     bake: Bakery,
     installed: Callable[..., Environment],
     tmp_path_factory: pytest.TempPathFactory,
@@ -96,7 +96,7 @@ def service(
     module = project.path / "src/traced/tasks/emails.py"
     text = module.read_text(encoding="utf-8") + FAILING_TASK
     module.write_text("from traced.errors import RetryableError\n" + text, encoding="utf-8")
-    variables = {"CELERY_BROKER_URL": redis.new_database(), "CELERY_RESULT_BACKEND": redis.new_database()}
+    variables = {"CELERY_BROKER_URL": redis_server.new_database(), "CELERY_RESULT_BACKEND": redis_server.new_database()}
     with Service(project, installed(project), {**variables, **collector.variables, "LOG_FORMAT": "json"}) as running:
         running.start_all()
         yield running
@@ -113,7 +113,7 @@ def test_a_trace_goes_from_the_http_request_to_the_run(
 ) -> None:
     count(request, "live")
     api = start_api(service)
-    api.ask("GET", "/health/live")
+    api.request("GET", "/health/live")
     api.submit(f"{TASKS}.emails.ping")
     (post,) = wait_for_spans(service, collector, "POST /tasks")
     (publish,) = wait_for_spans(service, collector, f"apply_async/{TASKS}.emails.ping")
@@ -139,7 +139,7 @@ def test_a_trace_goes_from_beat_to_the_run(service: Service, collector: Collecto
 
 
 def test_a_retry_continues_the_trace(service: Service, collector: Collector) -> None:
-    service.ask(f"from {TASKS}.emails import fail_once\nanswer = fail_once.delay().id")
+    service.run_python(f"from {TASKS}.emails import fail_once\nanswer = fail_once.delay().id")
     first, second = wait_for_spans(service, collector, f"run/{TASKS}.emails.fail_once", 2)
     (retry,) = [
         span
@@ -160,7 +160,7 @@ def test_a_pool_process_that_is_replaced_exports_its_last_spans(service: Service
     service.workers["emails"].terminate()
     service.workers["emails"].wait()
     before = len(collector.spans[f"run/{TASKS}.emails.ping"])
-    service.ask(f"from {TASKS}.emails import ping\nanswer = [ping.delay().id for _ in range(6)]")
+    service.run_python(f"from {TASKS}.emails import ping\nanswer = [ping.delay().id for _ in range(6)]")
 
     wait_for_spans(service, collector, f"run/{TASKS}.emails.ping", before + 6)
 
@@ -182,20 +182,20 @@ tracing.flush()
 
 def test_django_exports_a_span_for_each_request_except_health_checks(
     collector: Collector,
-    redis: Redis,
+    redis_server: Redis,
     bake: Bakery,
     installed: Callable[..., Environment],
     tmp_path: Path,
 ) -> None:
     project = bake(project_name="Traced", framework="django", result_backend="none", beat_jobs="", extras="tracing")
     variables = {
-        "CELERY_BROKER_URL": redis.new_database(),
+        "CELERY_BROKER_URL": redis_server.new_database(),
         "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}",
         "DJANGO_SETTINGS_MODULE": "traced.settings.development",
         **collector.variables,
     }
     with Service(project.copy_to(tmp_path), installed(project), variables) as service:
-        assert service.ask(DJANGO_REQUESTS) == ["200 OK", "200 OK"]
+        assert service.run_python(DJANGO_REQUESTS) == ["200 OK", "200 OK"]
 
     (span,) = [span for name, spans in collector.spans.items() if name.startswith("GET ") for span in spans]
     assert span.name == "GET accounts/login/"

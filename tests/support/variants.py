@@ -176,7 +176,7 @@ def core_answers() -> list[dict[str, Answer]]:
 
 
 def varied_answers() -> list[tuple[dict[str, Answer], dict[str, Answer]]]:
-    """Return each combination of DEPENDENCIES twice: with alternating values of the other questions, and the opposites."""
+    """Return each combination of DEPENDENCIES twice: with alternating other answers, and their opposites."""
     offered = choices()
     others = list(combinations([name for name in crossed_questions() if name not in DEPENDENCIES]))
     found = []
