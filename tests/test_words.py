@@ -110,7 +110,6 @@ def test_the_patterns_find_words(text: str, found: bool) -> None:
     assert any(find_words(pattern, {"text": text}) for pattern in patterns) == found
 
 
-@pytest.mark.skip(reason="enable it when all files are reworded")
 @pytest.mark.parametrize("words", [*RETIRED, *RETIRED_BEGINNINGS])
 def test_no_file_contains_a_retired_word(words: str) -> None:
     replacement = {**RETIRED, **RETIRED_BEGINNINGS}[words]

@@ -121,9 +121,7 @@ def test_the_policies_suffice_and_allow_nothing_else(
             )
             with pytest.raises(AssertionError, match="403"):
                 service.run_python(program.format(receive.format("")))
-            receive_dead_letter = receive.replace("get_queue_url('emails')", "get_queue_url('emails') + '-DLQ'").format(
-                ""
-            )
+            dead_letters = receive.replace("get_queue_url('emails')", "get_queue_url('emails') + '-DLQ'")
             with pytest.raises(AssertionError, match="403"):
                 service.run_python(program.format(dead_letters.format("")))
 
