@@ -3,7 +3,9 @@
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -61,8 +63,26 @@ def test_log_context_is_bound_and_restored() -> None:
         "task_name": ping.name,
         "request_id": "some-id",
     }
-    signals.reset_log_context(task_id="some-id")
+    signals.reset_log_context(task=ping)
     assert structlog.contextvars.get_contextvars() == before
+
+
+def test_log_context_is_restored_in_each_thread_that_runs_the_same_id() -> None:
+    both_started = threading.Barrier(2)
+    contexts: list[dict[str, Any]] = []
+
+    def run(_: int) -> None:
+        task: Any = ping
+        task.push_request(id="some-id")
+        signals.bind_log_context(task_id="some-id", task=ping)
+        both_started.wait(10)
+        signals.reset_log_context(task=ping)
+        task.pop_request()
+        contexts.append(structlog.contextvars.get_contextvars())
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(run, range(2)))
+    assert contexts == [{}, {}]
 
 
 @pytest.mark.integration

@@ -9,8 +9,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from contextvars import Token
 from typing import Any
 
 from celery import Task, signals, states
@@ -31,7 +29,6 @@ heartbeat = health.HeartbeatThread()
 """Reports to the supervisor that this worker is alive."""
 
 _stopping = False
-_log_contexts: dict[str, Mapping[str, Token[Any]]] = {}
 
 
 @signals.setup_logging.connect
@@ -125,7 +122,8 @@ def store_results_of_members(headers: dict[str, Any], body: Any, **_: Any) -> No
 def bind_log_context(task_id: str, task: Task[Any, Any], **_: Any) -> None:
     """Add the ids of the task to its log lines."""
     request_id = task.request.get("request_id", task_id)
-    _log_contexts[task_id] = bind_contextvars(task_id=task_id, task_name=task.name, request_id=request_id)
+    tokens = bind_contextvars(task_id=task_id, task_name=task.name, request_id=request_id)
+    task.request.update(log_context=tokens)  # two threads may run the same task id, for example a retry without delay
 
 
 @signals.task_postrun.connect
@@ -137,10 +135,9 @@ def report_rejection(task: base_task.BaseTask, task_id: str, state: str, retval:
 
 
 @signals.task_postrun.connect
-def reset_log_context(task_id: str, **_: Any) -> None:
+def reset_log_context(task: Task[Any, Any], **_: Any) -> None:
     """Restore the log context from before the task."""
-    if tokens := _log_contexts.pop(task_id, None):
-        reset_contextvars(**tokens)
+    reset_contextvars(**task.request.get("log_context", {}))
 
 
 @signals.task_failure.connect
