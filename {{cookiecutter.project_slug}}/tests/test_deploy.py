@@ -148,6 +148,7 @@ def test_the_installer_installs_the_locked_packages_and_every_unit() -> None:
     (copied,) = (words for words in commands if words[:1] == ["cp"] and f"{SYSTEMD}/{SLUG}.target" in words)
     assert {str(file) for file in SYSTEMD.glob(f"{SLUG}-*.service")} <= set(copied)
     assert ["systemctl", "daemon-reload"] in commands
+    assert "_PASSWORD=" not in ran.stdout, "the passwords of Compose are not settings"
 
 
 @pytest.mark.parametrize("name", APPS)

@@ -161,7 +161,7 @@ build_release() {
 install_settings() {
   if [ ! -e "$etc/environment" ]; then
     # .env.example without Compose's passwords, for servers on this host. Empty variables would override those of units.
-    sed -e '/^# The passwords/,/^$/d' -e 's/\${[A-Z]*_PASSWORD}@[a-z]*:/CHANGE_ME@localhost:/' \
+    sed -e '/^# Passwords of/,/^$/d' -e 's/\${[A-Z]*_PASSWORD}@[a-z]*:/CHANGE_ME@localhost:/' \
       -e "s/_KEY=\$/&$(random)/" -e 's/^[A-Z_]*=$/# &/' "$root/.env.example" | write 600 "$etc/environment"
   fi
 {% if plan().features.flower %}
