@@ -47,7 +47,7 @@ def specs(kind: str, overlay: str = "production") -> dict[str, dict[str, Any]]:
 def variables(name: str) -> dict[str, str]:
     """Return the variables in a file."""
     lines = (KUBERNETES / name).read_text().splitlines()
-    return dict(line.split("=", maxsplit=1) for line in lines if not line.startswith("#"))
+    return dict(line.split("=", maxsplit=1) for line in lines if line and not line.startswith("#"))
 
 
 def container_of(spec: dict[str, Any]) -> dict[str, Any]:
