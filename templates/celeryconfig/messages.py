@@ -1,7 +1,7 @@
 # --- Messages
 accept_content = ["json"]  # never pickle: write access to the broker would allow running code in the workers
-timezone = "{{ plan().project.timezone }}"  # of crontabs and logs; messages use UTC
-# A worker discards the messages of tasks whose modules it did not import.
+timezone = "{{ plan().project.timezone }}"  # of crontabs; messages and logs use UTC
+# A worker rejects the messages of tasks whose modules it did not import.
 {% filter one_line_if_short(reserved=plan().framework.setting_prefix | length) %}
 imports = [
     "{{ cookiecutter.project_slug }}.dead_letter_store",

@@ -80,7 +80,7 @@ class Demonstration:
         return table
 
     def handle(self, event: dict[str, Any]) -> None:
-        """Update the rows by an event of a worker."""
+        """Update the rows from an event of a worker."""
         kind, worker = event["type"], event["hostname"].partition("@")[0]
         if kind == "worker-online":
             self.online.add(worker)

@@ -51,7 +51,7 @@ class Celery(celery.Celery):
             for number, member in enumerate(step.tasks):
                 self._validate(member, *((None,) if number else given))
         elif kind in {"group", "chord"}:
-            for member in getattr(step.tasks, "tasks", step.tasks):  # those of a chord can be a group
+            for member in getattr(step.tasks, "tasks", step.tasks):  # the header of a chord can be a group
                 self._validate(member, *given)
             if kind == "chord":
                 self._validate(step.body, [])

@@ -106,7 +106,7 @@ def check_acknowledgement() -> Iterator[str]:
 
 {% if plan().features.beat_remote_control %}
 def check_beats(replies: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Report several beat instances, which publish each periodic task several times, by the replies to a ping."""
+    """Report several beat instances, from the replies to a ping. Each of them publishes every periodic task."""
     beats = sorted(name for reply in replies for name in reply if name.startswith("celerybeat"))
     if len(beats) > 1:
         yield f"several beat instances run: {', '.join(beats)}. Stop all but one"

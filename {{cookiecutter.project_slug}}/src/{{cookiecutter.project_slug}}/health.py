@@ -18,7 +18,7 @@ HEARTBEAT_TIMEOUT = 60.0
 """Seconds without a heartbeat after which the main loop of a worker is considered stuck."""
 
 MAX_FILE_AGE = 120.0
-"""Seconds. With an older heartbeat file, a process is considered dead."""
+"""Seconds without a touch of the heartbeat file after which a process is considered dead."""
 
 
 def report_alive() -> None:

@@ -1,7 +1,7 @@
 """Structured logs of this project, Celery and all libraries, in one format.
 
-They come from `structlog.get_logger()` and `logging.getLogger()`. Each log line of a task has its `task_id`, its
-`task_name` and the `request_id` of the request that published it.
+Use `structlog.get_logger()` or `logging.getLogger()`. Each log line of a task has its `task_id`, its `task_name` and the
+`request_id` of the request that published it.
 """
 
 import logging

@@ -26,7 +26,7 @@ WARM_SHUTDOWN = {{ plan().limits.warm_shutdown }}
 """Seconds that tasks have to finish during a warm shutdown. The supervisor kills the worker 20 s later."""
 
 heartbeat = health.HeartbeatThread()
-"""Reports to the supervisor that this worker is alive."""
+"""The thread that reports to the supervisor that this worker is alive."""
 
 _stopping = False
 

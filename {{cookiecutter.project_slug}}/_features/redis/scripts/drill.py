@@ -104,7 +104,7 @@ class Drill:
 
 
 def kill(drill: Drill) -> None:
-    """Kill a worker, as the loss of its host does."""
+    """Kill all processes of a worker at once, as if its host were lost."""
     drill.signal(signal.SIGKILL)
 
 

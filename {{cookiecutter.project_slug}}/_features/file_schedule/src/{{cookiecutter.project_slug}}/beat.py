@@ -1,6 +1,7 @@
 """A scheduler that stores the last run of each periodic task in a JSON file.
 
-Celery's default scheduler stores a dbm file. Another Python may not find it, and beat may not start if it is damaged.
+Celery's default scheduler stores a dbm file. Its name and format depend on the Python installation, and a damaged file
+can prevent beat from starting.
 """
 
 import json

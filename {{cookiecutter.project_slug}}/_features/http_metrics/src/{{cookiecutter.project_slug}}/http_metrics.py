@@ -44,7 +44,7 @@ class HttpMetricsCollector(MultiProcessCollector):
 def serve() -> None:
     """Serve the metrics if `METRICS_ADDRESS` is set.
 
-    A port that is in use is logged. It does not stop the process.
+    If the port is in use, log an error and continue: Prometheus reports that the target is down.
     """
     if not env.metrics_address:
         return

@@ -1,7 +1,7 @@
 """Prometheus metrics of a worker, served at `METRICS_ADDRESS`.
 
 The main process of a worker records the metrics, since Celery reports the end of each task to it, for every pool and
-broker. Workers need not send events, and pool processes need not share files. `exporter.py` has the metrics of the broker.
+broker. Workers need not send events, and pool processes need not share files. `exporter.py` exports those of the broker.
 The alert rules and the dashboard in `deploy/monitoring/` use both.
 """
 

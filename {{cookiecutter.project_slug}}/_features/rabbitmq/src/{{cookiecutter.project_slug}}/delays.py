@@ -13,7 +13,7 @@ from {{ cookiecutter.project_slug }} import application
 class Celery(application.Celery):
     """An application that converts `countdown` and `eta` for native delayed delivery.
 
-    Celery truncates a delay: 1.9 s become 1 s, and less than 1 s is an error. And it does not declare the queue of a
+    Celery truncates a delay: 1.9 s become 1 s, and less than 1 s is an error. It also does not declare the queue of a
     delayed message, so RabbitMQ rejects the first delayed message of a new virtual host.
     """
 

@@ -9,7 +9,7 @@ after the visibility timeout, holds delayed tasks in a worker's memory, and cann
 - No command runs in MULTI, in which a full Redis rejects even commands that free memory.
 
 Keys and records are those of kombu, so workers with kombu's transport can use the same database. kombu requeues a
-message whose score in `unacked_index` is older than the visibility timeout: the score of a lease is so when it expires.
+message whose score in `unacked_index` is older than the visibility timeout: a lease expires when its score has this age.
 """
 
 # mypy: disable-error-code="attr-defined, has-type, misc"
@@ -48,7 +48,7 @@ LOST_WORKERS = "lost_workers"
 """The header with the number of workers that were lost with this message unacknowledged; see `base_task.py`."""
 
 LOST_WITH = "lost_with"
-"""The header with the other tasks that each of these workers had: one of them may have killed the worker."""
+"""The header with the other tasks that each of these workers held: one of them may have killed the worker."""
 
 log = logging.getLogger(__name__)
 

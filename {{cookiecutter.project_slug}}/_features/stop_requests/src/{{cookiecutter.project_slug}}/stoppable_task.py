@@ -1,4 +1,4 @@
-"""The base class of all tasks, which supports cancellation without killing a process."""
+"""The task class of the application: `BaseTask` with cancellation, without killing a process."""
 
 from typing import Any
 

@@ -21,7 +21,7 @@ def configure() -> None:
     """
     if not env.otel_exporter_otlp_endpoint:
         return
-    # Imported here, because the SDK takes memory in each process.
+    # Imported here, because the SDK uses memory in each process.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.instrumentation.celery import CeleryInstrumentor
     from opentelemetry.sdk.resources import Resource
