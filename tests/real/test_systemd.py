@@ -425,7 +425,7 @@ def test_a_release_that_fails_to_start_is_reported_and_rolled_back(
     unit = f"deploy/systemd/{installation.slug}-beat.service"
     path = installation.project.path / unit
     path.write_text(path.read_text(encoding="utf-8") + "# A line of a bad release.\n", encoding="utf-8")
-    change_source(installation, "Heart.start = lambda self: os._exit(3)  # as soon as a worker is ready")
+    change_source(installation, "HeartbeatThread.start = lambda self: os._exit(3)  # as soon as a worker is ready")
 
     completed = installation.run_installer(check=False)
     assert completed.returncode == 1

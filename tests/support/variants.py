@@ -22,7 +22,7 @@ First = TypeVar("First")
 Second = TypeVar("Second")
 
 # Questions that change the same files: all combinations are baked, linted and type-checked.
-CROSSED = ("framework", "broker", "result_backend", "beat_scheduler", "examples", "monitoring", "kubernetes", "extras")
+CROSSED = ("framework", "broker", "result_backend", "beat_scheduler", "examples", "monitoring", "kubernetes")
 # Questions that change dependencies and processes: all combinations run their test suites.
 DEPENDENCIES = ("framework", "broker", "result_backend", "beat_scheduler")
 
@@ -164,7 +164,7 @@ def combine_pairs(firsts: Sequence[First], seconds: Sequence[Second], most: int)
     longest = max(len(firsts), len(seconds))
     rounds = max(1, most // longest)
     return [
-        (firsts[turn % len(firsts)], seconds[(turn + shift) % len(seconds)])
+        (firsts[turn % len(firsts)], seconds[(turn + turn // len(seconds) + shift) % len(seconds)])
         for shift in range(rounds)
         for turn in range(longest)
     ]
@@ -178,7 +178,8 @@ def core_answers() -> list[dict[str, Answer]]:
 def varied_answers() -> list[tuple[dict[str, Answer], dict[str, Answer]]]:
     """Return each combination of DEPENDENCIES twice: with alternating other answers, and their opposites."""
     offered = choices()
-    others = list(combinations([name for name in crossed_questions() if name not in DEPENDENCIES]))
+    names = [name for name in (*crossed_questions(), "extras") if name not in DEPENDENCIES]
+    others = list(combinations(names))
     found = []
     for number, answers in enumerate(filter(is_supported, combinations(list(DEPENDENCIES)))):
         # Shifted in each round, so that these answers do not correlate with other answers.
