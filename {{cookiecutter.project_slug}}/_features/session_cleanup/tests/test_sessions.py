@@ -17,4 +17,4 @@ def test_periodic_task_deletes_expired_sessions() -> None:
         Session.objects.create(session_key=f"expires in {hours} h", session_data="", expire_date=expiry)
     clear_expired_sessions()
     assert [session.session_key for session in Session.objects.all()] == ["expires in 1 h"]
-    assert clear_expired_sessions.name in {job["task"] for job in BEAT_SCHEDULE.values()}
+    assert clear_expired_sessions.name in {entry["task"] for entry in BEAT_SCHEDULE.values()}

@@ -1,4 +1,4 @@
-"""Missed runs are sent at startup."""
+"""Missed runs are published at startup."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)  # beat closes old connecti
 
 
 def start_beat(monkeypatch: pytest.MonkeyPatch) -> tuple[Scheduler, list[str]]:
-    """Start a scheduler. Return it and a list, to which it adds the names of the tasks that it sends."""
+    """Start a scheduler. Return it and the list of the names of published tasks."""
     sent: list[str] = []
     scheduler = Scheduler(app)
 

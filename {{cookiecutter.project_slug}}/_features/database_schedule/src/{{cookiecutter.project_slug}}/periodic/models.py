@@ -1,10 +1,10 @@
-"""The schedule entries of the code, as of the last synchronization."""
+"""The schedule entries of the code at the last synchronization."""
 
 from django.db import models
 from django_celery_beat.models import PeriodicTask
 
 
-class SeededJob(models.Model):
+class SyncedEntry(models.Model):
     """A schedule entry of `schedule.py`, and its row in the database.
 
     If a field of the row differs from the definition, it was edited in the admin: `sync.py` does not change it.

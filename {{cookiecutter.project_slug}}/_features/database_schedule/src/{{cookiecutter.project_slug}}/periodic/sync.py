@@ -24,7 +24,7 @@ from celery.schedules import BaseSchedule, crontab, schedule, solar
 from django.db import transaction
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 
-from {{ cookiecutter.project_slug }}.periodic.models import SeededJob
+from {{ cookiecutter.project_slug }}.periodic.models import SyncedEntry
 
 KINDS = {"crontab": CrontabSchedule, "interval": IntervalSchedule, "solar": SolarSchedule, "clocked": ClockedSchedule}
 """The models of schedules, by kind. A row has one schedule, in the field with the name of its kind."""
@@ -65,30 +65,30 @@ def sync(app: Celery, dry_run: bool = False) -> list[str]:
 
 
 def _update_rows(definitions: dict[str, Definition]) -> list[str]:
-    seeded = {job.key: job for job in SeededJob.objects.select_related("row")}
+    synced = {entry.key: entry for entry in SyncedEntry.objects.select_related("row")}
     changes = []
     for key, definition in definitions.items():
-        job = seeded.pop(key, None) or _pop_renamed(definition, seeded, definitions)
-        if job is None:
+        entry = synced.pop(key, None) or _pop_renamed(definition, synced, definitions)
+        if entry is None:
             changes.append(_add_row(key, definition))
         else:
-            changes += _update_row(job, key, definition)
-    for job in seeded.values():
-        changes += _disable_row(job)
+            changes += _update_row(entry, key, definition)
+    for entry in synced.values():
+        changes += _disable_row(entry)
     return changes
 
 
 def _pop_renamed(
-    definition: Definition, seeded: dict[str, SeededJob], definitions: dict[str, Definition]
-) -> SeededJob | None:
-    """Remove and return the only job with the same task and arguments whose key is not in the code, if any."""
+    definition: Definition, synced: dict[str, SyncedEntry], definitions: dict[str, Definition]
+) -> SyncedEntry | None:
+    """Remove and return the entry whose key is no longer in the code, if exactly one has this task and arguments."""
     fields = ("task", "args", "kwargs")
     found = [
-        job
-        for key, job in seeded.items()
-        if key not in definitions and all(job.definition[name] == definition[name] for name in fields)
+        entry
+        for key, entry in synced.items()
+        if key not in definitions and all(entry.definition[name] == definition[name] for name in fields)
     ]
-    return seeded.pop(found[0].key) if len(found) == 1 else None
+    return synced.pop(found[0].key) if len(found) == 1 else None
 
 
 def _add_row(key: str, definition: Definition) -> str:
@@ -98,38 +98,38 @@ def _add_row(key: str, definition: Definition) -> str:
         row = PeriodicTask(name=key)
         write_row(row, definition)
         change = f"{key}: added"
-    SeededJob.objects.create(key=key, definition=definition, row=row)
+    SyncedEntry.objects.create(key=key, definition=definition, row=row)
     return change
 
 
-def _update_row(job: SeededJob, key: str, definition: Definition) -> list[str]:
+def _update_row(entry: SyncedEntry, key: str, definition: Definition) -> list[str]:
     changes = []
-    if job.row is not None:
-        current = read_row(job.row)
+    if entry.row is not None:
+        current = read_row(entry.row)
         # Update only the fields that still have the last value of the code.
-        new = {name: value for name, value in definition.items() if current[name] == job.definition[name] != value}
+        new = {name: value for name, value in definition.items() if current[name] == entry.definition[name] != value}
         if new:
-            write_row(job.row, new)
+            write_row(entry.row, new)
             changes = [f"{key}: {', '.join(sorted(new))} changed"]
-    if (job.key, job.definition) != (key, definition):
-        job.key, job.definition = key, definition
-        job.save()
+    if (entry.key, entry.definition) != (key, definition):
+        entry.key, entry.definition = key, definition
+        entry.save()
     return changes
 
 
-def _disable_row(job: SeededJob) -> list[str]:
-    if job.row is None:
-        job.delete()
+def _disable_row(entry: SyncedEntry) -> list[str]:
+    if entry.row is None:
+        entry.delete()
         return []
-    current = read_row(job.row)
-    if current != job.definition:
-        return [f"{job.key}: no longer in the code, kept since it was edited in the admin"]
+    current = read_row(entry.row)
+    if current != entry.definition:
+        return [f"{entry.key}: no longer in the code, kept since it was edited in the admin"]
     if not current["enabled"]:
         return []
-    write_row(job.row, {"enabled": False})
-    job.definition["enabled"] = False
-    job.save()
-    return [f"{job.key}: disabled, no longer in the code"]
+    write_row(entry.row, {"enabled": False})
+    entry.definition["enabled"] = False
+    entry.save()
+    return [f"{entry.key}: disabled, no longer in the code"]
 
 
 def parse_entry(key: str, entry: dict[str, Any]) -> Definition:
@@ -193,7 +193,7 @@ def write_row(row: PeriodicTask, definition: Definition) -> None:
             setattr(row, name, json.dumps(value))
         elif name == "schedule":
             kind, values = value
-            # Several periodic tasks may share a schedule. Therefore choose another one, and change none.
+            # Several periodic tasks may share a schedule row. Therefore select another row instead of changing it.
             model = KINDS[kind]
             when = model.objects.filter(**values).first() or model.objects.create(**values)
             for other in KINDS:

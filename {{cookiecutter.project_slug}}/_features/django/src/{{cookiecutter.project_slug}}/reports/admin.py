@@ -35,4 +35,4 @@ class ReportAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only i
         queryset.update(accounts=None, built_at=None)
         for report in reports:
             build.delay_on_commit(report.pk)
-        self.message_user(request, f"{len(reports)} reports will be rebuilt.")
+        self.message_user(request, f"Reports that will be rebuilt: {len(reports)}")

@@ -1,4 +1,4 @@
-"""The command `sync_schedule`, which does what beat does at startup, or prints it."""
+"""The command `sync_schedule`: update the schedule in the database, as beat does at startup."""
 
 from typing import Any
 
