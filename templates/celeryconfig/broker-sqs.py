@@ -2,7 +2,7 @@
 broker_url = env.celery_broker_url  # sqs://; credentials from a role, or from AWS_ACCESS_KEY_ID
 broker_transport_options = {
     "region": env.aws_region,
-    "predefined_queues": predefined_queues(env.sqs_queue_url_prefix),  # created by deploy/aws/queues.yaml
+    "predefined_queues": build_predefined_queues(env.sqs_queue_url_prefix),  # created by deploy/aws/queues.yaml
     "wait_time_seconds": 20,  # seconds of long polling; SQS's maximum, because each request costs money
     "connect_retries_timeout": env.celery_publish_timeout,  # seconds of retries when publishing
     "is_secure": True,  # TLS, also if the URL contains a host

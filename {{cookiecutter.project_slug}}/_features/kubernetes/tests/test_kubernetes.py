@@ -17,7 +17,7 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.settings import Environment
 from {{ cookiecutter.project_slug }}.signals import WARM_SHUTDOWN
 {% if plan().features.sqs %}
-from {{ cookiecutter.project_slug }}.sqs import predefined_queues
+from {{ cookiecutter.project_slug }}.sqs import build_predefined_queues
 {% endif %}
 
 ROOT = Path(__file__).parent.parent
@@ -133,7 +133,7 @@ def test_keda_scales_a_worker_by_the_length_of_its_queues(name: str) -> None:
         prefix = variables("base/config.env")["SQS_QUEUE_URL_PREFIX"]
         own = {each["name"]: each["value"] for each in container_of(WORKERS[name])["env"]}
         url = own[metadata["queueURLFromEnv"]].replace("$(SQS_QUEUE_URL_PREFIX)", prefix)
-        assert url == predefined_queues(prefix)[queue]["url"]
+        assert url == build_predefined_queues(prefix)[queue]["url"]
         assert int(metadata["queueLength"]) > 0
 {% endif %}
 {% if plan().features.kubernetes_redis or plan().features.kubernetes_sqs %}

@@ -47,7 +47,7 @@ def test_a_delayed_task_has_delay_seconds(countdown: float, delay: int) -> None:
 
 def test_an_eta_without_a_time_zone_is_utc() -> None:
     eta = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=100)
-    assert sqs.seconds_until_due({"eta": eta.isoformat()}) == pytest.approx(100, abs=5)
+    assert sqs.get_seconds_until_due({"eta": eta.isoformat()}) == pytest.approx(100, abs=5)
 
 
 def test_a_task_without_an_eta_is_not_delayed() -> None:

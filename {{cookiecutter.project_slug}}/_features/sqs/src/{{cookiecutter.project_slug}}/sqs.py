@@ -20,12 +20,12 @@ VISIBILITY_TIMEOUT = {{ plan().limits.sqs_visibility_timeout }}
 TRANSPORT_ALIASES["sqs"] = "{{ cookiecutter.project_slug }}.sqs_transport:Transport"
 
 
-def predefined_queues(prefix: str) -> dict[str, dict[str, str]]:
+def build_predefined_queues(prefix: str) -> dict[str, dict[str, str]]:
     """Return the URL of each queue: the prefix and the name of the queue."""
     return {name.value: {"url": prefix + name.value} for name in QueueName}
 
 
-def seconds_until_due(headers: Mapping[str, Any]) -> float:
+def get_seconds_until_due(headers: Mapping[str, Any]) -> float:
     """Return the seconds until the `eta` of a task, or 0 without an `eta`. Without a time zone, `eta` is UTC."""
     eta = headers.get("eta")
     return (maybe_make_aware(datetime.fromisoformat(eta)) - datetime.now(UTC)).total_seconds() if eta else 0.0
@@ -39,4 +39,4 @@ def set_delay(headers: dict[str, Any], properties: dict[str, Any], **_: Any) -> 
     another delivery, so the task could become a dead letter.
     """
     if headers.get("eta"):
-        properties["DelaySeconds"] = max(0, min(int(seconds_until_due(headers)), MAX_DELAY))
+        properties["DelaySeconds"] = max(0, min(int(get_seconds_until_due(headers)), MAX_DELAY))

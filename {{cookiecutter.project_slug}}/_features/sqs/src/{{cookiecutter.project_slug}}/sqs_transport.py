@@ -4,8 +4,8 @@
   than a task, and SQS redelivers the tasks of a lost worker soon.
 - A worker republishes a message that is due later than the maximum delay of SQS.
 - Requests have timeouts and are retried. With kombu 5.7, a worker exits after a response of 5xx or a connection error,
-  waits forever for a response on a broken connection while its heartbeat continues, and a publisher gives up after two
-  attempts within a second.
+  waits forever for a response on a broken connection while its heartbeat continues, and a publisher raises an error
+  after two attempts within a second.
 """
 
 import logging
@@ -21,7 +21,7 @@ from kombu.asynchronous.http.curl import CurlClient
 from kombu.transport import SQS, virtual
 
 from {{ cookiecutter.project_slug }}.signals import heartbeat
-from {{ cookiecutter.project_slug }}.sqs import MAX_DELAY, VISIBILITY_TIMEOUT, seconds_until_due
+from {{ cookiecutter.project_slug }}.sqs import MAX_DELAY, VISIBILITY_TIMEOUT, get_seconds_until_due
 
 RETRY_INTERVAL = 1
 """Seconds between two requests of a worker while SQS is unreachable."""
@@ -112,7 +112,7 @@ class Channel(SQS.Channel):
         leaves two messages: at-least-once delivery. If publishing fails, the worker delays the task itself.
         """
         try:
-            delay = seconds_until_due(message.headers or {})
+            delay = get_seconds_until_due(message.headers or {})
             if delay <= MAX_LOCAL_DELAY:
                 return False
             copy = message.serializable()
@@ -162,8 +162,8 @@ class Transport(SQS.Transport):
 class VisibilityExtender(threading.Thread):
     """A thread that extends the visibility timeout of a worker's unacknowledged messages.
 
-    It does so while the main loop runs, and during a shutdown, in which the main loop does not run while the last tasks
-    run. The maximum visibility timeout of SQS is 12 hours in total.
+    It does so while the main loop runs, and during a shutdown, while the last tasks run without the main loop. The
+    maximum visibility timeout of SQS is 12 hours in total.
     """
 
     def __init__(self, consumer: Any) -> None:

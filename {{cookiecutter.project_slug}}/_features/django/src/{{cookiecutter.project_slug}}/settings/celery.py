@@ -10,7 +10,7 @@ from {{ cookiecutter.project_slug }}.schedule import BEAT_SCHEDULE
 {% endif %}
 from {{ cookiecutter.project_slug }}.settings import env
 {% if plan().features.sqs %}
-from {{ cookiecutter.project_slug }}.sqs import predefined_queues
+from {{ cookiecutter.project_slug }}.sqs import build_predefined_queues
 {% endif %}
 
 {% filter django_settings %}
