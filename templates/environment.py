@@ -27,7 +27,7 @@ def scheme(*schemes: str) -> AfterValidator:
 
 
 def enable_verification(url: str) -> str:
-    """Return a URL with certificate verification enabled unless the URL disables it, because the drivers' defaults differ."""
+    """Return a URL that enables certificate verification unless it is disabled, because the drivers' defaults differ."""
     option = re.search(r"[?&]ssl_cert_reqs=(\w*)", url)
     if not url.startswith(("rediss:", "amqps:")):
         if option:

@@ -31,7 +31,11 @@ MAX_THREADS = 200
 """The size of the thread pool: a request that calls the broker uses a thread for at most two seconds."""
 
 TAGS = [
-    {"name": "tasks", "description": "Submit, follow and cancel tasks."},
+{% if plan().features.fastapi_tracking %}
+    {"name": "tasks", "description": "Submit, track and cancel tasks."},
+{% elif plan().features.fastapi_submission %}
+    {"name": "tasks", "description": "Submit tasks."},
+{% endif %}
     {"name": "overview", "description": "The task types, queues and periodic tasks of this project."},
     {"name": "health", "description": "Liveness and readiness. No API key is required."},
 ]
