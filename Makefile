@@ -57,7 +57,7 @@ lock: $(UV) ## update uv.lock
 pins: .venv ## copy the pins of .github to the files of generated projects
 	@$(RUN) python -m tests.support.pins
 
-brokers: ## install Redis, RabbitMQ, PostgreSQL and systemd-analyze (Debian and Ubuntu, as root)
+brokers: ## install Redis, RabbitMQ, PostgreSQL, Prometheus and systemd-analyze (Debian and Ubuntu, as root)
 	@sh tests/support/install-brokers.sh
 
 clean: ## delete the files that these commands created

@@ -5,7 +5,7 @@ from __future__ import annotations
 EXAMPLES = {
     "project_name": "Background Jobs",
     "project_slug": "background_jobs",
-    "description": "Background tasks and periodic jobs with Celery.",
+    "description": "Background and periodic tasks with Celery.",
     "author_name": "Your Team",
     "author_email": "team@example.com",
     "queues": "emails:8, reports:2",

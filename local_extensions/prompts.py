@@ -1,4 +1,4 @@
-"""Repeats a question at the terminal until its answer is valid."""
+"""Questions at the terminal, each repeated until its answer is valid."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def test_a_worker_may_consume_several_queues(
     unit = f"{project.slug}-worker-{{}}@.service"
     tests = ["pytest", "-q", "--assert=plain", "-m", "not integration"]
 
-    # The example in the README: the workers of `critical` also consume `high`.
+    # The example in docs/development.md: the worker of `critical` also consumes from `high`.
     edit(project.path / "compose.yaml", "-Q critical ", "-Q critical,high ")
     edit(systemd / unit.format("critical"), "-Q critical ", "-Q critical,high ")
     edit(kubernetes / "workers/critical/kustomization.yaml", "[-Q, critical,", '[-Q, "critical,high",')

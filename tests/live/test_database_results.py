@@ -97,7 +97,7 @@ def test_the_cleanup_task_of_celery_deletes_expired_results(service: Service, po
     postgres_server.query(url, "update celery_taskmeta set date_done = now() - interval '25 h'")
     new = service.run_python(f"{PING}\nsent = ping.delay()\nsent.get(timeout=60)\nanswer = sent.id")
 
-    # The command in the README. The task has no route, so it runs on the first queue.
+    # The command in docs/operations.md. The task has no route, so it runs on the first queue.
     completed = service.project.run(
         *("celery", "-A", "stored.celery_app", "call", "celery.backend_cleanup"),
         environment=service.environment,
