@@ -39,7 +39,7 @@ def read_commands(project: BakedProject) -> dict[str, list[str]]:
 
 
 def interpolate(text: str) -> str:
-    """Replace `${NAME:-default}` by the default, as Compose does if no variable is set."""
+    """Replace `${NAME:-default}` with the default, as Compose does if no variable is set."""
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 

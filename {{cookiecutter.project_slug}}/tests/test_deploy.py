@@ -30,7 +30,7 @@ def variables_of(file: Path) -> dict[str, str]:
 
 
 def interpolated(text: object) -> str:
-    """Replace `${NAME:-default}` by its default, as Compose does for an unset variable."""
+    """Replace `${NAME:-default}` with its default, as Compose does for an unset variable."""
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(text))
 
 

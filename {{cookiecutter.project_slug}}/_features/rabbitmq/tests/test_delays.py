@@ -13,7 +13,7 @@ from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} imp
 
 @pytest.fixture
 def send_task(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """Replace Celery's `send_task` by a mock."""
+    """Replace Celery's `send_task` with a mock."""
     send = Mock()
     monkeypatch.setattr(celery.Celery, "send_task", send)
     return send

@@ -36,14 +36,14 @@ class FakeChannel:
 
 @pytest.fixture
 def connection(url: str, redis: Redis) -> Iterator[Connection]:
-    """A connection with the options of a worker."""
+    """Return a connection with the options of a worker."""
     with Connection(url, transport_options=app.conf.broker_transport_options) as connected:
         yield connected
 
 
 @pytest.fixture
 def user(url: str, redis: Redis) -> Iterator[Connection]:
-    """A connection of a user without dangerous commands and without channels."""
+    """Return a connection of a user without dangerous commands and without channels."""
     rights = ["+@all", "-@dangerous"]
     redis.acl_setuser("jobs", enabled=True, passwords="+word", keys=["*"], categories=rights, reset=True)
     of_user = url.replace("://", "://jobs:word@")

@@ -58,7 +58,7 @@ def test_a_task_without_an_eta_is_not_delayed() -> None:
 
 @pytest.fixture
 def get_length(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """Replace the request for the length of a queue by a mock."""
+    """Replace the request for the length of a queue with a mock."""
     get = Mock(return_value=0)
     monkeypatch.setattr(sqs_transport.Channel, "_size", get)
     return get
@@ -121,7 +121,7 @@ def receive(channel: Any, callback: Mock, **headers: Any) -> Any:
 
 @pytest.fixture
 def client(channel: Any, monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """Replace the client of SQS by a mock."""
+    """Replace the client of SQS with a mock."""
     sqs_client = Mock()
     monkeypatch.setattr(channel, "sqs", Mock(return_value=sqs_client))
     monkeypatch.setattr(channel, "hub", None)  # no polling

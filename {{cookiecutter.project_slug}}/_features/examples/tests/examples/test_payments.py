@@ -14,7 +14,7 @@ from ..conftest import WaitForTask
 
 @pytest.fixture
 def cancel(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """Replace `cancel_order.delay` by a mock."""
+    """Replace `cancel_order.delay` with a mock."""
     delay = Mock()
     monkeypatch.setattr(payments.cancel_order, "delay", delay)
     return delay
