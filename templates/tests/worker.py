@@ -1,6 +1,6 @@
 @pytest.fixture(scope="session")
 def worker() -> Iterator[None]:
-    """A worker that consumes from all queues during the tests."""
+    """Run a worker that consumes from all queues during the tests."""
     app.conf.broker_transport_options = {**app.conf.broker_transport_options, "polling_interval": 0.01}  # seconds
     with start_worker(app, pool="threads", concurrency=2, perform_ping_check=False, shutdown_timeout=30):
         yield
@@ -9,7 +9,7 @@ def worker() -> Iterator[None]:
 
 @pytest.fixture
 def wait_for_task(worker: None) -> Iterator[WaitForTask]:
-    """A function that waits until a task ends in the worker and returns its state."""
+    """Yield a function that waits until a task ends in the worker and returns its state."""
     ended: Queue[tuple[str, str]] = Queue()
 
     def record(task_id: str, state: str, **_: Any) -> None:

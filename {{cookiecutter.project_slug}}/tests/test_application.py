@@ -32,7 +32,7 @@ FORMS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.fixture
 def publish(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """The mock that replaces publishing to the broker."""
+    """Replace publishing to the broker by a mock."""
     send = Mock()
     monkeypatch.setattr(app.amqp, "send_task_message", send)
     return send

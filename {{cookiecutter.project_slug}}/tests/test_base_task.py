@@ -57,7 +57,7 @@ def test_coroutines_and_generators_are_rejected(function: Callable[[], Any], pyd
 
 @pytest.fixture
 def log_lines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
-    """The events that tasks log, with their values."""
+    """Return the events that tasks log, with their values."""
     lines: list[tuple[str, dict[str, Any]]] = []
 
     def record(event: str, **values: Any) -> None:
@@ -122,7 +122,7 @@ def test_start_of_a_redelivered_task_is_logged(log_lines: list[tuple[str, dict[s
 
 @pytest.fixture
 def publish(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """The mock that replaces publishing."""
+    """Replace publishing by a mock."""
     apply_async = Mock()
     monkeypatch.setattr("celery.app.task.Task.apply_async", apply_async)
     return apply_async
@@ -130,7 +130,7 @@ def publish(monkeypatch: pytest.MonkeyPatch) -> Mock:
 
 @pytest.fixture
 def sentry_capture(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mock]:
-    """The mock that replaces Sentry's capture_exception(), while `ping` runs as in a worker."""
+    """Replace Sentry's `capture_exception` by a mock, while `ping` runs as in a worker."""
     capture_exception = Mock()
     monkeypatch.setattr(sentry_sdk, "capture_exception", capture_exception)
     monkeypatch.setattr(base_task, "REQUEUE_DELAY", 0)

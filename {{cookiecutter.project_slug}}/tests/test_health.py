@@ -12,7 +12,7 @@ from {{ cookiecutter.project_slug }} import health
 
 @pytest.fixture
 def heartbeat_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The path of the heartbeat file, which does not exist yet."""
+    """Return the path of the heartbeat file, which does not exist yet."""
     file = tmp_path / "heartbeat"
     monkeypatch.setenv("HEARTBEAT_FILE", str(file))
     return file

@@ -38,7 +38,7 @@ def fail_once(self: Any) -> None:
 
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Spans]:
-    """An OTLP collector that receives the spans of this process, as pairs of a service name and a span."""
+    """Run an OTLP collector; yield the spans of this process, as pairs of a service name and a span."""
     spans: Spans = Queue()
 
     class Collector(BaseHTTPRequestHandler):
@@ -70,7 +70,7 @@ def collector() -> Iterator[Spans]:
 
 @pytest.fixture
 def collect(collector: Spans) -> Callable[..., list[Any]]:
-    """A function that waits for spans with these names, and returns them in this order."""
+    """Return a function that waits for spans with these names, and returns them in this order."""
 
     def collect(*names: str) -> list[Any]:
         spans: list[Any] = []
