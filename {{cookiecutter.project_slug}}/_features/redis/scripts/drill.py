@@ -83,7 +83,7 @@ class Drill:
         return False
 
     def run(self, environment: dict[str, str]) -> "Drill":
-        """Send tasks, cause the fault while they run, and wait until all have run."""
+        """Publish tasks, cause the fault while they run, and wait until all have run."""
         with self.server:
             try:
                 self.start_workers({**environment, "CELERY_BROKER_URL": f"{self.server.connection_url}/0"})

@@ -36,7 +36,7 @@ class StandbyScheduler(RedBeatScheduler):  # type: ignore[misc]
         self.lock_key = None  # without it, RedBeat does not acquire the lock
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        """Send the due tasks if this instance holds the lock. Return the seconds until the next tick."""
+        """Publish the due tasks if this instance holds the lock. Return the seconds until the next tick."""
         if not self.acquire_lock():
             self.last_active_tick = None
             return float(self.max_interval)
@@ -47,7 +47,7 @@ class StandbyScheduler(RedBeatScheduler):  # type: ignore[misc]
         return interval
 
     def restore_schedule(self) -> None:
-        """Store lost entries again, with the last tick as their last run, so that runs due since then are sent."""
+        """Store lost entries again, with the last tick as their last run, so that runs due since then are not lost."""
         keys = {name: self.Entry.generate_key(self.app, name) for name in self.app.conf.beat_schedule}
         if not keys:
             return
