@@ -185,7 +185,7 @@ class Environment(BaseSettings):
     )
     sqs_queue_url_prefix: str = Field(
         pattern="^https?://[^/]+/[0-9]{12}/[A-Za-z0-9_-]*$",
-        examples=["https://sqs.eu-west-1.amazonaws.com/123456789012/mail-room-"],
+        examples=["https://sqs.eu-west-1.amazonaws.com/123456789012/production-"],
         description="Prefix of the queue URLs. The queue name follows it.",
     )
 {% endif %}

@@ -6,7 +6,7 @@ broker_transport_options = {
     "master_name": "mymaster",  # the name of the master with sentinel://
     "connect_retries_timeout": env.celery_publish_timeout,  # seconds of retries when publishing
     "socket_timeout": 10,  # seconds; the default is infinite: an unresponsive server would block the worker
-    "retry_on_timeout": True,  # otherwise a timeout loses an acknowledgement, and its message stays unacknowledged
+    "retry_on_timeout": True,  # otherwise a timeout loses an acknowledgement, and its task is held until shutdown
     "socket_connect_timeout": 5,  # seconds
     "socket_keepalive": True,  # detect a lost connection
     "health_check_interval": 10,  # seconds; firewalls silently drop idle connections

@@ -9,7 +9,7 @@ def worker() -> Iterator[None]:
 
 @pytest.fixture
 def wait_for_task(worker: None) -> Iterator[WaitForTask]:
-    """Return a function that waits until a task ends in the worker and returns its state."""
+    """Yield a function that waits until a task ends in the worker and returns its state."""
     ended: Queue[tuple[str, str]] = Queue()
 
     def record(task_id: str, state: str, **_: Any) -> None:

@@ -1,6 +1,6 @@
 """Run this project on an embedded broker: a worker for each queue, beat, and a table of the tasks that ran.
 
-The script sends `ping` to each queue, and beat sends each periodic task every two seconds instead of on its
+The script publishes `ping` to each queue, and beat publishes each periodic task every two seconds instead of on its
 schedule. The exit status is 1 if a task failed, did not run, or ran on the worker of another queue.
 """
 
@@ -156,7 +156,7 @@ def main() -> int:
 
 
 def run_tasks(app: Celery, demonstration: Demonstration, console: Console, deadline: float) -> bool:
-    """Send the tasks when all workers are online; return whether all succeeded before the deadline."""
+    """Publish the tasks when all workers are online; return whether all succeeded before the deadline."""
     sent = False
     with ExitStack() as stack:
         receiver = app.events.Receiver(

@@ -21,7 +21,7 @@ from .conftest import WaitForTask
 
 @pytest.fixture
 def webhook_messages(monkeypatch: pytest.MonkeyPatch) -> Iterator["Queue[dict[str, Any]]"]:
-    """Return the messages that a webhook receives."""
+    """Run a webhook; yield the messages that it receives."""
     received: Queue[dict[str, Any]] = Queue()
 
     class Webhook(BaseHTTPRequestHandler):

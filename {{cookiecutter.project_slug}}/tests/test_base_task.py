@@ -130,7 +130,7 @@ def publish(monkeypatch: pytest.MonkeyPatch) -> Mock:
 
 @pytest.fixture
 def sentry_capture(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mock]:
-    """Replace Sentry's capture_exception() with a mock, while `ping` runs as in a worker."""
+    """Replace Sentry's `capture_exception` with a mock, while `ping` runs as in a worker."""
     capture_exception = Mock()
     monkeypatch.setattr(sentry_sdk, "capture_exception", capture_exception)
     monkeypatch.setattr(base_task, "REQUEUE_DELAY", 0)

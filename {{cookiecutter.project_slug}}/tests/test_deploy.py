@@ -24,53 +24,54 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 SLUG = "{{ cookiecutter.project_slug }}"
 
 
-def variables_of(file: Path) -> dict[str, str]:
+def read_variables(file: Path) -> dict[str, str]:
     """Return the variables in a file of NAME=value lines. The last line of a name takes precedence."""
     return dict(re.findall(r"^(\w+)=(.*)$", file.read_text(), flags=re.MULTILINE))
 
 
-def interpolated(text: object) -> str:
+def interpolate(text: object) -> str:
     """Replace `${NAME:-default}` with its default, as Compose does for an unset variable."""
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(text))
 
 
-EXAMPLE = variables_of(ROOT / ".env.example")
+EXAMPLE = read_variables(ROOT / ".env.example")
 APPS = {name: service for name, service in SERVICES.items() if "IMAGE:-" in service.get("image", "")}
 WORKERS = {name: service for name, service in APPS.items() if " worker " in service["command"]}
 
 
-def files_of(service: str) -> list[Path]:
+def list_unit_files(service: str) -> list[Path]:
     """Return the systemd unit of a service of compose.yaml, and the drop-ins that apply to it."""
     unit = SYSTEMD / f"{SLUG}-{service}{'@' if service in WORKERS else ''}.service"
     drop_ins = sorted(SYSTEMD.glob("*-.service.d/*.conf"))
     return [unit, *(file for file in drop_ins if unit.name.startswith(file.parent.name.removesuffix(".service.d")))]
 
 
-def unit_of(service: str) -> dict[str, str]:
-    """Return the settings of that unit."""
-    return {name: value for file in files_of(service) for name, value in variables_of(file).items()}
+def read_unit(service: str) -> dict[str, str]:
+    """Return the settings of the unit of a service."""
+    return {name: value for file in list_unit_files(service) for name, value in read_variables(file).items()}
 
 
-def environment_of(service: str) -> dict[str, str]:
-    """Return the environment variables that the unit sets."""
-    text = "\n".join(file.read_text() for file in files_of(service))
+def read_unit_environment(service: str) -> dict[str, str]:
+    """Return the environment variables that the unit of a service sets."""
+    text = "\n".join(file.read_text() for file in list_unit_files(service))
     lines = re.findall(r"^Environment=(.*)$", text, flags=re.MULTILINE)
     return dict(re.findall(r"(\w+)=(\S+)", " ".join(lines)))
 
 
-def command_of(service: str) -> list[str]:
+def read_unit_command(service: str) -> list[str]:
     """Return the command of the unit, without the number of the instance, which Compose does not use."""
-    text = unit_of(service)["ExecStart"].replace("-%i@", "@").replace("%S", "/var/lib").replace("%%", "%")
-    return shlex.split(Template(text.replace(f"/opt/{SLUG}/current/bin/", "")).substitute(environment_of(service)))
+    text = read_unit(service)["ExecStart"].replace("-%i@", "@").replace("%S", "/var/lib").replace("%%", "%")
+    template = Template(text.replace(f"/opt/{SLUG}/current/bin/", ""))
+    return shlex.split(template.substitute(read_unit_environment(service)))
 
 
-def consumed(*commands: str) -> list[str]:
+def list_queues(*commands: str) -> list[str]:
     """Return the queues of the workers with these commands, where `-Q a,b` is two queues."""
     return sorted(",".join(name for text in commands for name in re.findall(r'-Q,? "?([^\s"]+\w)', text)).split(","))
 
 
 def test_every_queue_has_one_worker_in_compose() -> None:
-    assert consumed(*(service["command"] for service in WORKERS.values())) == sorted(QueueName), (
+    assert list_queues(*(service["command"] for service in WORKERS.values())) == sorted(QueueName), (
         f"for a new queue, copy {next(iter(WORKERS))} in compose.yaml"
     )
 
@@ -94,7 +95,8 @@ def test_every_queue_has_one_worker_in_kubernetes() -> None:
     folder = ROOT / "deploy" / "kubernetes"
     base = yaml.safe_load((folder / "base" / "kustomization.yaml").read_text())["resources"]
     workers = [each.removeprefix("../") for each in base if each.startswith("../workers/")]
-    assert consumed(*((folder / each / "kustomization.yaml").read_text() for each in workers)) == sorted(QueueName), (
+    files = [(folder / each / "kustomization.yaml").read_text() for each in workers]
+    assert list_queues(*files) == sorted(QueueName), (
         f"for a new queue, copy deploy/kubernetes/{workers[0]}, and add the copy to deploy/kubernetes/base/kustomization.yaml"
     )
 {% endif %}
@@ -110,14 +112,14 @@ def test_kubernetes_has_the_alert_rules() -> None:
 
 def test_every_queue_has_one_worker_in_systemd() -> None:
     units = [file.read_text() for file in SYSTEMD.glob(f"{SLUG}-worker-*.service")]
-    assert consumed(*units) == sorted(QueueName), "copy the unit of another queue"
+    assert list_queues(*units) == sorted(QueueName), "copy the unit of another queue"
 
 
 @pytest.mark.parametrize("name", WORKERS)
 def test_instances_of_a_worker_on_one_host_have_different_names_and_addresses(name: str) -> None:
-    assert "-%i@" in re.findall(r" -n (\S+)", unit_of(name)["ExecStart"])[0]
+    assert "-%i@" in re.findall(r" -n (\S+)", read_unit(name)["ExecStart"])[0]
 {% if plan().features.monitoring %}
-    assert "%i" in environment_of(name)["METRICS_ADDRESS"]
+    assert "%i" in read_unit_environment(name)["METRICS_ADDRESS"]
 {% endif %}
 
 
@@ -134,8 +136,8 @@ def test_containers_listen_at_ipv6_addresses_too() -> None:
 @pytest.mark.parametrize("name", APPS)
 def test_systemd_runs_the_commands_of_compose(name: str) -> None:
     # Services listen on the loopback address of a host, and on all addresses of a container.
-    everywhere = re.sub(r" -b 127\.0\.0\.1:8000|127\.0\.0\.1", "", shlex.join(command_of(name)))
-    assert shlex.split(everywhere) == shlex.split(interpolated(APPS[name]["command"]))
+    everywhere = re.sub(r" -b 127\.0\.0\.1:8000|127\.0\.0\.1", "", shlex.join(read_unit_command(name)))
+    assert shlex.split(everywhere) == shlex.split(interpolate(APPS[name]["command"]))
 
 
 def test_the_installer_installs_the_locked_packages_and_every_unit() -> None:
@@ -153,14 +155,14 @@ def test_the_installer_installs_the_locked_packages_and_every_unit() -> None:
 
 @pytest.mark.parametrize("name", APPS)
 def test_systemd_has_the_limits_of_compose(name: str) -> None:
-    assert unit_of(name)["MemoryMax"].lower() == APPS[name]["mem_limit"]
-    if stop := unit_of(name).get("TimeoutStopSec"):
+    assert read_unit(name)["MemoryMax"].lower() == APPS[name]["mem_limit"]
+    if stop := read_unit(name).get("TimeoutStopSec"):
         assert APPS[name]["stop_grace_period"] == f"{stop}s"
 
 
 @pytest.mark.parametrize("name", WORKERS)
 def test_a_worker_replaces_its_processes_before_they_reach_its_limit(name: str) -> None:
-    words = shlex.split(interpolated(WORKERS[name]["command"]))
+    words = shlex.split(interpolate(WORKERS[name]["command"]))
     processes = words[words.index("-c") + 1]
     if "prefork" in words and processes != "auto":
         limit = int(WORKERS[name]["mem_limit"].removesuffix("m")) * 1024
@@ -172,7 +174,7 @@ def test_a_task_with_a_rate_limit_has_a_queue_and_a_worker_of_concurrency_1() ->
     app.loader.import_default_modules()
     own = {name: task for name, task in app.tasks.items() if name.startswith(SLUG)}
     queues = {name: str(app.amqp.router.route({}, name)["queue"].name) for name in own}
-    commands = [f"{interpolated(worker['command'])} " for worker in WORKERS.values()]
+    commands = [f"{interpolate(worker['command'])} " for worker in WORKERS.values()]
     for name, queue in queues.items():
         if own[name].rate_limit:
             advice = f"{name} has a rate_limit: give it a queue without other tasks, whose worker has the concurrency 1"
@@ -188,7 +190,7 @@ def test_a_stopping_worker_has_requeued_its_tasks_before_it_is_killed(name: str)
 def test_a_waiting_worker_is_not_restarted() -> None:
     silent = health.HEARTBEAT_TIMEOUT + 2 * health.REPORT_INTERVAL
     assert silent < health.MAX_FILE_AGE
-    assert all(int(unit_of(name)["WatchdogSec"]) > silent for name in WORKERS)
+    assert all(int(read_unit(name)["WatchdogSec"]) > silent for name in WORKERS)
 
 
 def test_every_service_has_a_memory_limit_and_its_logs_are_rotated() -> None:
@@ -217,7 +219,7 @@ def test_the_variables_of_compose_are_in_the_example_environment() -> None:
 
 
 def test_ports_are_open_to_this_machine_only() -> None:
-    ports = [interpolated(port) for service in SERVICES.values() for port in service.get("ports", [])]
+    ports = [interpolate(port) for service in SERVICES.values() for port in service.get("ports", [])]
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
 
 
@@ -225,7 +227,7 @@ def test_the_image_is_built_on_one_python_and_has_one_name() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     assert len(set(re.findall(r"^FROM (\S+)", dockerfile, flags=re.MULTILINE))) == 1
     (built,) = re.findall(r"docker build --tag (\S+)", (ROOT / "Makefile").read_text())
-    images = {interpolated(service["image"]) for service in APPS.values()}
+    images = {interpolate(service["image"]) for service in APPS.values()}
     assert built in images
     # The suffix of an image is the name of its additional packages.
     assert all(f"{image}-".startswith(f"{built}-") for image in images)

@@ -98,16 +98,16 @@ def test_each_finding_has_a_status() -> None:
     ]
 
 
-@pytest.mark.parametrize(("terminal", "no_color", "colour"), [(True, "", True), (True, "1", False), (False, "", False)])
-def test_the_table_has_colours_on_a_terminal_only(
-    terminal: bool, no_color: str, colour: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("terminal", "no_color", "color"), [(True, "", True), (True, "1", False), (False, "", False)])
+def test_the_table_has_colors_on_a_terminal_only(
+    terminal: bool, no_color: str, color: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(doctor, "run_all", lambda: doctor.run(CHECKS))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
     monkeypatch.setenv("NO_COLOR", no_color)
     assert doctor.main([]) == 1
     printed = capsys.readouterr().out
-    assert ("\x1b[31mfailure" in printed) == colour
+    assert ("\x1b[31mfailure" in printed) == color
     assert click.unstyle(printed).splitlines()[:4] == [
         "CHECK   STATUS   DETAIL",
         "disk    ok",
@@ -153,5 +153,5 @@ def test_the_exit_status_is_1_if_a_check_fails(
 ) -> None:
     found = [[{"check": "disk", "status": status, "detail": ""} for status in each] for each in statuses]
     monkeypatch.setattr(doctor, "run", Mock(side_effect=found))
-    monkeypatch.setattr(broker_checks, "checks", lambda _: {})
+    monkeypatch.setattr(broker_checks, "list_checks", lambda _: {})
     assert doctor.main([]) == exit_status

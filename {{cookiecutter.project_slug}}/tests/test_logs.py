@@ -21,7 +21,7 @@ from .conftest import WaitForTask
 
 @pytest.fixture
 def log_output() -> Iterator[io.StringIO]:
-    """Return the log output with the configuration of this project."""
+    """Yield the log output with the configuration of this project."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     logs.configure()

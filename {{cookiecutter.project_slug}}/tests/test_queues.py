@@ -20,27 +20,27 @@ FIRST = next(iter(QueueName))
 PACKAGE = Path(tasks.__path__[0])
 
 
-def project_tasks() -> list[str]:
+def list_project_tasks() -> list[str]:
     """Return the names of the registered tasks without Celery's."""
     app.loader.import_default_modules()
     return [name for name in app.tasks if name.startswith("{{ cookiecutter.project_slug }}.")]
 
 
-def default_queue_of(task: str) -> str:
+def get_default_queue(task: str) -> str:
     """Return the queue to which a task is published by default."""
     return str(app.amqp.router.route({}, task)["queue"].name)
 
 
 def test_task_is_routed_to_the_queue_of_its_module() -> None:
-    routed = [task for task in project_tasks() if task.startswith("{{ cookiecutter.project_slug }}.tasks.")]
+    routed = [task for task in list_project_tasks() if task.startswith("{{ cookiecutter.project_slug }}.tasks.")]
     assert ping.name in routed
     for task in routed:
         module = task.split(".")[2]
-        assert default_queue_of(task) == QueueName[module.upper()]
+        assert get_default_queue(task) == QueueName[module.upper()]
 
 
 def test_tasks_have_a_route() -> None:
-    unrouted = [task for task in project_tasks() if not app.amqp.router.lookup_route(task)]
+    unrouted = [task for task in list_project_tasks() if not app.amqp.router.lookup_route(task)]
 {% if plan().features.examples %}
     unrouted = [task for task in unrouted if not task.startswith("{{ cookiecutter.project_slug }}.examples.")]
 {% endif %}
@@ -65,7 +65,7 @@ def test_readme_contains_the_queues() -> None:
 
 
 def test_task_without_a_route_uses_the_first_queue() -> None:
-    assert default_queue_of("somewhere.else") == FIRST
+    assert get_default_queue("somewhere.else") == FIRST
 
 
 def test_imported_task_has_the_application() -> None:

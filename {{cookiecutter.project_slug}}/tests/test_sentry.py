@@ -1,4 +1,4 @@
-"""Tests of the integration of Sentry."""
+"""Tests of the Sentry integration."""
 
 import logging
 import subprocess
@@ -16,7 +16,7 @@ from {{ cookiecutter.project_slug }} import alerts, base_task, logs, signals
 
 @pytest.fixture
 def init(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """Replace `sentry_sdk.init()` with a mock."""
+    """Replace `sentry_sdk.init` with a mock."""
     init_mock = Mock()
     monkeypatch.setattr(sentry_sdk, "init", init_mock)
     return init_mock

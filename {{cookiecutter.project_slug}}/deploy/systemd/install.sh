@@ -205,7 +205,7 @@ install_units() {
 }
 
 # Prints the services of this project in these states.
-services() {
+list_services() {
   [ "$dry_run" ] || systemctl list-units --plain --no-legend --state="$1" "$slug-*.service" | cut -d ' ' -f 1
 }
 
@@ -213,7 +213,7 @@ services() {
 check() {
   trap - EXIT
   failed=
-  for unit in $({ systemctl show --value -p Wants "$target" | tr ' ' '\n' && services active,deactivating; } | sort -u); do
+  for unit in $({ systemctl show --value -p Wants "$target" | tr ' ' '\n' && list_services active,deactivating; } | sort -u); do
     pid=$(systemctl show --value -p MainPID "$unit")
     if [ "$pid" != 0 ] && ! grep -qF "$release/" "/proc/$pid/cmdline"; then
       failed="$failed
@@ -244,7 +244,7 @@ switch_to() {
     # This also stops the services of other roles.
     run systemctl stop "$target"
   fi
-  started=$(services active)
+  started=$(list_services active)
   run systemctl restart "$target"
   # Wait for services that were started but not enabled: the target restarts them, but does not wait.
   # shellcheck disable=SC2086 # names of units contain no spaces

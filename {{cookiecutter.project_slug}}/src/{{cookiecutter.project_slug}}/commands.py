@@ -20,21 +20,21 @@ def command_parser(module: str, description: str | None) -> ArgumentParser:
 
 
 def print_table(
-    headers: Sequence[str], rows: Iterable[Sequence[object]], *, colours: Mapping[str, str] = {}, wrap: bool = False
+    headers: Sequence[str], rows: Iterable[Sequence[object]], *, colors: Mapping[str, str] = {}, wrap: bool = False
 ) -> None:
-    """Print rows in aligned columns. On a terminal only, colour cells and fit the last column to the width.
+    """Print rows in aligned columns. On a terminal only, color cells and fit the last column to the width.
 
     Args:
         headers: The names of the columns.
         rows: The cells of each row.
-        colours: The colour of a cell, by its text. `NO_COLOR` in the environment disables colours.
+        colors: The color of a cell, by its text. `NO_COLOR` in the environment disables colors.
         wrap: Whether to wrap the last column. By default it is cut.
     """
     table = [[header.upper() for header in headers], *([one_line(str(cell)) for cell in row] for row in rows)]
     *widths, _ = (max(map(len, column)) for column in zip(*table, strict=True))
     indent = sum(widths) + 2 * len(widths)
     space = max(20, shutil.get_terminal_size().columns - indent) if sys.stdout.isatty() else sys.maxsize
-    styled = {text: click.style(text, colour) for text, colour in colours.items()}
+    styled = {text: click.style(text, color) for text, color in colors.items()}
     for *first, last in table:
         cells = [styled.get(cell, cell) + " " * (width - len(cell)) for cell, width in zip(first, widths, strict=True)]
         cut = last if len(last) <= space else f"{last[: space - 3]}..."

@@ -31,14 +31,14 @@ from {{ cookiecutter.project_slug }}.redis_servers import find_problem
 {% endif %}
 from {{ cookiecutter.project_slug }}.settings import UNVERIFIED_TLS, env
 {% if plan().features.redis_results or plan().features.redbeat %}
-from {{ cookiecutter.project_slug }}.tls_checks import check_tls, redis_socket
+from {{ cookiecutter.project_slug }}.tls_checks import check_tls, get_redis_socket
 {% endif %}
 
 Check = Callable[[], Iterable[str]]
 """A check returns problems, notes, and facts that it could not check (see `findings.py`)."""
 
-COLOURS = {"ok": "green", "unknown": "yellow", "failure": "red"}
-"""The colour of each status, on a terminal."""
+COLORS = {"ok": "green", "unknown": "yellow", "failure": "red"}
+"""The color of each status, on a terminal."""
 
 {% filter one_line_if_short %}
 URLS = {
@@ -119,7 +119,7 @@ def check_redis(client: Any) -> Iterator[str]:
     if problem := find_problem(client):
         yield f"the server {problem}"
     else:
-        yield from check_tls(redis_socket(client))
+        yield from check_tls(get_redis_socket(client))
 
 
 {% endif %}
@@ -164,7 +164,7 @@ def run_all() -> list[dict[str, str]]:
         findings += run({"broker": connect})
         if findings[-1]["status"] == "failure":
             return findings
-        checks = broker_checks.checks(connection)
+        checks = broker_checks.list_checks(connection)
 {% if plan().features.redis_results %}
         backend: Any = app.backend
         checks["results"] = lambda: check_redis(backend.client)
@@ -188,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(findings, indent=2))
     else:
         rows = [list(finding.values()) for finding in findings]
-        print_table(("check", "status", "detail"), rows, colours=COLOURS, wrap=True)
+        print_table(("check", "status", "detail"), rows, colors=COLORS, wrap=True)
     return int(any(finding["status"] == "failure" for finding in findings))
 
 

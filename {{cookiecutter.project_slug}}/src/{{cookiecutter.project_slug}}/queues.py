@@ -9,7 +9,7 @@ from enum import StrEnum
 {% if plan().features.redis %}
 from kombu import Queue
 {% elif plan().features.rabbitmq %}
-from {{ cookiecutter.project_slug }}.quorum import task_queue
+from {{ cookiecutter.project_slug }}.quorum import build_task_queue
 {% elif plan().features.sqs %}
 from kombu import Queue
 {% endif %}
@@ -27,7 +27,7 @@ TASK_MODULES = tuple(f"{{ cookiecutter.project_slug }}.tasks.{name.lower()}" for
 {% if plan().features.redis %}
 TASK_QUEUES = tuple(Queue(name.value, routing_key=name.value) for name in QueueName)
 {% elif plan().features.rabbitmq %}
-TASK_QUEUES = tuple(task_queue(name.value) for name in QueueName)
+TASK_QUEUES = tuple(build_task_queue(name.value) for name in QueueName)
 {% elif plan().features.sqs %}
 TASK_QUEUES = tuple(Queue(name.value, routing_key=name.value) for name in QueueName)
 {% endif %}

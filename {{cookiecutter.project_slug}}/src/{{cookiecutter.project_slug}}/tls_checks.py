@@ -18,7 +18,7 @@ def check_tls(socket: Any) -> Iterator[str]:
 {% if plan().features.redis_servers %}
 
 
-def redis_socket(client: Any) -> Any:
+def get_redis_socket(client: Any) -> Any:
     """Return the socket of a Redis client."""
     connection = client.connection_pool.get_connection()
     try:

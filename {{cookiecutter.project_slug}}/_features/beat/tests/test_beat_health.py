@@ -8,7 +8,7 @@ import pytest
 from {{ cookiecutter.project_slug }} import health, signals
 from {{ cookiecutter.project_slug }}.celery_app import app
 
-from .test_deploy import EXAMPLE, unit_of
+from .test_deploy import EXAMPLE, read_unit
 
 MAX_TICK_SECONDS = app.conf.beat_max_loop_interval + float(EXAMPLE["CELERY_PUBLISH_TIMEOUT"])
 """The longest time between two heartbeats of beat."""
@@ -19,7 +19,7 @@ def test_the_maximum_age_of_the_heartbeat_is_longer_than_a_tick() -> None:
 
 
 def test_the_watchdog_timeout_is_longer_than_a_tick() -> None:
-    assert int(unit_of("beat")["WatchdogSec"]) > MAX_TICK_SECONDS
+    assert int(read_unit("beat")["WatchdogSec"]) > MAX_TICK_SECONDS
 
 
 def test_beat_exits_on_a_signal_without_closing_its_connection() -> None:

@@ -14,7 +14,7 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.schedule import BEAT_SCHEDULE
 
-from .test_queues import default_queue_of, project_tasks
+from .test_queues import get_default_queue, list_project_tasks
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 each_entry = pytest.mark.parametrize("entry", BEAT_SCHEDULE.values(), ids=BEAT_SCHEDULE)
@@ -26,14 +26,14 @@ def test_celery_uses_the_schedule() -> None:
 
 @each_entry
 def test_the_task_exists_and_accepts_the_arguments(entry: dict[str, Any]) -> None:
-    assert entry["task"] in project_tasks(), f"schedule.py: the task {entry['task']} does not exist"
+    assert entry["task"] in list_project_tasks(), f"schedule.py: the task {entry['task']} does not exist"
     signature = inspect.signature(app.tasks[entry["task"]].run)
     signature.bind(*entry.get("args", ()), **entry.get("kwargs", {}))
 
 
 @each_entry
 def test_an_entry_has_the_queue_of_its_task_and_an_expiry(entry: dict[str, Any]) -> None:
-    queue = default_queue_of(entry["task"])
+    queue = get_default_queue(entry["task"])
     assert entry["options"]["queue"] == queue, f"schedule.py: set 'queue': '{queue}' for {entry['task']}"
     assert entry["options"]["expires"] > 0
 

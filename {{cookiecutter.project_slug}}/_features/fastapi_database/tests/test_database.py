@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Connection, text
 
-from {{ cookiecutter.project_slug }}.database import DatabaseSession, engine, transaction
+from {{ cookiecutter.project_slug }}.database import DatabaseSession, get_engine, transaction
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def test_a_failed_commit_fails_the_request(client: TestClient, monkeypatch: pyte
     def fail(_: Connection) -> None:
         raise ValueError("the disk is full")
 
-    monkeypatch.setattr(engine().dialect, "do_commit", fail)
+    monkeypatch.setattr(get_engine().dialect, "do_commit", fail)
     assert client.post("/orders/first").status_code == 500
 
 
@@ -64,6 +64,6 @@ def test_a_task_is_one_transaction() -> None:
 
 def test_a_pool_process_opens_its_own_connections() -> None:
     read_names()
-    inherited = engine().pool
+    inherited = get_engine().pool
     worker_process_init.send(None)
-    assert engine().pool is not inherited
+    assert get_engine().pool is not inherited

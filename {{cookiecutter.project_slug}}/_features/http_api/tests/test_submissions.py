@@ -20,12 +20,12 @@ from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} imp
 
 @shared_task
 def positional(copy: int, /) -> None:
-    """A task that cannot be submitted, since its parameter cannot be passed by name."""
+    """Do nothing. The task cannot be submitted, since its parameter cannot be passed by name."""
 
 
 @shared_task
 def sample(copy: int, schema: list[float] | None = None, *, anything=None) -> None:  # type: ignore[no-untyped-def]
-    """A task with parameter names that pydantic reserves. One parameter has no annotation."""
+    """Do nothing. Pydantic reserves two of the parameter names, and one parameter has no annotation."""
 
 
 @pytest.fixture(params=[[sample.name], [sample.name, ping.name]], ids=["one", "several"])

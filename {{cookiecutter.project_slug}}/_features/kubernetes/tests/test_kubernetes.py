@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(not KUBECTL, reason="kubectl is not installed")
 
 
 @cache
-def objects(overlay: str = "production") -> list[dict[str, Any]]:
+def render_objects(overlay: str = "production") -> list[dict[str, Any]]:
     """Return the objects of an overlay, or none without kubectl."""
     if not KUBECTL:
         return []
@@ -39,34 +39,34 @@ def objects(overlay: str = "production") -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(ran.stdout))
 
 
-def specs(kind: str, overlay: str = "production") -> dict[str, dict[str, Any]]:
+def list_specs(kind: str, overlay: str = "production") -> dict[str, dict[str, Any]]:
     """Return the specifications of the objects of a kind, by name."""
-    return {each["metadata"]["name"]: each["spec"] for each in objects(overlay) if each["kind"] == kind}
+    return {each["metadata"]["name"]: each["spec"] for each in render_objects(overlay) if each["kind"] == kind}
 
 
-def variables(name: str) -> dict[str, str]:
+def read_variables(name: str) -> dict[str, str]:
     """Return the variables in a file."""
     lines = (KUBERNETES / name).read_text().splitlines()
     return dict(line.split("=", maxsplit=1) for line in lines if line and not line.startswith("#"))
 
 
-def container_of(spec: dict[str, Any]) -> dict[str, Any]:
+def get_container(spec: dict[str, Any]) -> dict[str, Any]:
     """Return the container of the pods of a Deployment or Job."""
     (container,) = spec["template"]["spec"]["containers"]
     return dict(container)
 
 
-def command_of(spec: dict[str, Any]) -> list[str]:
-    """Return the command of that container."""
-    return [*container_of(spec)["command"], *container_of(spec).get("args", [])]
+def get_command(spec: dict[str, Any]) -> list[str]:
+    """Return the command of the container of a Deployment or Job."""
+    return [*get_container(spec)["command"], *get_container(spec).get("args", [])]
 
 
-def ports_of(spec: dict[str, Any]) -> dict[str, int]:
-    """Return the ports of that container, by name."""
-    return {port["name"]: port["containerPort"] for port in container_of(spec).get("ports", [])}
+def get_ports(spec: dict[str, Any]) -> dict[str, int]:
+    """Return the ports of the container of a Deployment or Job, by name."""
+    return {port["name"]: port["containerPort"] for port in get_container(spec).get("ports", [])}
 
 
-def compose_services() -> dict[str, dict[str, Any]]:
+def read_compose_services() -> dict[str, dict[str, Any]]:
     """Return the services of compose.yaml that run this project's code, by command, with the defaults of variables."""
     text = re.sub(r"(?<!\$)\$\{\w+:-([^}]*)\}", r"\1", (ROOT / "compose.yaml").read_text())
     services = {name: each for name, each in yaml.safe_load(text)["services"].items() if "env_file" in each}
@@ -76,35 +76,35 @@ def compose_services() -> dict[str, dict[str, Any]]:
     return {each["command"]: each for each in services.values()}
 
 
-SERVICES = compose_services()
-DEPLOYMENTS = specs("Deployment")
-JOBS = specs("Job")
-SCALED = specs("ScaledObject")
-POLICIES = specs("NetworkPolicy").values()
-WORKERS = {name: spec for name, spec in DEPLOYMENTS.items() if "worker" in command_of(spec)}
+SERVICES = read_compose_services()
+DEPLOYMENTS = list_specs("Deployment")
+JOBS = list_specs("Job")
+SCALED = list_specs("ScaledObject")
+POLICIES = list_specs("NetworkPolicy").values()
+WORKERS = {name: spec for name, spec in DEPLOYMENTS.items() if "worker" in get_command(spec)}
 every_deployment = pytest.mark.parametrize("spec", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
 every_worker = pytest.mark.parametrize("name", WORKERS)
 
 
 def test_kubernetes_runs_the_commands_of_compose() -> None:
-    commands = [" ".join(command_of(spec)) for spec in (DEPLOYMENTS | JOBS).values()]
+    commands = [" ".join(get_command(spec)) for spec in (DEPLOYMENTS | JOBS).values()]
     assert sorted(commands) == sorted(SERVICES)
 
 
 @every_deployment
 def test_a_pod_stops_within_the_grace_period_of_compose(spec: dict[str, Any]) -> None:
-    service = SERVICES[" ".join(command_of(spec))]
-    before_sigterm = container_of(spec).get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    service = SERVICES[" ".join(get_command(spec))]
+    before_sigterm = get_container(spec).get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
     seconds = spec["template"]["spec"]["terminationGracePeriodSeconds"]
     assert seconds == before_sigterm + int(service["stop_grace_period"].removesuffix("s"))
 
 
 @every_deployment
 def test_image_and_port_are_those_of_compose(spec: dict[str, Any]) -> None:
-    service = SERVICES[" ".join(command_of(spec))]
-    assert container_of(spec)["image"].rpartition("/")[2].split(":")[0] == service["image"]
+    service = SERVICES[" ".join(get_command(spec))]
+    assert get_container(spec)["image"].rpartition("/")[2].split(":")[0] == service["image"]
     published = [int(port.rpartition(":")[2]) for port in service.get("ports", [])]
-    assert [port for name, port in ports_of(spec).items() if name == "http"] == published
+    assert [port for name, port in get_ports(spec).items() if name == "http"] == published
 
 
 @every_worker
@@ -114,7 +114,7 @@ def test_a_worker_is_killed_only_after_it_has_requeued_its_tasks(name: str) -> N
 
 @every_worker
 def test_keda_scales_a_worker_by_the_length_of_its_queues(name: str) -> None:
-    command = command_of(WORKERS[name])
+    command = get_command(WORKERS[name])
     queues = command[command.index("-Q") + 1].split(",")
     assert SCALED[name]["scaleTargetRef"] == {"name": name}
     assert SCALED[name]["minReplicaCount"] > 0  # a worker moves scheduled tasks, which KEDA does not count
@@ -122,16 +122,16 @@ def test_keda_scales_a_worker_by_the_length_of_its_queues(name: str) -> None:
         metadata = trigger["metadata"]
 {% if plan().features.redis %}
         assert metadata["listName"] == app.conf.broker_transport_options.get("global_keyprefix", "") + queue
-        database = urlsplit(variables("secrets.env.example")["CELERY_BROKER_URL"]).path
+        database = urlsplit(read_variables("secrets.env.example")["CELERY_BROKER_URL"]).path
         assert metadata["databaseIndex"] == database.removeprefix("/")
         assert int(metadata["listLength"]) > 0
 {% elif plan().features.rabbitmq %}
         assert metadata["queueName"] == queue
-        assert metadata["hostFromEnv"] in variables("secrets.env.example")
+        assert metadata["hostFromEnv"] in read_variables("secrets.env.example")
         assert int(metadata["value"]) > 0
 {% elif plan().features.sqs %}
-        prefix = variables("base/config.env")["SQS_QUEUE_URL_PREFIX"]
-        own = {each["name"]: each["value"] for each in container_of(WORKERS[name])["env"]}
+        prefix = read_variables("base/config.env")["SQS_QUEUE_URL_PREFIX"]
+        own = {each["name"]: each["value"] for each in get_container(WORKERS[name])["env"]}
         url = own[metadata["queueURLFromEnv"]].replace("$(SQS_QUEUE_URL_PREFIX)", prefix)
         assert url == build_predefined_queues(prefix)[queue]["url"]
         assert int(metadata["queueLength"]) > 0
@@ -140,31 +140,31 @@ def test_keda_scales_a_worker_by_the_length_of_its_queues(name: str) -> None:
 
 
 def test_keda_reads_the_variables_of_its_secret() -> None:
-    authentication = specs("TriggerAuthentication")["broker"]
+    authentication = list_specs("TriggerAuthentication")["broker"]
     used = authentication["secretTargetRef"]
-    assert {each["key"] for each in used} == variables("keda.env.example").keys()
+    assert {each["key"] for each in used} == read_variables("keda.env.example").keys()
     assert {each["name"] for each in used} == {"keda"}
-    assert {each["name"] for each in authentication.get("env", [])} <= variables("base/config.env").keys()
+    assert {each["name"] for each in authentication.get("env", [])} <= read_variables("base/config.env").keys()
 {% endif %}
 
 
 def test_keda_or_an_overlay_sets_the_number_of_workers() -> None:
     assert SCALED.keys() == WORKERS.keys()
     assert not [name for name, spec in WORKERS.items() if "replicas" in spec]
-    assert specs("Deployment", "staging").keys() == DEPLOYMENTS.keys()
-    assert not [each["kind"] for each in objects("staging") if each["apiVersion"].startswith("keda.sh/")]
+    assert list_specs("Deployment", "staging").keys() == DEPLOYMENTS.keys()
+    assert not [each["kind"] for each in render_objects("staging") if each["apiVersion"].startswith("keda.sh/")]
 {% if plan().features.monitoring %}
 
 
 def test_prometheus_scrapes_every_pod() -> None:
-    port = int(variables("base/config.env")["METRICS_ADDRESS"].rpartition(":")[2])
-    (monitor,) = specs("PodMonitor").values()
+    port = int(read_variables("base/config.env")["METRICS_ADDRESS"].rpartition(":")[2])
+    (monitor,) = list_specs("PodMonitor").values()
     (endpoint,) = monitor["podMetricsEndpoints"]
     scraped = {
         name
         for name, spec in DEPLOYMENTS.items()
         if monitor["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
-        and ports_of(spec).get(endpoint["port"]) == port
+        and get_ports(spec).get(endpoint["port"]) == port
     }
     assert scraped == DEPLOYMENTS.keys()
     allowed = [port["port"] for policy in POLICIES for rule in policy.get("ingress", []) for port in rule["ports"]]
@@ -172,34 +172,34 @@ def test_prometheus_scrapes_every_pod() -> None:
 
 
 def test_prometheus_evaluates_the_alert_rules() -> None:
-    (rule,) = specs("PrometheusRule").values()
+    (rule,) = list_specs("PrometheusRule").values()
     assert rule["groups"]
 {% endif %}
 
 
 def test_every_variable_is_set_once() -> None:
-    config, secrets = variables("base/config.env"), variables("secrets.env.example")
+    config, secrets = read_variables("base/config.env"), read_variables("secrets.env.example")
     assert not config.keys() & secrets.keys()
     assert sorted(config | secrets) == sorted(name.upper() for name in Environment.model_fields)
     assert config["HEARTBEAT_FILE"].startswith("/tmp/")  # noqa: S108  # the writable file system
 
 
 def test_no_password_has_a_default() -> None:
-    for name, value in variables("secrets.env.example").items():
+    for name, value in read_variables("secrets.env.example").items():
         assert "_KEY" not in name or not value
         assert urlsplit(value).password in (None, "CHANGE_ME")
-    assert "Secret" not in {each["kind"] for overlay in OVERLAYS for each in objects(overlay)}
+    assert "Secret" not in {each["kind"] for overlay in OVERLAYS for each in render_objects(overlay)}
 
 
 @every_deployment
 def test_a_deployment_has_a_budget_and_policies(spec: dict[str, Any]) -> None:
     labels = spec["template"]["metadata"]["labels"]
     assert spec["selector"]["matchLabels"] == labels
-    budgets = specs("PodDisruptionBudget").values()
+    budgets = list_specs("PodDisruptionBudget").values()
     found = [budget["maxUnavailable"] for budget in budgets if budget["selector"]["matchLabels"] == labels]
     assert found == ([] if spec.get("replicas") == 1 else [1])
     allowing = [each for each in POLICIES if each["podSelector"].get("matchLabels") == labels and each["ingress"]]
-    assert len(allowing) == len(ports_of(spec).keys() & {"http"})
+    assert len(allowing) == len(get_ports(spec).keys() & {"http"})
 
 
 def test_other_connections_are_denied() -> None:
@@ -215,7 +215,7 @@ def test_pods_may_connect_to_every_server() -> None:
         for port in rule["ports"]
         if policy["podSelector"] == {}
     }
-    urls = [urlsplit(value) for value in variables("secrets.env.example").values()]
+    urls = [urlsplit(value) for value in read_variables("secrets.env.example").values()]
     assert {53, 443, *(url.port for url in urls if url.port)} <= allowed
 
 
@@ -236,7 +236,7 @@ def test_a_pod_meets_the_restricted_profile(name: str) -> None:
 
 
 def test_each_overlay_has_its_own_namespace() -> None:
-    metadata = [[each["metadata"] for each in objects(overlay)] for overlay in OVERLAYS]
+    metadata = [[each["metadata"] for each in render_objects(overlay)] for overlay in OVERLAYS]
     found = [{each.get("namespace", each["name"]) for each in overlay} for overlay in metadata]
     assert [len(namespaces) for namespaces in found] == [1] * len(OVERLAYS)
     assert len(set.union(*found)) == len(OVERLAYS)

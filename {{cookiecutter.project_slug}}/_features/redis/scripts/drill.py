@@ -53,7 +53,7 @@ class Drill:
     recovery: float | None = None
 
     @property
-    def ran(self) -> Counter[str]:
+    def run_counts(self) -> Counter[str]:
         """Return the number of runs of each task."""
         file = self.folder / "ran"
         return Counter(file.read_text(encoding="utf-8").split() if file.exists() else [])
@@ -70,7 +70,7 @@ class Drill:
                 )
         wait_until(lambda: all(" ready." in log.read_text(encoding="utf-8") for log in logs))
 
-    def signal(self, number: int) -> None:
+    def send_signal(self, number: int) -> None:
         """Send a signal to all processes of the first worker."""
         with suppress(ProcessLookupError):
             os.killpg(self.workers[0].pid, number)
@@ -83,17 +83,17 @@ class Drill:
         return False
 
     def run(self, environment: dict[str, str]) -> "Drill":
-        """Send tasks, cause the fault while they run, and wait until all have run."""
+        """Publish tasks, cause the fault while they run, and wait until all have run."""
         with self.server:
             try:
                 self.start_workers({**environment, "CELERY_BROKER_URL": f"{self.server.connection_url}/0"})
                 with self.app.connection_for_write(f"{self.server.connection_url}/0") as connection:
                     for number in range(TASKS):
                         self.app.send_task(work.name, (number, str(self.folder / "ran")), connection=connection)
-                wait_until(lambda: len(self.ran) > TASKS // 10)
+                wait_until(lambda: len(self.run_counts) > TASKS // 10)
                 started = time.monotonic()
                 FAULTS[self.fault](self)
-                if wait_until(lambda: len(self.ran) == TASKS and self.is_drained()):
+                if wait_until(lambda: len(self.run_counts) == TASKS and self.is_drained()):
                     self.recovery = time.monotonic() - started
             finally:
                 for worker in self.workers:
@@ -105,14 +105,14 @@ class Drill:
 
 def kill(drill: Drill) -> None:
     """Kill all processes of a worker at once, as if its host were lost."""
-    drill.signal(signal.SIGKILL)
+    drill.send_signal(signal.SIGKILL)
 
 
 def freeze(drill: Drill) -> None:
     """Freeze a worker until its leases expire, then kill it."""
-    drill.signal(signal.SIGSTOP)
+    drill.send_signal(signal.SIGSTOP)
     time.sleep(1.5 * drill.app.conf.broker_transport_options["lease"])
-    drill.signal(signal.SIGKILL)
+    drill.send_signal(signal.SIGKILL)
 
 
 def stop(drill: Drill) -> None:
@@ -163,7 +163,7 @@ def main() -> int:
         lost = 0
         with ThreadPoolExecutor() as pool:
             for drill in pool.map(lambda drill: drill.run(environment), drills):
-                ran, twice = len(drill.ran), sum(count > 1 for count in drill.ran.values())
+                ran, twice = len(drill.run_counts), sum(count > 1 for count in drill.run_counts.values())
                 recovery = "none" if drill.recovery is None else f"{drill.recovery:.0f} s"
                 table.add_row(drill.fault, str(TASKS), str(ran), str(twice), str(TASKS - ran), recovery)
                 lost += TASKS - ran

@@ -36,27 +36,27 @@ class FakeChannel:
 
 @pytest.fixture
 def connection(url: str, redis: Redis) -> Iterator[Connection]:
-    """Return a connection with the options of a worker."""
+    """Yield a connection with the options of a worker."""
     with Connection(url, transport_options=app.conf.broker_transport_options) as connected:
         yield connected
 
 
 @pytest.fixture
-def user(url: str, redis: Redis) -> Iterator[Connection]:
-    """Return a connection of a user without dangerous commands and without channels."""
+def restricted(url: str, redis: Redis) -> Iterator[Connection]:
+    """Yield a connection of a user without dangerous commands and without channels."""
     rights = ["+@all", "-@dangerous"]
     redis.acl_setuser("jobs", enabled=True, passwords="+word", keys=["*"], categories=rights, reset=True)
-    of_user = url.replace("://", "://jobs:word@")
-    with Connection(of_user, transport_options=app.conf.broker_transport_options) as connected:
+    user_url = url.replace("://", "://jobs:word@")
+    with Connection(user_url, transport_options=app.conf.broker_transport_options) as connected:
         yield connected
 
 
-def findings(connection: Connection, name: str) -> list[str]:
+def run_check(connection: Connection, name: str) -> list[str]:
     """Return the findings of a check."""
-    return list(broker_checks.checks(connection)[f"broker: {name}"]())
+    return list(broker_checks.list_checks(connection)[f"broker: {name}"]())
 
 
-def problems(found: list[str]) -> list[str]:
+def select_problems(found: list[str]) -> list[str]:
     """Return the findings that are problems."""
     return [each for each in found if not isinstance(each, (Note, Unknown))]
 
@@ -78,14 +78,14 @@ def test_a_redis_that_loses_tasks_is_reported(check: Any, fact: dict[str, Any], 
 
 
 def test_memory_without_a_limit_is_unknown(connection: Connection) -> None:
-    (found,) = findings(connection, "memory")
+    (found,) = run_check(connection, "memory")
     assert isinstance(found, Unknown)
 
 
 @pytest.mark.parametrize("use", redis_memory.BUDGETS)
 def test_a_use_of_the_memory_beyond_its_budget_is_reported(use: str, connection: Connection, redis: Redis) -> None:
     redis.config_set("maxmemory", 64 * MIB)
-    assert problems(findings(connection, "memory")) == []
+    assert select_problems(run_check(connection, "memory")) == []
     for number in range(40):
         load = "x" * MIB
         if use == "queues":
@@ -95,7 +95,7 @@ def test_a_use_of_the_memory_beyond_its_budget_is_reported(use: str, connection:
         else:
             redis.set(f"celery-task-meta-{number}", load)
 
-    (problem,) = problems(findings(connection, "memory"))
+    (problem,) = select_problems(run_check(connection, "memory"))
     assert problem.startswith(f"{use}: ")
     assert broker_checks.ADVICE[use] in problem
 
@@ -104,27 +104,27 @@ def test_messages_are_counted_by_their_state(connection: Connection, redis: Redi
     redis.lpush(QUEUE, "1", "2")
     redis.hset("unacked", "tag", "3")
     redis.zadd(f"{QUEUE}.scheduled", {"4": 4e9})
-    found = findings(connection, "queues")
+    found = run_check(connection, "queues")
     assert f"{QUEUE}: 2 ready, 1 scheduled" in found
     assert "all queues: 1 unacknowledged" in found
-    assert problems(found) == []
+    assert select_problems(found) == []
 
 
 def test_overdue_tasks_are_reported(connection: Connection, redis: Redis) -> None:
     redis.zadd(f"{QUEUE}.scheduled", {json.dumps({}): 1})
-    (problem,) = problems(findings(connection, "queues"))
+    (problem,) = select_problems(run_check(connection, "queues"))
     assert problem.startswith(f"{QUEUE}: 1 scheduled task overdue")
 
 
-def test_a_check_without_permission_is_unknown_and_names_the_command(user: Connection) -> None:
+def test_a_check_without_permission_is_unknown_and_names_the_command(restricted: Connection) -> None:
     for name in ("replication", "memory", "eviction", "persistence"):
-        (found,) = findings(user, name)
+        (found,) = run_check(restricted, name)
         assert isinstance(found, Unknown), name
         assert "'info'" in found
-    assert problems(findings(user, "queues")) == []
+    assert select_problems(run_check(restricted, "queues")) == []
 
 
-def test_permissions_that_a_worker_lacks_are_reported(user: Connection, connection: Connection) -> None:
-    assert findings(connection, "permissions") == []
-    (found,) = findings(user, "permissions")
+def test_permissions_that_a_worker_lacks_are_reported(restricted: Connection, connection: Connection) -> None:
+    assert run_check(connection, "permissions") == []
+    (found,) = run_check(restricted, "permissions")
     assert found.startswith("a worker may not use PUBLISH /0.celery.pidbox, SUBSCRIBE /0.celery.pidbox: ")

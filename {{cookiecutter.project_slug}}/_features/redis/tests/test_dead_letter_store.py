@@ -27,7 +27,7 @@ def _limits(url: str, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator
         yield
 
 
-def fail(*ids: str) -> list[Any]:
+def store_failures(*ids: str) -> list[Any]:
     """Store the dead letters of tasks; return the log lines."""
     with capture_logs() as logs:
         for task_id in ids:
@@ -35,45 +35,45 @@ def fail(*ids: str) -> list[Any]:
     return logs
 
 
-def stored_ids() -> set[str]:
+def list_ids() -> set[str]:
     """Return the ids of the dead letters."""
     return {dead_letter["id"] for dead_letter in store.list_dead_letters()}
 
 
 def test_too_many_dead_letters_drop_the_oldest(redis: Redis) -> None:
-    assert fail("1", "2", "3") == []
-    (line,) = fail("4")
+    assert store_failures("1", "2", "3") == []
+    (line,) = store_failures("4")
 
     assert (line["event"], line["number"]) == ("dead letters dropped", 1)
-    assert stored_ids() == {"2", "3", "4"}
+    assert list_ids() == {"2", "3", "4"}
     assert redis.get(store.DROPPED) == "1"
     assert redis.zcard(store.TIMES) == 3
 
 
 def test_a_worker_that_starts_drops_old_dead_letters(redis: Redis) -> None:
-    fail("1", "2")
+    store_failures("1", "2")
     redis.zadd(store.TIMES, {"1": time.time() - 2 * DAY - 1, "2": time.time() - 2 * DAY + 60})
     store.apply_retention()
-    assert stored_ids() == {"2"}
+    assert list_ids() == {"2"}
 
 
 def test_the_age_of_a_dead_letter_without_a_time_starts_now(redis: Redis) -> None:
-    fail("1", "2")
+    store_failures("1", "2")
     redis.delete(store.TIMES)
 
-    assert fail("3") == []
-    assert stored_ids() == {"1", "2", "3"}
+    assert store_failures("3") == []
+    assert list_ids() == {"1", "2", "3"}
     assert redis.zcard(store.TIMES) == 3
 
 
 def test_a_discarded_dead_letter_does_not_count(redis: Redis) -> None:
-    fail("1", "2", "3")
+    store_failures("1", "2", "3")
     assert store.discard(["1"]) == 1
-    assert fail("4") == []
+    assert store_failures("4") == []
     assert redis.zcard(store.TIMES) == 3
 
 
 def test_a_full_server_stores_a_dead_letter(redis: Redis) -> None:
     redis.config_set("maxmemory", 1)
-    fail("1")
-    assert stored_ids() == {"1"}
+    store_failures("1")
+    assert list_ids() == {"1"}

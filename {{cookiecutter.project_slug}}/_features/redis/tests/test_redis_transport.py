@@ -62,7 +62,7 @@ def drain(connection: Any, is_done: Callable[[], bool], timeout: float = 10) -> 
             continue
 
 
-def in_hours(hours: float) -> str:
+def format_eta(hours: float) -> str:
     """Return an ETA in the format of a message."""
     return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
 
@@ -178,26 +178,26 @@ def test_a_scheduled_message_is_moved_to_its_queue_when_it_is_due(connect: Conne
     received: list[Any] = []
     connection = connect()
     consume(connection, received)
-    publish(connection, "later", eta=in_hours(1))
-    publish(connection, "sooner", eta=in_hours(1.5 / 3600))
+    publish(connection, "later", eta=format_eta(1))
+    publish(connection, "sooner", eta=format_eta(1.5 / 3600))
     channel = connection.default_channel
 
-    assert channel.scheduled(QUEUE) == 2
+    assert channel.count_scheduled(QUEUE) == 2
     drain(connection, lambda: bool(received))
     assert received[0].headers["id"] == "sooner"
     assert datetime.now(UTC) > datetime.fromisoformat(received[0].headers["eta"])
-    assert channel.scheduled(QUEUE) == 1
+    assert channel.count_scheduled(QUEUE) == 1
 
 
 def test_a_scheduled_message_can_be_cancelled(connect: Connect) -> None:
     connection = connect()
     for task_id in ("one", "two"):
-        publish(connection, task_id, eta=in_hours(1), root_id="one")
+        publish(connection, task_id, eta=format_eta(1), root_id="one")
     channel = connection.default_channel
 
     assert channel.cancel(QUEUE, "one") == 1
     assert channel.cancel(QUEUE, "one") == 0
-    assert channel.scheduled(QUEUE) == 1
+    assert channel.count_scheduled(QUEUE) == 1
     publish(connection)
     assert channel.queue_purge(QUEUE) == 2
 
@@ -207,7 +207,7 @@ def test_the_command_counts_and_cancels_scheduled_tasks(
 ) -> None:
     monkeypatch.setattr(app, "connection_for_read", connect)
     monkeypatch.setattr(app, "connection_for_write", connect)
-    publish(connect(), "one", eta=in_hours(1))
+    publish(connect(), "one", eta=format_eta(1))
 
     scheduled.main([])
     header, *rows = capsys.readouterr().out.splitlines()
@@ -227,7 +227,7 @@ def test_a_worker_consumes_from_a_full_server(connect: Connect, redis: Redis) ->
     publisher = connect()
     publish(publisher)
     publish(publisher)
-    publish(publisher, eta=in_hours(1.2 / 3600))
+    publish(publisher, eta=format_eta(1.2 / 3600))
     redis.config_set("maxmemory", 1)
 
     with pytest.raises(OutOfMemoryError):
@@ -280,8 +280,8 @@ def test_keys_may_have_a_prefix(connect: Connect, redis: Redis) -> None:
     connection = connect(global_keyprefix="mine:")
     consume(connection, received)
     publish(connection)
-    publish(connection, eta=in_hours(1))
-    assert connection.default_channel.scheduled(QUEUE) == 1
+    publish(connection, eta=format_eta(1))
+    assert connection.default_channel.count_scheduled(QUEUE) == 1
     drain(connection, lambda: bool(received))
     received[0].reject(requeue=True)
     drain(connection, lambda: len(received) == 2)

@@ -51,7 +51,7 @@ class FakeChannel:
     def __init__(self, message: dict[str, Any]) -> None:
         self.client = FakeRedis(message)
 
-    def ready_keys(self, queue: str) -> list[str]:
+    def list_ready_keys(self, queue: str) -> list[str]:
         """Return the keys of a queue."""
         return [queue]
 
@@ -59,7 +59,7 @@ class FakeChannel:
         """Return the key without a prefix."""
         return key
 
-    def scheduled(self, queue: str) -> int:
+    def count_scheduled(self, queue: str) -> int:
         """Return the number of messages that are not due."""
         return 5 if queue == QUEUE else 0
 

@@ -38,7 +38,7 @@ def fail_once(self: Any) -> None:
 
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Spans]:
-    """Run an OTLP collector. Return the spans of this process, as pairs of a service name and a span."""
+    """Run an OTLP collector; yield the spans of this process, as pairs of a service name and a span."""
     spans: Spans = Queue()
 
     class Collector(BaseHTTPRequestHandler):

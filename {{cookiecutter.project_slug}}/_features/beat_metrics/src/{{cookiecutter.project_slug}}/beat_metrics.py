@@ -57,7 +57,7 @@ def instrument(scheduler: Scheduler) -> None:
         return interval
 
     def observed_apply_async(entry: ScheduleEntry, *args: Any, **kwargs: Any) -> Any:
-        result = apply_async(entry, *args, **kwargs)  # raises an error if the task was not sent
+        result = apply_async(entry, *args, **kwargs)  # raises an error if the task was not published
         if entry.name and entry.name in entries and entry.schedule:  # not celery.backend_cleanup
             export_due(entry.name, entries[entry.name]["task"], entry.schedule, entry.default_now())
         return result

@@ -17,7 +17,7 @@ from {{ cookiecutter.project_slug }}.celery_app import app
 
 
 @cache
-def engine() -> Engine:
+def get_engine() -> Engine:
     """Return the engine of this process. It connects on first use."""
     url = str(app.conf.result_backend).removeprefix("db+")
     return create_engine(url, pool_pre_ping=True)  # the server may have closed an idle connection
@@ -26,21 +26,21 @@ def engine() -> Engine:
 @worker_process_init.connect
 def discard_connections(**_: Any) -> None:
     """Discard the connections that a pool process inherits: two processes must not share a connection."""
-    engine().dispose(close=False)
+    get_engine().dispose(close=False)
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
     """Return a session for a task. The block commits at its end, and rolls back on an exception."""
-    with Session(engine()) as session, session.begin():
+    with Session(get_engine()) as session, session.begin():
         yield session
 
 
-def request_session() -> Iterator[Session]:
+def open_request_session() -> Iterator[Session]:
     """Return the session of a request. Use it as `DatabaseSession`."""
     with transaction() as session:
         yield session
 
 
-DatabaseSession = Annotated[Session, Depends(request_session, scope="function")]
+DatabaseSession = Annotated[Session, Depends(open_request_session, scope="function")]
 """The session of a request: `def show(session: DatabaseSession)`. It is committed before the response is sent."""

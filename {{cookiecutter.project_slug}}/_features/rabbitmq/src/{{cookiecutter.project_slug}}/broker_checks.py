@@ -15,7 +15,7 @@ CONSUMER_TIMEOUT = QUEUE_ARGUMENTS["x-consumer-timeout"]
 """Milliseconds."""
 
 
-def checks(connection: Connection) -> dict[str, Callable[[], Iterable[str]]]:
+def list_checks(connection: Connection) -> dict[str, Callable[[], Iterable[str]]]:
     """Return the checks of the broker."""
     server: Any = connection.connection
     every = {
@@ -44,7 +44,7 @@ def check_consumer_timeout(version: str) -> Iterator[str]:
 def check_arguments(connection: Connection) -> Iterator[str]:
     """Report queues whose arguments differ from those of this release."""
     for queue in (*TASK_QUEUES, DEAD_LETTERS, DEAD_LETTER_REASONS):
-        if ready(connection, queue) is None:
+        if count_ready(connection, queue) is None:
             yield Note(f"{queue.name} does not exist yet")
             continue
         try:
@@ -59,10 +59,10 @@ def check_arguments(connection: Connection) -> Iterator[str]:
 def check_queues(connection: Connection) -> Iterator[str]:
     """Note the number of ready messages. AMQP cannot query the others."""
     for queue in TASK_QUEUES:
-        yield Note(f"{queue.name}: {ready(connection, queue) or 0} ready")
+        yield Note(f"{queue.name}: {count_ready(connection, queue) or 0} ready")
 
 
-def ready(connection: Connection, queue: Queue) -> int | None:
+def count_ready(connection: Connection, queue: Queue) -> int | None:
     """Return the number of ready messages of a queue; None if it does not exist."""
     try:
         with connection.channel() as channel:

@@ -101,6 +101,6 @@ class TaskQueue(TolerantQueue):
         return name
 
 
-def task_queue(name: str) -> TaskQueue:
+def build_task_queue(name: str) -> TaskQueue:
     """Return the declaration of the queue `name`."""
     return TaskQueue(name, EXCHANGE, routing_key=name, queue_arguments=QUEUE_ARGUMENTS)

@@ -47,7 +47,7 @@ class StandbyScheduler(RedBeatScheduler):  # type: ignore[misc]
         return interval
 
     def restore_schedule(self) -> None:
-        """Store lost entries again, with the last tick as their last run, so that runs due since then are published."""
+        """Store lost entries again, with the last tick as their last run, so that runs due since then are not lost."""
         keys = {name: self.Entry.generate_key(self.app, name) for name in self.app.conf.beat_schedule}
         if not keys:
             return

@@ -15,7 +15,7 @@ from {{ cookiecutter.project_slug }}.findings import Note, Unknown
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.redis_servers import find_problem
 from {{ cookiecutter.project_slug }}.redis_transport import SCHEDULED, WAKE
-from {{ cookiecutter.project_slug }}.tls_checks import check_tls, redis_socket
+from {{ cookiecutter.project_slug }}.tls_checks import check_tls, get_redis_socket
 
 ADVICE = {
     "queues": "publish less, run more workers, or raise maxmemory",
@@ -25,7 +25,7 @@ ADVICE = {
 """The advice for each use of the memory that exceeds its budget."""
 
 
-def checks(connection: Connection) -> dict[str, Callable[[], Iterable[str]]]:
+def list_checks(connection: Connection) -> dict[str, Callable[[], Iterable[str]]]:
     """Return the checks of the broker."""
     channel: Any = connection.default_channel
     every = {
@@ -35,12 +35,12 @@ def checks(connection: Connection) -> dict[str, Callable[[], Iterable[str]]]:
         "persistence": check_persistence,
         "permissions": check_permissions,
         "queues": check_queues,
-        "TLS": lambda channel: check_tls(redis_socket(channel.client)),
+        "TLS": lambda channel: check_tls(get_redis_socket(channel.client)),
     }
-    return {f"broker: {name}": partial(permitted, check, channel) for name, check in every.items()}
+    return {f"broker: {name}": partial(run_if_permitted, check, channel) for name, check in every.items()}
 
 
-def permitted(check: Callable[[Any], Iterable[str]], channel: Any) -> list[str]:
+def run_if_permitted(check: Callable[[Any], Iterable[str]], channel: Any) -> list[str]:
     """Run a check. If the user of the URL may not run its commands, return an unknown."""
     try:
         return list(check(channel))
@@ -64,7 +64,7 @@ def check_memory(channel: Any) -> Iterator[str]:
         yield Unknown(f"{used:.0f} MiB used, without a limit: set maxmemory")
         return
     yield Note(f"{used:.0f} of {limit:.0f} MiB used ({100 * used / limit:.0f} %)")
-    for use, share in redis_memory.shares(channel).items():
+    for use, share in redis_memory.measure_shares(channel).items():
         if share > (budget := redis_memory.BUDGETS[use]):
             yield f"{use}: {100 * share:.0f} % of maxmemory, more than {100 * budget:.0f} %: {ADVICE[use]}"
 
@@ -116,8 +116,8 @@ def check_permissions(channel: Any) -> Iterator[str]:
 def check_queues(channel: Any) -> Iterator[str]:
     """Report scheduled tasks that no worker has moved to their queue; note the number of messages in each state."""
     for name in QueueName:
-        ready, scheduled = channel._size(name.value), channel.scheduled(name.value)
+        ready, scheduled = channel._size(name.value), channel.count_scheduled(name.value)
         yield Note(f"{name.value}: {ready} ready, {scheduled} scheduled")
-        if overdue := channel.scheduled(name.value, due_before=time.time() - 60):
+        if overdue := channel.count_scheduled(name.value, due_before=time.time() - 60):
             yield f"{name.value}: {plural(overdue, 'scheduled task')} overdue: start a worker of this queue"
     yield Note(f"all queues: {channel.client.hlen(channel.unacked_key)} unacknowledged")

@@ -10,19 +10,19 @@ BUDGETS = {"queues": 0.5, "dead letters": 0.1, "other": 0.2}
 """Their sum leaves 20 % free. `other` contains results, other databases and client buffers."""
 
 
-def shares(channel: Any) -> dict[str, float]:
+def measure_shares(channel: Any) -> dict[str, float]:
     """Return the share of `maxmemory` of each use; empty if Redis has no limit."""
     info = channel.client.info("memory")
     limit, used = info["maxmemory"], info["used_memory"]
     if not limit:
         return {}
-    ready = [key for name in QueueName for key in channel.ready_keys(name.value)]
-    queues = memory_usage(channel, channel.unacked_key, *ready, *(key + SCHEDULED for key in ready))
-    dead_letters = memory_usage(channel, KEY, TIMES)
+    ready = [key for name in QueueName for key in channel.list_ready_keys(name.value)]
+    queues = measure_memory(channel, channel.unacked_key, *ready, *(key + SCHEDULED for key in ready))
+    dead_letters = measure_memory(channel, KEY, TIMES)
     other = used - queues - dead_letters
     return {"queues": queues / limit, "dead letters": dead_letters / limit, "other": other / limit}
 
 
-def memory_usage(channel: Any, *keys: str) -> int:
+def measure_memory(channel: Any, *keys: str) -> int:
     """Return the memory of keys in bytes, which Redis estimates from samples."""
     return sum(channel.client.memory_usage(channel.add_prefix(key)) or 0 for key in keys)

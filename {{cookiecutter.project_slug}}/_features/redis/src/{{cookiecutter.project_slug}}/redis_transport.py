@@ -332,7 +332,7 @@ class Channel(kombu_redis.Channel):
         """Return a key with the configured prefix of all keys."""
         return f"{self.global_keyprefix}{key}"
 
-    def ready_keys(self, queue: str) -> list[str]:
+    def list_ready_keys(self, queue: str) -> list[str]:
         """Return the keys of the lists of ready messages of a queue, one for each priority."""
         return [self._q_for_pri(queue, priority) for priority in self.priority_steps]
 
@@ -340,7 +340,7 @@ class Channel(kombu_redis.Channel):
         """Renew leases, and move due messages to these queues; return the tags of expired leases."""
         keys = [self.unacked_index_key]
         for queue in queues:
-            for key in self.ready_keys(queue):
+            for key in self.list_ready_keys(queue):
                 keys += [key, key + SCHEDULED, queue + WAKE]
         expired: list[bytes] = self.run(MAINTAIN, keys, self._lease_offset, self.visibility_timeout, *tags)
         return expired
@@ -436,25 +436,25 @@ class Channel(kombu_redis.Channel):
 
     # --- scheduled messages
 
-    def scheduled(self, queue: str, due_before: float = float("inf")) -> int:
+    def count_scheduled(self, queue: str, due_before: float = float("inf")) -> int:
         """Return the number of scheduled messages of a queue."""
         with self.conn_or_acquire() as client:
-            keys = [self.add_prefix(key + SCHEDULED) for key in self.ready_keys(queue)]
+            keys = [self.add_prefix(key + SCHEDULED) for key in self.list_ready_keys(queue)]
             return sum(client.zcount(key, "-inf", due_before) for key in keys)
 
     def cancel(self, queue: str, task_id: str) -> int:
         """Delete the scheduled messages of a task; return their number."""
         with self.conn_or_acquire() as client:
             count = 0
-            for key in self.ready_keys(queue):
+            for key in self.list_ready_keys(queue):
                 found = client.zscan_iter(self.add_prefix(key + SCHEDULED), match=f'*"id": "{task_id}"*', count=1000)
                 count += sum(client.zrem(key + SCHEDULED, message) for message, _ in found)
             return count
 
     def _purge(self, queue: str) -> Any:
-        count = self.scheduled(queue)
+        count = self.count_scheduled(queue)
         with self.conn_or_acquire() as client:
-            client.delete(*(key + SCHEDULED for key in self.ready_keys(queue)))
+            client.delete(*(key + SCHEDULED for key in self.list_ready_keys(queue)))
         return super()._purge(queue) + count
 
 

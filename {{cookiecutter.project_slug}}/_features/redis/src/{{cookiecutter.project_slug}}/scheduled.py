@@ -20,7 +20,7 @@ def count() -> dict[str, int]:
     """Return the number of scheduled tasks of each queue."""
     with app.connection_for_read() as connection:
         channel: Any = connection.default_channel
-        return {name.value: channel.scheduled(name.value) for name in QueueName}
+        return {name.value: channel.count_scheduled(name.value) for name in QueueName}
 
 
 def cancel(task_id: str) -> int:

@@ -39,13 +39,13 @@ def update(connection: Any) -> None:
         message = redis.lindex(name.value, -1)  # the next message that a worker receives
         headers = json.loads(message).get("headers", {}) if message else {}
         OLDEST.labels(name.value).set(measure_queue_time(headers) or 0)  # messages of other programs have no timestamp
-        SCHEDULED.labels(name.value).set(channel.scheduled(name.value))
+        SCHEDULED.labels(name.value).set(channel.count_scheduled(name.value))
     UNACKNOWLEDGED.set(redis.hlen(channel.unacked_key))
     DEAD_LETTERS.set(redis.hlen(KEY))
     DEAD_LETTERS_DROPPED.set(redis.get(DROPPED) or 0)
     MEMORY.clear()
     with suppress(NoPermissionError):  # INFO is not permitted; the doctor reports this
-        for use, share in redis_memory.shares(channel).items():
+        for use, share in redis_memory.measure_shares(channel).items():
             MEMORY.labels(use).set(share)
 
 

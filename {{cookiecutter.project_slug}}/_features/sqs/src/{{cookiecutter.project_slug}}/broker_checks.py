@@ -13,7 +13,7 @@ from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.sqs import VISIBILITY_TIMEOUT
 
 
-def checks(connection: Connection) -> dict[str, Callable[[], Iterable[str]]]:
+def list_checks(connection: Connection) -> dict[str, Callable[[], Iterable[str]]]:
     """Return a check for each queue."""
     channel: Any = connection.default_channel
     return {f"broker: {name.value}": partial(query, name, channel) for name in QueueName}

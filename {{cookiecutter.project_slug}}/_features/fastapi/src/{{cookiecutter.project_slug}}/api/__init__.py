@@ -70,7 +70,7 @@ def configure_logs() -> None:
     logs.configure()
     logging.getLogger("uvicorn").handlers.clear()
     logging.getLogger("uvicorn").propagate = True
-    # Uvicorn adds each message a second time, with colours, as `color_message`.
+    # Uvicorn adds each message a second time, with colors, as `color_message`.
     logging.getLogger("uvicorn.error").addFilter(lambda record: record.__dict__.pop("color_message", "") is not None)
 
 

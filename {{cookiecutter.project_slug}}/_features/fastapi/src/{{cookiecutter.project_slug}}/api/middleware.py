@@ -1,4 +1,4 @@
-"""Middleware that gives every request an id, a log line and response headers."""
+"""Middleware that adds an id, a log line and response headers to every request."""
 
 import time
 
