@@ -291,6 +291,7 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
             "src/{slug}/web/__init__.py",
             "src/{slug}/web/api.py",
             "src/{slug}/web/apps.py",
+            "src/{slug}/web/checks.py",
             "src/{slug}/web/gunicorn.py",
             "src/{slug}/web/health.py",
             "src/{slug}/web/management/__init__.py",
