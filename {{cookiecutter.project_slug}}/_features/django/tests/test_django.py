@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from celery.signals import import_modules
+from django.conf import settings
 from django.core.checks import Warning, run_checks
 from django.core.management import CommandError, call_command
 from django.core.management.base import SystemCheckError
@@ -16,7 +17,7 @@ from django.test import Client, modify_settings
 from {{ cookiecutter.project_slug }} import doctor
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.findings import Note
-from {{ cookiecutter.project_slug }}.queues import TASK_ROUTES
+from {{ cookiecutter.project_slug }}.queues import TASK_ROUTES, QueueName
 from {{ cookiecutter.project_slug }}.web import checks
 
 from .conftest import ENVIRONMENT
@@ -77,6 +78,10 @@ def test_a_route_to_an_unknown_queue_is_an_error(monkeypatch: pytest.MonkeyPatch
 
 def test_each_check_without_a_server_has_an_id() -> None:
     assert checks.IDS.keys() == doctor.CHECKS.keys(), "add the check to web/checks.py"
+
+
+def test_the_queues_of_django_tasks_are_those_of_the_workers() -> None:
+    assert set(settings.TASKS["default"]["QUEUES"]) == {"default", *QueueName}
 
 
 @pytest.mark.django_db
