@@ -55,7 +55,7 @@ from {{ cookiecutter.project_slug }}.celery_app import app  # noqa: E402
 
 WaitForTask = Callable[[str], str]
 
-collect_ignore = [] if find_spec("django.tasks") else ["test_django_tasks.py"]  # since Django 6.0, with Python 3.12
+collect_ignore = [] if find_spec("django.tasks") else ["test_django_tasks.py"]  # Django 6.0 or newer
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Tests of Django's tasks framework on Celery. `conftest.py` skips this file if Django has no `django.tasks`."""
+"""Tests of Django's tasks framework on Celery. With Django 5.2, `conftest.py` excludes this file."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime, timedelta

@@ -1,7 +1,7 @@
-"""The backend of Django's tasks framework, which Django has since version 6.0. It runs Django's tasks as Celery tasks.
+"""The backend of Django's tasks framework (Django 6.0 or newer), which runs Django's tasks as Celery tasks.
 
-A function with `django.tasks.task` is a Celery task with the name of the function, so that routes, retries, dead letters,
-logs and alerts apply to it. `TASKS` in `settings/base.py` refers to this module; without the framework, it is not imported.
+A function with `@task` is registered as a Celery task with the name of the function, so routes, retries, dead letters,
+logs and alerts apply to it. Only `TASKS` in `settings/base.py` refers to this module: older versions do not import it.
 https://docs.djangoproject.com/en/stable/topics/tasks/
 """
 
@@ -214,7 +214,7 @@ class CeleryBackend(BaseTaskBackend):
 
 
 def register(task: "Task[..., Any]") -> None:
-    """Register the Celery task of a task of Django, unless it is registered: `Task.using` creates further instances."""
+    """Register a task as a Celery task, once: `Task.using` creates further instances."""
     if task.module_path in REGISTERED:
         return
     REGISTERED[task.module_path] = task
