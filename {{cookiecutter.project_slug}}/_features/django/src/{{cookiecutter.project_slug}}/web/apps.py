@@ -9,5 +9,6 @@ class WebConfig(AppConfig):
     name = "{{ cookiecutter.project_slug }}.web"
 
     def ready(self) -> None:
-        """Load the Celery application, so that `shared_task` uses it in HTTP processes, too."""
+        """Load the Celery application, so that `shared_task` uses it in HTTP processes, too, and the system checks."""
         from {{ cookiecutter.project_slug }} import celery_app as celery_app
+        from {{ cookiecutter.project_slug }}.web import checks as checks
