@@ -87,12 +87,15 @@ def make_feature_table(
         "dead_letter_metrics": monitoring and (redis or rabbitmq),
         # extras
         "tracing": "tracing" in extras,
+        "outbox": "outbox" in extras,
+        "outbox_metrics": monitoring and "outbox" in extras,
         # deployment
         "kubernetes_django": kubernetes and django,
         "kubernetes_fastapi": kubernetes and fastapi,
         "kubernetes_redis": kubernetes and redis,
         "kubernetes_sqs": kubernetes and sqs,
         "kubernetes_beat": kubernetes and beat,
+        "kubernetes_outbox": kubernetes and "outbox" in extras,
         "kubernetes_monitoring": kubernetes and monitoring,
         "github": answers["ci"] == "github",
         "gitlab": answers["ci"] == "gitlab",

@@ -181,6 +181,27 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         {"src/{slug}/tracing.py", "tests/test_tracing.py"},
     ),
     (
+        {"extras": "outbox"},
+        {
+            "deploy/systemd/{slug}-outbox.service",
+            "src/{slug}/outbox/__init__.py",
+            "src/{slug}/outbox/admin.py",
+            "src/{slug}/outbox/apps.py",
+            "src/{slug}/outbox/management/__init__.py",
+            "src/{slug}/outbox/management/commands/__init__.py",
+            "src/{slug}/outbox/management/commands/relay_outbox.py",
+            "src/{slug}/outbox/messages.py",
+            "src/{slug}/outbox/migrations/0001_initial.py",
+            "src/{slug}/outbox/migrations/__init__.py",
+            "src/{slug}/outbox/models.py",
+            "src/{slug}/outbox/relay.py",
+            "tests/outbox/__init__.py",
+            "tests/outbox/test_outbox.py",
+        },
+    ),
+    ({"extras": "outbox", "monitoring": True}, {"src/{slug}/outbox_metrics.py"}),
+    ({"extras": "outbox", "kubernetes": True}, {"deploy/kubernetes/base/outbox.yaml"}),
+    (
         {"broker": "sqs"},
         {
             "deploy/aws/queues.yaml",
@@ -502,6 +523,12 @@ def answer(project: BakedProject, question: str) -> str | bool:
     return default
 
 
+def is_chosen(project: BakedProject, question: str, choice: str | bool) -> bool:
+    """Return whether a choice is the answer of a project, or one of its extras."""
+    given = answer(project, question)
+    return choice in str(given).split(", ") if question == "extras" else choice == given
+
+
 def queues_of(project: BakedProject) -> list[str]:
     """Return the names of the queues of a project."""
     return [re.split("[:@]", piece)[0].strip() for piece in str(answer(project, "queues")).split(",")]
@@ -511,7 +538,7 @@ def expected_files(project: BakedProject) -> set[str]:
     """Return the exact files of a variant."""
     names = set(FILES)
     for answers, files in FILES_OF_ANSWERS:
-        if all(answer(project, question) == chosen for question, chosen in answers.items()):
+        if all(is_chosen(project, question, chosen) for question, chosen in answers.items()):
             names |= files
     if answer(project, "framework") == "django":
         names -= NOT_IN_DJANGO
@@ -704,13 +731,16 @@ ALL_SERVICES = {"beat", "exporter", "flower", "worker-a-b@1", "worker-c@1"}
         ("fastapi", "--role web", {"api"}),
         ("django", "", ALL_SERVICES | {"migrate", "web"}),
         ("django", "--role web --role beat", {"beat", "migrate", "web"}),
+        ("django with outbox", "", ALL_SERVICES | {"migrate", "outbox", "web"}),
+        ("django with outbox", "--role outbox", {"migrate", "outbox"}),
     ],
 )
 def test_the_installer_enables_the_services_of_the_roles(
     framework: str, options: str, expected: set[str], bake: Bakery, tmp_path: Path
 ) -> None:
     require_program(shutil.which("systemctl"), "systemctl")
-    host = Host(bake(framework=framework, queues="a-b, c", beat_jobs="tick = @daily"), tmp_path)
+    name, _, extras = framework.partition(" with ")
+    host = Host(bake(framework=name, queues="a-b, c", beat_jobs="tick = @daily", extras=extras), tmp_path)
     host.install(options)
     assert host.enabled() == expected
 

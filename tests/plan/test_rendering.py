@@ -7,7 +7,7 @@ from jinja2 import UndefinedError
 
 from tests.support.answers import DEFAULTS, ROOT, plan_of
 from tests.support.render import PART, environment, list_paths, render, render_queue_files
-from tests.support.variants import Variant, choices, core_answers, few_variants, label
+from tests.support.variants import Variant, choices, core_answers, few_variants, is_supported, label
 
 QUEUE_FILES = [path for path in list_paths() if "{queue}" in path]
 
@@ -17,7 +17,11 @@ def single_answers() -> list[Variant]:
     return [
         Variant(
             f"{name}-{label(name, answer)}",
-            {**next(core for core in core_answers() if core.get(name, answer) == answer), name: answer},
+            next(
+                {**core, name: answer}
+                for core in core_answers()
+                if core.get(name, answer) == answer and is_supported({**core, name: answer})
+            ),
         )
         for name, offered in choices().items()
         for answer in offered

@@ -140,9 +140,17 @@ def label(name: str, answer: Answer) -> str:
     return answer.lower() or f"no-{name}"
 
 
+def drop_unsupported_extras(answers: Mapping[str, Answer]) -> Mapping[str, Answer]:
+    """Return the answers without the extras that are not supported with the others."""
+    names = str(answers.get("extras", "")).split(", ")
+    supported = [name for name in names if is_supported({**answers, "extras": name})]
+    return {**answers, "extras": ", ".join(supported)} if "extras" in answers else answers
+
+
 def variant(answers: Mapping[str, Answer], shape: str = "default") -> Variant:
     """Return the variant with these answers and the queues and jobs of a shape."""
     offered = choices()
+    answers = drop_unsupported_extras(answers)
     parts = [label(name, answer) for name, answer in answers.items() if len(offered[name]) > 1]
     if shape != "default":
         parts.append(shape)

@@ -17,6 +17,9 @@
 {% elif plan().features.django %}
 #   --role web                        the HTTP API and the admin
 {% endif %}
+{% if plan().features.outbox %}
+#   --role outbox                     the relay of the outbox
+{% endif %}
 {% if plan().features.flower %}
 #   --role monitoring                 the exporter and Flower
 {% elif plan().features.monitoring %}
@@ -76,6 +79,9 @@ while [ $# -gt 0 ]; do
         web) select_services api ;;
 {% elif plan().features.django %}
         web) select_services web ;;
+{% endif %}
+{% if plan().features.outbox %}
+        outbox) select_services outbox ;;
 {% endif %}
 {% if plan().features.flower %}
         monitoring) select_services exporter flower ;;

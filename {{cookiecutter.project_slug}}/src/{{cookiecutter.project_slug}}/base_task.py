@@ -22,6 +22,9 @@ from celery.exceptions import Ignore, QueueNotFound, Reject, Retry
 {% elif plan().features.rabbitmq %}
 from celery.exceptions import QueueNotFound, Reject, Retry
 {% endif %}
+{% if plan().features.outbox %}
+from celery.result import AsyncResult
+{% endif %}
 from kombu.exceptions import EncodeError
 
 from {{ cookiecutter.project_slug }}.errors import PermanentError, RetryableError
@@ -92,6 +95,25 @@ class BaseTask(Task[Any, Any]):
         if isinstance(error, PERMANENT_PUBLISH_ERRORS):
             raise error
         raise self._requeue("retry not published, task requeued", error)
+{% if plan().features.outbox %}
+
+    def delay_in_transaction(self, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
+        """Store the task in the outbox, in the current database transaction. After the commit, a relay publishes it."""
+        return self.apply_async_in_transaction(args, kwargs)
+
+    def apply_async_in_transaction(
+        self, args: Any = None, kwargs: dict[str, Any] | None = None, **options: Any
+    ) -> AsyncResult[Any]:
+        """Store the task in the outbox like `delay_in_transaction`, with the options of `apply_async`.
+
+        Raises:
+            QueueNotFound, TypeError: The task cannot be published; see `outbox.messages.store`.
+        """
+        # Not at the top: it imports models.
+        from {{ cookiecutter.project_slug }}.outbox.messages import store
+
+        return store(self, args or (), kwargs or {}, options)
+{% endif %}
 {% if plan().features.results %}
 
     def update_state(

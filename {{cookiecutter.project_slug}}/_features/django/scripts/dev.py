@@ -35,6 +35,10 @@ def main() -> None:
             print(f"Embedded broker: {os.environ['CELERY_BROKER_URL']}")
         web = stack.enter_context(subprocess.Popen([sys.executable, MANAGE, "runserver"]))
         stack.callback(web.terminate)
+{% if plan().features.outbox %}
+        relay = stack.enter_context(subprocess.Popen([sys.executable, MANAGE, "relay_outbox"]))
+        stack.callback(relay.terminate)
+{% endif %}
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
         os.chdir(scratch)  # beat writes its state to the current directory
         watchfiles.run_process(ROOT / "src", target=WORKER, target_type="command")

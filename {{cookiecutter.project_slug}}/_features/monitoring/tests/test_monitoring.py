@@ -25,11 +25,17 @@ from {{ cookiecutter.project_slug }}.stoppable_task import TaskCancelled
 
 ROOT = Path(__file__).parent.parent
 MONITORING = ROOT / "deploy" / "monitoring"
+MODULES = [
+    "metrics",
+    "exporter",
+    "broker_metrics",
 {% if plan().features.beat %}
-MODULES = ("metrics", "exporter", "broker_metrics", "beat_metrics")
-{% else %}
-MODULES = ("metrics", "exporter", "broker_metrics")
+    "beat_metrics",
 {% endif %}
+{% if plan().features.outbox %}
+    "outbox_metrics",
+{% endif %}
+]
 ONLY_ON_REDIS = "celery_queue_oldest_message_age_seconds"
 PING = "{{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }}.ping"
 QUEUE = "{{ plan().default_queue.name }}"

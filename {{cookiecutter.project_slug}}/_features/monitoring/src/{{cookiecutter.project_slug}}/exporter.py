@@ -9,7 +9,11 @@ import time
 import structlog
 from prometheus_client import Gauge
 
+{% if plan().features.outbox %}
+from {{ cookiecutter.project_slug }} import broker_metrics, health, logs, metrics, outbox_metrics
+{% else %}
 from {{ cookiecutter.project_slug }} import broker_metrics, health, logs, metrics
+{% endif %}
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.queue_lengths import get_queue_length
 from {{ cookiecutter.project_slug }}.queues import QueueName
@@ -51,6 +55,9 @@ def main() -> None:
     health.notify_systemd("READY=1")
     while True:
         update()
+{% if plan().features.outbox %}
+        outbox_metrics.update()
+{% endif %}
         health.report_alive()  # also while the broker is unreachable
         time.sleep(broker_metrics.INTERVAL)
 

@@ -4,11 +4,19 @@ The SDK and the exporter read the standard variables `OTEL_*`:
 https://opentelemetry.io/docs/languages/sdk-configuration/
 """
 
+{% if plan().features.outbox %}
+from collections.abc import Iterator, Mapping
+{% else %}
 from collections.abc import Iterator
+{% endif %}
 from contextlib import contextmanager
 from typing import Any
 
+{% if plan().features.outbox %}
+from opentelemetry import context, propagate, trace
+{% else %}
 from opentelemetry import context, trace
+{% endif %}
 from structlog.typing import EventDict
 
 from {{ cookiecutter.project_slug }}.settings import env
@@ -60,6 +68,18 @@ def publishing() -> Iterator[None]:
         context.detach(token)
 
 
+{% if plan().features.outbox %}
+@contextmanager
+def continuing(headers: Mapping[str, Any]) -> Iterator[None]:
+    """Continue the trace whose ids `propagate.inject` has added to the headers of a message."""
+    token = context.attach(propagate.extract(headers))
+    try:
+        yield
+    finally:
+        context.detach(token)
+
+
+{% endif %}
 def add_trace_ids(_: Any, __: str, event: EventDict) -> EventDict:
     """Add the ids of the current trace and span to a log line. This is a processor of structlog."""
     span = trace.get_current_span().get_span_context()
