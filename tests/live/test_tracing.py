@@ -81,7 +81,7 @@ def service(
     collector: Collector,
     redis_server: Redis,
     bake: Bakery,
-    installed: Callable[..., Environment],
+    install_project: Callable[..., Environment],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
     """Return two workers, one with processes and one with threads, and beat. All export spans."""
@@ -97,7 +97,9 @@ def service(
     text = module.read_text(encoding="utf-8") + FAILING_TASK
     module.write_text("from traced.errors import RetryableError\n" + text, encoding="utf-8")
     variables = {"CELERY_BROKER_URL": redis_server.new_database(), "CELERY_RESULT_BACKEND": redis_server.new_database()}
-    with Service(project, installed(project), {**variables, **collector.variables, "LOG_FORMAT": "json"}) as running:
+    with Service(
+        project, install_project(project), {**variables, **collector.variables, "LOG_FORMAT": "json"}
+    ) as running:
         running.start_all()
         yield running
 
@@ -184,7 +186,7 @@ def test_django_exports_a_span_for_each_request_except_health_checks(
     collector: Collector,
     redis_server: Redis,
     bake: Bakery,
-    installed: Callable[..., Environment],
+    install_project: Callable[..., Environment],
     tmp_path: Path,
 ) -> None:
     project = bake(project_name="Traced", framework="django", result_backend="none", beat_jobs="", extras="tracing")
@@ -194,7 +196,7 @@ def test_django_exports_a_span_for_each_request_except_health_checks(
         "DJANGO_SETTINGS_MODULE": "traced.settings.development",
         **collector.variables,
     }
-    with Service(project.copy_to(tmp_path), installed(project), variables) as service:
+    with Service(project.copy_to(tmp_path), install_project(project), variables) as service:
         assert service.run_python(DJANGO_REQUESTS) == ["200 OK", "200 OK"]
 
     (span,) = [span for name, spans in collector.spans.items() if name.startswith("GET ") for span in spans]
