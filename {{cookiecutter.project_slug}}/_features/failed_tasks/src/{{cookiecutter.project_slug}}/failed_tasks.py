@@ -42,7 +42,7 @@ def build_dead_letter(
         "args": args,
         "kwargs": kwargs,
         "reason": reason,
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "options": options,
     }
 
