@@ -9,7 +9,7 @@ from {{ cookiecutter.project_slug }} import dead_letter_store as store
 
 
 def replace_store(monkeypatch: pytest.MonkeyPatch, *letters: dict[str, Any]) -> list[dict[str, Any]]:
-    """Replace the store by one with these dead letters; return the list from which `replay` and `discard` remove them."""
+    """Replace the store by one with these dead letters; return the list, from which `replay` and `discard` remove."""
     stored = list(letters)
 
     def remove(ids: Collection[str]) -> int:

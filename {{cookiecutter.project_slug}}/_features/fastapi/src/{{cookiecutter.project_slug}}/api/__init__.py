@@ -28,7 +28,8 @@ from {{ cookiecutter.project_slug }}.api_keys import KEYS
 from {{ cookiecutter.project_slug }}.settings import env
 
 MAX_THREADS = 200
-"""The size of the thread pool. A request that calls the broker uses a thread for at most two seconds, or 27 for dead letters."""
+"""The size of the thread pool. A request that calls the broker uses a thread for at most two seconds, or 27 seconds
+for dead letters."""
 
 TAGS = [
     {"name": "tasks", "description": "Submit, follow and cancel tasks."},
