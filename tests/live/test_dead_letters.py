@@ -275,15 +275,11 @@ def test_the_api_lists_and_replays_dead_letters_of_sqs(service: Service) -> None
 
 
 ADMIN = """
-import os
-os.environ["DJANGO_SETTINGS_MODULE"] = "letters.settings.test"
 import django
 django.setup()
-from django.core.management import call_command
 from django.test import Client
 from letters.users.models import User
-call_command("migrate", verbosity=0)
-client = Client()
+client = Client(SERVER_NAME="localhost")
 client.force_login(User.objects.create_superuser("operator"))
 path = "/admin/web/deadletter/"
 data = {"action": "replay", "_selected_action": [TASK_ID]}
@@ -300,8 +296,16 @@ def test_the_admin_of_django_shows_and_replays_dead_letters(
 ) -> None:
     answers = {"framework": "django", "result_backend": "none", "beat_jobs": "", "examples": False}
     project = bake(project_name="Letters", queues="default:2", **answers).copy_to(tmp_path)
-    database = {"DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}"}
-    with Service(project, install_project(project), servers.variables(project) | database) as service:
+    variables = {
+        **servers.variables(project),
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}",
+        "DJANGO_SETTINGS_MODULE": "letters.settings.development",
+    }
+    with Service(project, install_project(project), variables) as service:
+        service.run_python(
+            "from django.core.management import execute_from_command_line as run\n"
+            "answer = run(['manage.py', 'migrate', '--verbosity=0'])"
+        )
         service.start_worker("default")
         task_id = service.run_python(
             "from letters.celery_app import app\n"
