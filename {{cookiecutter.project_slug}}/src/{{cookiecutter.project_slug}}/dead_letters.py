@@ -18,23 +18,30 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from {{ cookiecutter.project_slug }} import dead_letter_store as store
 from {{ cookiecutter.project_slug }}.commands import command_parser, exit_on_errors, plural, print_table
 
 
-def with_offset(time: datetime) -> datetime:
-    """Return a time with an offset, which is UTC by default."""
+def iso_time(text: str) -> datetime:
+    """Parse a time in ISO format, which is UTC unless it contains an offset."""
+    time = datetime.fromisoformat(text)
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def iso_time(text: str) -> datetime:
-    """Parse a time in ISO format, which is UTC unless it contains an offset."""
-    return with_offset(datetime.fromisoformat(text))
+def parse_time(value: Any) -> datetime:
+    """Return a time from ISO format only. Pydantic would accept numbers, too."""
+    if isinstance(value, str):
+        return iso_time(value)
+    if isinstance(value, datetime):
+        return value
+    raise ValueError("not a time in ISO format")
 
 
-Time = Annotated[datetime | None, AfterValidator(lambda time: time and with_offset(time))]
+Text = str | SkipJsonSchema[None]
+Time = Annotated[datetime | SkipJsonSchema[None], BeforeValidator(parse_time)]
 
 
 class UnknownIdError(LookupError):
@@ -46,11 +53,19 @@ class DeadLetterFilter(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    queue: str | None = Field(None, description="Only tasks of this queue.")
-    task: str | None = Field(None, description="Only tasks with this full name.")
-    error: str | None = Field(None, description="Only tasks with this text in their reason.")
+    queue: Text = Field(None, description="Only tasks of this queue.")
+    task: Text = Field(None, description="Only tasks with this full name.")
+    error: Text = Field(None, min_length=1, description="Only tasks with this text in their reason.")
     since: Time = Field(None, description="Only tasks that failed at this time or later; UTC without an offset.")
     until: Time = Field(None, description="Only tasks that failed before this time; UTC without an offset.")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def refuse_null(cls, value: Any) -> Any:
+        """Refuse a condition that is null: it would match all dead letters."""
+        if value is None:
+            raise ValueError("null is not a condition")
+        return value
 
     def matches(self, letter: dict[str, Any]) -> bool:
         """Return whether a dead letter meets all conditions."""
@@ -105,8 +120,8 @@ def select(letters: list[dict[str, Any]], selection: Collection[str] | DeadLette
 
 def read_selection(given: argparse.Namespace) -> list[str] | DeadLetterFilter:
     """Return the given ids, or the filter of the given options."""
-    options = {name: value for name, value in vars(given).items() if name in DeadLetterFilter.model_fields}
-    return getattr(given, "ids", None) or DeadLetterFilter(**options)
+    options = {name: getattr(given, name, None) for name in DeadLetterFilter.model_fields}
+    return getattr(given, "ids", None) or DeadLetterFilter(**{name: value for name, value in options.items() if value})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -72,6 +72,7 @@ def test_only_selected_ones_are_processed(
     "selection",
     [
         *({}, {"ids": []}, {"ids": [""]}, {"ids": ["1"] * 501}, {"filter": {}}, {"filter": {"queue": None}}),
+        *({"filter": {"error": ""}}, {"filter": {"queue": "q", "task": None}}, {"filter": {"since": 0}}),
         *({"filter": {"name": "t"}}, {"all": False}, {"all": True, "ids": ["1"]}),
     ],
 )
