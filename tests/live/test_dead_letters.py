@@ -294,7 +294,7 @@ def test_the_admin_of_django_shows_and_replays_dead_letters(
     servers: Servers,
     tmp_path: Path,
 ) -> None:
-    answers = {"framework": "django", "result_backend": "none", "beat_jobs": "", "examples": False}
+    answers: dict[str, Any] = {"framework": "django", "result_backend": "none", "beat_jobs": "", "examples": False}
     project = bake(project_name="Letters", queues="default:2", **answers).copy_to(tmp_path)
     variables = {
         **servers.variables(project),
