@@ -228,7 +228,9 @@ def test_an_existing_queue_of_dead_letters_keeps_its_limits(
             "with app.connection_for_write() as connection:\n"
             "    Queue('dead_letters', queue_arguments=without)(connection.default_channel).declare()\n" + FAILURE
         )
-        service.start_worker("default").wait_for_line("arguments of the queue dead_letters unchanged")
+        service.start_worker("default").wait_for_line(
+            "queue arguments not changed until the queue is deleted: dead_letters"
+        )
 
         (letter,) = wait_for_dead_letters(service, 1)
         assert letter["id"] == task_id
