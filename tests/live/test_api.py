@@ -251,9 +251,35 @@ def test_a_task_cancelled_while_no_worker_runs_does_not_start(idle_service: Serv
     assert not [line for line in worker.lines if cancelled in line and "task not implemented" in line]
 
 
+def test_dead_letters_are_shown_replayed_and_discarded(api: Api, service: Service) -> None:
+    task_id = service.run_python(
+        "from api_check.celery_app import app\n"
+        f"answer = app.send_task({PING!r}, kwargs={{'wrong': 1}}, queue='emails').id"
+    )
+    service.wait_until(lambda: api.request("GET", "/dead-letters").json["total"] == 1)
+
+    (listed,) = api.request("GET", "/dead-letters?queue=emails&error=wrong&limit=1").json["items"]
+    assert (listed["id"], listed["attempts"]) == (task_id, 1)
+    assert api.request("GET", "/dead-letters?queue=reports").json == {"total": 0, "items": []}
+    shown = api.request("GET", f"/dead-letters/{task_id}").json
+    assert shown["kwargs"] == {"wrong": 1}
+    assert "TypeError" in shown["traceback"]
+
+    replayed = api.request("POST", "/dead-letters/replay", {"ids": [task_id]})
+    assert (replayed.status, replayed.json) == (200, {"number": 1, "remaining": 0})
+    line = api.process.wait_for_line("dead letters replayed")
+    assert "actor=default" in line
+    assert task_id in line
+    # It fails again.
+    service.wait_until(lambda: api.request("GET", "/dead-letters").json["total"] == 1)
+    discarded = api.request("POST", "/dead-letters/discard", {"filter": {"queue": "emails"}})
+    assert discarded.json == {"number": 1, "remaining": 0}
+    assert api.request("GET", "/dead-letters").json["total"] == 0
+
+
 def assert_unavailable(api: Api, task_id: str | None) -> None:
     """Assert that each endpoint that needs a server returns 503 within the deadline."""
-    requests = [("POST", "/tasks"), ("GET", "/queues"), ("GET", "/health/ready")]
+    requests = [("POST", "/tasks"), ("GET", "/queues"), ("GET", "/dead-letters"), ("GET", "/health/ready")]
     if task_id:
         requests += [("GET", f"/tasks/{task_id}"), ("DELETE", f"/tasks/{task_id}"), ("GET", f"/tasks/{task_id}/events")]
     for method, path in requests:

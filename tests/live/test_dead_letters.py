@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import count
+from tests.live.api import start_api
 from tests.live.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.support.bakery import Bakery
     from tests.support.environments import Environment
@@ -83,7 +85,8 @@ def unstorable(path: str) -> None:
 @pytest.fixture(scope="module", params=["redis", "rabbitmq", "sqs"])
 def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
     """Return a project with tasks that fail."""
-    answers = {"broker": request.param, "result_backend": "none", "beat_jobs": ""}
+    framework = "fastapi" if request.param == "sqs" else "none"
+    answers = {"framework": framework, "broker": request.param, "result_backend": "none", "beat_jobs": ""}
     queues = "default:2, other:2@threads"
     shared = bake(project_name="Letters", queues=queues, examples=False, **answers)
     baked = shared.copy_to(tmp_path_factory.mktemp("letters"))
@@ -145,6 +148,9 @@ def test_a_failed_task_is_a_dead_letter_and_runs_after_a_requeue(
     assert {letter["id"] for letter in found} == set(sent)
     assert {letter["queue"] for letter in found} == {"default"}
     shown = json.loads(run_dead_letters(service, "show", sent[0]))
+    assert shown["attempts"] == 1
+    assert shown["traceback"].startswith("Traceback (most recent call last):\n")
+    assert "raise LookupError(path)" in shown["traceback"]
     assert shown["kwargs"] == {"note": "one"}
     assert shown["reason"] == f"LookupError({str(repaired)!r})"
     # Reading does not remove them.
@@ -222,7 +228,9 @@ def test_an_existing_queue_of_dead_letters_keeps_its_limits(
             "with app.connection_for_write() as connection:\n"
             "    Queue('dead_letters', queue_arguments=without)(connection.default_channel).declare()\n" + FAILURE
         )
-        service.start_worker("default").wait_for_line("arguments of the queue dead_letters unchanged")
+        service.start_worker("default").wait_for_line(
+            "queue arguments not changed until the queue is deleted: dead_letters"
+        )
 
         (letter,) = wait_for_dead_letters(service, 1)
         assert letter["id"] == task_id
@@ -247,3 +255,68 @@ def test_an_unknown_task_is_a_dead_letter_until_it_is_discarded(service: Service
         assert "letters.tasks.gone" in letter["reason"]
     assert run_dead_letters(service, "discard", task_id) == "discarded 1 task\n"
     wait_for_dead_letters(service, 0)
+
+
+@pytest.mark.parametrize("project", ["sqs"], indirect=True)  # tests/live/test_api.py tests the other brokers
+def test_the_api_lists_and_replays_dead_letters_of_sqs(service: Service) -> None:
+    sent = service.run_python(
+        "from letters.tasks.default import fragile\n"
+        "answer = [fragile.delay('nowhere', note='').id for _ in range(12)]"  # SQS returns at most ten messages
+    )
+    wait_for_dead_letters(service, 12)
+    api = start_api(service)
+
+    page = api.request("GET", "/dead-letters?limit=5&offset=10").json
+    assert (page["total"], len(page["items"])) == (12, 2)
+    shown = api.request("GET", f"/dead-letters/{sent[0]}").json
+    assert (shown["args"], shown["attempts"]) == (["nowhere"], 1)
+    assert "LookupError: nowhere" in shown["traceback"]
+    assert api.request("POST", "/dead-letters/replay", {"ids": sent[:2]}).json == {"number": 2, "remaining": 0}
+    assert api.request("POST", "/dead-letters/discard", {"ids": sent[2:]}).json == {"number": 10, "remaining": 0}
+    assert {letter["id"] for letter in wait_for_dead_letters(service, 2)} == set(sent[:2])
+
+
+ADMIN = """
+import django
+django.setup()
+from django.test import Client
+from letters.users.models import User
+client = Client(SERVER_NAME="localhost")
+client.force_login(User.objects.create_superuser("operator"))
+path = "/admin/web/deadletter/"
+data = {"action": "replay", "_selected_action": [TASK_ID]}
+pages = [client.get(path), client.get(f"{path}{TASK_ID}/change/"), client.post(path, data, follow=True)]
+answer = [page.content.decode() for page in pages]
+"""
+
+
+def test_the_admin_of_django_shows_and_replays_dead_letters(
+    bake: Bakery,
+    install_project: Callable[..., Environment],
+    servers: Servers,
+    tmp_path: Path,
+) -> None:
+    answers: dict[str, Any] = {"framework": "django", "result_backend": "none", "beat_jobs": "", "examples": False}
+    project = bake(project_name="Letters", queues="default:2", **answers).copy_to(tmp_path)
+    variables = {
+        **servers.variables(project),
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}",
+        "DJANGO_SETTINGS_MODULE": "letters.settings.development",
+    }
+    with Service(project, install_project(project), variables) as service:
+        service.run_python(
+            "from django.core.management import execute_from_command_line as run\n"
+            "answer = run(['manage.py', 'migrate', '--verbosity=0'])"
+        )
+        service.start_worker("default")
+        task_id = service.run_python(
+            "from letters.celery_app import app\n"
+            "answer = app.send_task('letters.tasks.default.ping', kwargs={'wrong': 1}, queue='default').id"
+        )
+        wait_for_dead_letters(service, 1)
+        listed, shown, replayed = service.run_python(f"TASK_ID = {task_id!r}\n{ADMIN}")
+
+    assert task_id in listed
+    assert "TypeError" in shown
+    assert "Traceback (most recent call last)" in shown
+    assert "Replayed 1 dead letter." in replayed

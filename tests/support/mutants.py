@@ -31,6 +31,7 @@ MODULES = [
     "signals.py",
     "commands.py",
     "dead_letters.py",
+    "http_dead_letters.py",
     "dead_letter_store.py",
     "schedule.py",
     "doctor.py",

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Collection
 from typing import Any
 from unittest.mock import Mock
 
@@ -13,6 +12,8 @@ from {{ cookiecutter.project_slug }} import dead_letter_store as store
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.dead_letters import main
 
+from .fake_dead_letters import replace_store
+
 
 @pytest.fixture(autouse=True)
 def letters(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
@@ -21,17 +22,7 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         {"id": "first", "queue": "emails", "task": "send", "reason": "ValueError()", "at": "2026-01-01T00:00:00+00:00"},
         {"id": "second", "queue": "q", "task": "t", "reason": "KeyError(\n'x')", "at": "2026-01-02T00:00:00"},
     ]
-    stored = [{**each, "args": [number]} for number, each in enumerate(fields, start=1)]
-
-    def remove(ids: Collection[str]) -> int:
-        removed = [letter for letter in stored if letter["id"] in ids]
-        stored[:] = [letter for letter in stored if letter not in removed]
-        return len(removed)
-
-    monkeypatch.setattr(store, "list_dead_letters", lambda: list(stored))
-    monkeypatch.setattr(store, "replay", remove)
-    monkeypatch.setattr(store, "discard", remove)
-    return stored
+    return replace_store(monkeypatch, *({**each, "args": [number]} for number, each in enumerate(fields, start=1)))
 
 
 TABLE = [
@@ -73,6 +64,7 @@ def test_a_reason_is_cut_on_a_terminal_only(
         (["--error", "Error", "--queue", "q"], ["second"]),
         (["--since", "2026-01-02"], ["second"]),
         (["--since", "2026-01-01T01:00:00+01:00"], ["first", "second"]),
+        (["--until", "2026-01-02"], ["first"]),
         (["--queue", "nothing"], []),
     ],
 )

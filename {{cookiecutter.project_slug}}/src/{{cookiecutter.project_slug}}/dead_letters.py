@@ -14,9 +14,12 @@ Exit status: 0 for success, 1 for an error (an unknown id, an unreachable broker
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from {{ cookiecutter.project_slug }} import dead_letter_store as store
 from {{ cookiecutter.project_slug }}.commands import command_parser, exit_on_errors, plural, print_table
@@ -28,6 +31,54 @@ def iso_time(text: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
+def parse_time(value: Any) -> datetime:
+    """Return a time from ISO format only. Pydantic would accept numbers, too."""
+    if isinstance(value, str):
+        return iso_time(value)
+    if isinstance(value, datetime):
+        return value
+    raise ValueError("not a time in ISO format")
+
+
+Text = str | SkipJsonSchema[None]
+Time = Annotated[datetime | SkipJsonSchema[None], BeforeValidator(parse_time)]
+
+
+class UnknownIdError(LookupError):
+    """An id without a dead letter."""
+
+
+class DeadLetterFilter(BaseModel):
+    """Conditions that a dead letter must meet. Without conditions, all dead letters match."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    queue: Text = Field(None, description="Only tasks of this queue.")
+    task: Text = Field(None, description="Only tasks with this full name.")
+    error: Text = Field(None, min_length=1, description="Only tasks with this text in their reason.")
+    since: Time = Field(None, description="Only tasks that failed at this time or later; UTC without an offset.")
+    until: Time = Field(None, description="Only tasks that failed before this time; UTC without an offset.")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def refuse_null(cls, value: Any) -> Any:
+        """Refuse a condition that is null: it would match all dead letters."""
+        if value is None:
+            raise ValueError("null is not a condition")
+        return value
+
+    def matches(self, letter: dict[str, Any]) -> bool:
+        """Return whether a dead letter meets all conditions."""
+        at = iso_time(letter["at"]) if letter["at"] else None
+        return (
+            self.queue in (None, letter["queue"])
+            and self.task in (None, letter["task"])
+            and (self.error or "") in letter["reason"]
+            and (self.since is None or (at is not None and at >= self.since))
+            and (self.until is None or (at is not None and at < self.until))
+        )
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     filters = argparse.ArgumentParser(add_help=False)
@@ -35,6 +86,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     filters.add_argument("--task", metavar="NAME", help="only tasks with this full name")
     filters.add_argument("--error", metavar="TEXT", help="only tasks with this text in their reason")
     filters.add_argument("--since", metavar="TIME", type=iso_time, help="only tasks since this ISO time (default UTC)")
+    filters.add_argument("--until", metavar="TIME", type=iso_time, help="only tasks before this ISO time (default UTC)")
     parser = command_parser("dead_letters", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", parents=[filters], help="print a table, the oldest first")
@@ -47,33 +99,39 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         action.add_argument("--all", action="store_true", help="all dead letters")
     given = parser.parse_args(arguments)
     if given.command in {"replay", "discard"}:
-        filtered = any((given.queue, given.task, given.error, given.since))
+        filtered = any((given.queue, given.task, given.error, given.since, given.until))
         if [bool(given.ids), filtered, given.all].count(True) != 1:
             parser.error("specify ids, filters or --all")
     return given
 
 
-def select(letters: list[dict[str, Any]], given: argparse.Namespace) -> list[dict[str, Any]]:
-    """Return the dead letters with the given ids, or those that match the filters; exit if an id is unknown."""
-    if ids := getattr(given, "ids", None):
-        if unknown := sorted(set(ids) - {letter["id"] for letter in letters}):
-            sys.exit(f"no dead letter has the id {', '.join(unknown)}")
-        return [letter for letter in letters if letter["id"] in ids]
-    return [
-        letter
-        for letter in letters
-        if given.queue in (None, letter["queue"])
-        and given.task in (None, letter["task"])
-        and (given.error or "") in letter["reason"]
-        and (not given.since or (letter["at"] and iso_time(letter["at"]) >= given.since))
-    ]
+def select(letters: list[dict[str, Any]], selection: Collection[str] | DeadLetterFilter) -> list[dict[str, Any]]:
+    """Return the dead letters with these ids, or those that match the filter.
+
+    Raises:
+        UnknownIdError: No dead letter has one of the ids.
+    """
+    if isinstance(selection, DeadLetterFilter):
+        return [letter for letter in letters if selection.matches(letter)]
+    if unknown := sorted(set(selection) - {letter["id"] for letter in letters}):
+        raise UnknownIdError(f"no dead letter has the id {', '.join(unknown)}")
+    return [letter for letter in letters if letter["id"] in selection]
+
+
+def read_selection(given: argparse.Namespace) -> list[str] | DeadLetterFilter:
+    """Return the given ids, or the filter of the given options."""
+    options = {name: getattr(given, name, None) for name in DeadLetterFilter.model_fields}
+    return getattr(given, "ids", None) or DeadLetterFilter(**{name: value for name, value in options.items() if value})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command."""
     given = parse(arguments)
     with exit_on_errors():
-        letters = select(store.list_dead_letters(), given)
+        try:
+            letters = select(store.list_dead_letters(), read_selection(given))
+        except UnknownIdError as error:
+            sys.exit(str(error))
         if given.command == "show":
             print(json.dumps(letters[0], indent=2, default=str))
         elif given.command == "list" and given.json:

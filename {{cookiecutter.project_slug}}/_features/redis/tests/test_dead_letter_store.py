@@ -10,6 +10,7 @@ from redis import Redis
 from structlog.testing import capture_logs
 
 from {{ cookiecutter.project_slug }} import dead_letter_store as store
+from {{ cookiecutter.project_slug }} import failed_tasks
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.settings import env
 
@@ -71,6 +72,19 @@ def test_a_discarded_dead_letter_does_not_count(redis: Redis) -> None:
     assert store.discard(["1"]) == 1
     assert store_failures("4") == []
     assert redis.zcard(store.TIMES) == 3
+
+
+def test_a_replayed_task_that_fails_at_once_is_a_dead_letter_again(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail("1", "2")
+    monkeypatch.setattr(failed_tasks, "replay", lambda dead_letter: None)
+    assert store.replay(["1", "3"]) == 1
+    assert stored_ids() == {"2"}
+    monkeypatch.setattr(failed_tasks, "replay", lambda dead_letter: fail(dead_letter["id"]))
+    assert store.replay(["2"]) == 1
+    assert stored_ids() == {"2"}
+    assert redis.zcard(store.TIMES) == 1
 
 
 def test_a_full_server_stores_a_dead_letter(redis: Redis) -> None:

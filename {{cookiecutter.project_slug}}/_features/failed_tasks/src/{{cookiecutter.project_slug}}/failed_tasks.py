@@ -6,6 +6,7 @@ from typing import Any
 from celery import Task
 
 from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.errors import format_traceback
 {% if plan().features.redis %}
 from {{ cookiecutter.project_slug }}.redis_transport import LOST_WORKERS
 {% endif %}
@@ -23,7 +24,11 @@ def describe_failure(
     queue = (request.delivery_info or {}).get("routing_key") if known else None
     queue = queue or app.amqp.router.route({}, task.name)["queue"].name
     options = request.as_execution_options() if known else {"task_id": task_id}
-    return build_dead_letter(task_id, task.name, queue, args, kwargs, repr(exception), options)
+    dead_letter = build_dead_letter(task_id, task.name, queue, args, kwargs, repr(exception), options)
+    return dead_letter | {
+        "traceback": format_traceback(exception),
+        "attempts": request.retries + 1 if known else None,
+    }
 
 
 def build_dead_letter(
@@ -37,7 +42,7 @@ def build_dead_letter(
         "args": args,
         "kwargs": kwargs,
         "reason": reason,
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "options": options,
     }
 

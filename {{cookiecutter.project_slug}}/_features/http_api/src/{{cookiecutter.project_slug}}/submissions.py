@@ -64,7 +64,8 @@ FAIL_FAST_SETTINGS: dict[str, Any] = {
 {% elif plan().features.sqs %}
     "broker_transport_options": {
         "connect_retries_timeout": 1,
-        "client-config": {"connect_timeout": 1, "read_timeout": 1, "retries": {"total_max_attempts": 1}},
+        # The store of dead letters waits up to one second for messages.
+        "client-config": {"connect_timeout": 1, "read_timeout": 2, "retries": {"total_max_attempts": 1}},
     },
 {% endif %}
     "result_backend_thread_safe": True,
@@ -88,7 +89,7 @@ _executor = ThreadPoolExecutor(max_workers=16, thread_name_prefix="broker")
 
 
 class RefusedError(Exception):
-    """A submission that is invalid, or conflicts with an earlier one.
+    """A request that is invalid, or conflicts with the state of a task or an earlier submission.
 
     Attributes:
         status: The HTTP status of the response.
@@ -276,7 +277,9 @@ def publish(submission: Submission, task_id: str, **headers: Any) -> None:
         raise RefusedError(422, f"The arguments cannot be serialized: {error}") from error
 
 
-def call_with_deadline(call: Callable[[], Result], deadline: float = 0) -> Result:
+def call_with_deadline(
+    call: Callable[[], Result], deadline: float = 0, executor: ThreadPoolExecutor = _executor
+) -> Result:
     """Call the broker or the result backend, and return the result.
 
     The call runs in a thread, since DNS lookups and client libraries do not respect a deadline.
@@ -284,12 +287,13 @@ def call_with_deadline(call: Callable[[], Result], deadline: float = 0) -> Resul
     Args:
         call: The function to call.
         deadline: The end of the wait, from `time.monotonic()`. Defaults to `DEADLINE` seconds from now.
+        executor: The threads that run the calls.
 
     Raises:
         UnavailableError: The call timed out or failed.
         RefusedError: The call raised it.
     """
-    future = _executor.submit(copy_context().run, call)
+    future = executor.submit(copy_context().run, call)
     try:
         return future.result((deadline or time.monotonic() + DEADLINE) - time.monotonic())
     except RefusedError:

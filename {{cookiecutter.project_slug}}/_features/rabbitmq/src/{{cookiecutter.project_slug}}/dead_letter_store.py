@@ -15,6 +15,7 @@ from kombu import Connection, Message, Producer, Queue
 from kombu.utils.encoding import safe_repr
 
 from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.errors import format_traceback
 from {{ cookiecutter.project_slug }}.queues import TASK_QUEUES
 from {{ cookiecutter.project_slug }}.quorum import DEAD_LETTER_REASONS, DEAD_LETTERS
 
@@ -30,7 +31,7 @@ log = structlog.get_logger(__name__)
 @signals.task_failure.connect
 def store_failure_reason(task_id: str, exception: BaseException, **_: Any) -> None:
     """Store why a task failed, before its message is rejected."""
-    _store_reason(task_id, safe_repr(exception))
+    _store_reason(task_id, safe_repr(exception), format_traceback(exception))
 
 
 @signals.task_unknown.connect
@@ -39,14 +40,14 @@ def store_unknown_task(id: str, exc: BaseException, **_: Any) -> None:
     _store_reason(id, f"unknown task: {exc!r}")
 
 
-def _store_reason(task_id: str, reason: str) -> None:
+def _store_reason(task_id: str, reason: str, traceback: str = "") -> None:
     """Publish a reason. If that fails, the dead letter has no reason, but the log contains the exception."""
     with app.producer_or_acquire() as producer:
         if producer.connection.transport.driver_type != "amqp":
             return  # a test uses another broker
         try:
             producer.publish(
-                {"id": task_id, "reason": reason[:1000]},
+                {"id": task_id, "reason": reason[:1000], "traceback": traceback},
                 exchange="",  # the default exchange, which delivers to the queue with the name of the routing key
                 routing_key=DEAD_LETTER_REASONS.name,
                 declare=[DEAD_LETTER_REASONS],
@@ -75,11 +76,11 @@ def receive_dead_letters() -> Iterator[tuple[list[Message], Producer]]:
         yield list(_get_messages(connection, DEAD_LETTERS)), Producer(connection.default_channel)
 
 
-def list_reasons() -> dict[str, str]:
-    """Return the reason of the last failure of each task, by task id."""
+def list_reasons() -> dict[str, dict[str, str]]:
+    """Return the reason and the traceback of the last failure of each task, by task id."""
     with app.connection_for_read() as connection:
         reasons = [message.payload for message in _get_messages(connection, DEAD_LETTER_REASONS)]
-    return {reason["id"]: reason["reason"] for reason in reasons}
+    return {reason["id"]: reason for reason in reasons}
 
 
 def find_death(message: Message) -> dict[str, Any]:
@@ -93,16 +94,17 @@ def find_death(message: Message) -> dict[str, Any]:
 def to_dict(message: Message) -> dict[str, Any]:
     """Return the fields of a dead letter."""
     args, kwargs, *_ = message.payload if message.content_type == "application/json" else (None, None)
-    death = find_death(message)
+    death, headers = find_death(message), message.headers
     return {
-        "id": str(message.headers.get("id", message.delivery_tag)),
-        "task": message.headers.get("task", ""),
+        "id": str(headers.get("id", message.delivery_tag)),
+        "task": headers.get("task", ""),
         "queue": death.get("queue", ""),
         "args": args,
         "kwargs": kwargs,
         "reason": death.get("reason", ""),
+        "attempts": int(headers.get("retries", 0)) + 1,
         "at": death["time"].isoformat() if "time" in death else "",
-        "headers": message.headers,
+        "headers": headers,
     }
 
 
@@ -111,9 +113,7 @@ def list_dead_letters() -> list[dict[str, Any]]:
     reasons = list_reasons()
     with receive_dead_letters() as (messages, _):
         dead_letters = [to_dict(message) for message in messages]
-    return [
-        dead_letter | {"reason": reasons.get(dead_letter["id"], dead_letter["reason"])} for dead_letter in dead_letters
-    ]
+    return [dead_letter | reasons.get(dead_letter["id"], {}) for dead_letter in dead_letters]
 
 
 def replay(ids: Collection[str]) -> int:

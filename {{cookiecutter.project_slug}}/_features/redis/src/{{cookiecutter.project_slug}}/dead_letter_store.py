@@ -49,6 +49,14 @@ redis.call('INCRBY', KEYS[3], excess)
 return excess
 """
 
+# KEYS: the hash and the sorted set. ARGV: an id, and the JSON of its dead letter. Deletes the dead letter, unless the
+# task has failed again, which replaced it.
+REMOVE = """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('ZREM', KEYS[2], ARGV[1])
+return redis.call('HDEL', KEYS[1], ARGV[1])
+"""
+
 log = structlog.get_logger(__name__)
 
 
@@ -102,10 +110,12 @@ def list_dead_letters() -> list[dict[str, Any]]:
 
 def replay(ids: Collection[str]) -> int:
     """Publish the tasks with these ids to their queues again; return their number."""
-    dead_letters = [dead_letter for dead_letter in list_dead_letters() if dead_letter["id"] in ids]
-    for dead_letter in dead_letters:
-        failed_tasks.replay(dead_letter)
-        discard([dead_letter["id"]])
+    with open_channel() as channel:
+        stored: list[Any] = channel.client.hmget(KEY, *ids) if channel and ids else []
+        dead_letters = [(loads(text), text) for text in stored if text]
+        for dead_letter, text in sorted(dead_letters, key=lambda pair: str(pair[0]["at"])):
+            failed_tasks.replay(dead_letter)
+            channel.run(REMOVE, [KEY, TIMES], dead_letter["id"], text)
     return len(dead_letters)
 
 

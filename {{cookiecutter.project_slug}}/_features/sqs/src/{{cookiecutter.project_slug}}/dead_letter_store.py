@@ -7,6 +7,7 @@ that was received ten times without an acknowledgement: a task that kills its wo
 import base64
 import json
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,9 @@ from {{ cookiecutter.project_slug }}.queues import QueueName
 
 DEAD_LETTER_VISIBILITY_TIMEOUT = 300
 """Seconds until dead letters that a command has received are visible again if the command is killed."""
+
+MAX_REQUESTS = 10
+"""Concurrent requests to SQS."""
 
 RESET_HEADERS = {"retries": 0, "expires": None, "eta": None}
 """The headers of a replayed task: all retries, no expiry and no delay."""
@@ -95,6 +99,7 @@ def parse_message(message: dict[str, Any], queue: str, client: Any) -> ReceivedM
             "args": args,
             "kwargs": kwargs,
             "reason": "delivered too often",
+            "attempts": original["headers"].get("retries", 0) + 1,
             "at": sent.isoformat(timespec="seconds"),
             "headers": original["headers"],
         }
@@ -105,24 +110,31 @@ def parse_message(message: dict[str, Any], queue: str, client: Any) -> ReceivedM
 def receive_dead_letters() -> Iterator[list[ReceivedMessage]]:
     """Yield all dead letters, the oldest first. Those that are in the list after the block become visible again."""
     messages: list[ReceivedMessage] = []
-    with app.connection_for_write() as connection:
+    with app.connection_for_write() as connection, ThreadPoolExecutor(MAX_REQUESTS) as pool:
         channel: Any = connection.default_channel
-        for queue in QueueName if connection.transport.driver_type == "sqs" else ():
-            client = channel.sqs(queue=queue.value)
-            while batch := client.receive_message(
-                QueueUrl=f"{get_queue_url(queue)}-DLQ",
-                MaxNumberOfMessages=10,
-                VisibilityTimeout=DEAD_LETTER_VISIBILITY_TIMEOUT,
-                WaitTimeSeconds=1,  # long polling queries all servers of SQS
-                MessageSystemAttributeNames=["SentTimestamp"],
-            ).get("Messages"):
-                messages += [parse_message(message, queue.value, client) for message in batch]
-        messages.sort(key=lambda message: str(message.dead_letter["at"]))
+        queues = list(QueueName) if connection.transport.driver_type == "sqs" else []
+        clients = [channel.sqs(queue=queue.value) for queue in queues]
         try:
+            for received in pool.map(_receive_messages, queues, clients):
+                messages += received
+            messages.sort(key=lambda message: str(message.dead_letter["at"]))
             yield messages
         finally:
-            for message in messages:
-                message.make_visible()
+            list(pool.map(ReceivedMessage.make_visible, messages))
+
+
+def _receive_messages(queue: QueueName, client: Any) -> list[ReceivedMessage]:
+    """Return all messages of the dead-letter queue of a queue."""
+    messages: list[ReceivedMessage] = []
+    while batch := client.receive_message(
+        QueueUrl=f"{get_queue_url(queue)}-DLQ",
+        MaxNumberOfMessages=10,
+        VisibilityTimeout=DEAD_LETTER_VISIBILITY_TIMEOUT,
+        WaitTimeSeconds=1,  # long polling queries all servers of SQS
+        MessageSystemAttributeNames=["SentTimestamp"],
+    ).get("Messages"):
+        messages += [parse_message(message, queue.value, client) for message in batch]
+    return messages
 
 
 def list_dead_letters() -> list[dict[str, Any]]:

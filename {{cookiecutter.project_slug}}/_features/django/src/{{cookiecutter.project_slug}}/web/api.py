@@ -4,7 +4,7 @@ from ninja import NinjaAPI
 from ninja.operation import Operation
 
 from {{ cookiecutter.project_slug }}.settings import env
-from {{ cookiecutter.project_slug }}.web import overview, problems, tasks
+from {{ cookiecutter.project_slug }}.web import dead_letters, overview, problems, tasks
 from {{ cookiecutter.project_slug }}.web.security import ApiKey, Session
 
 
@@ -28,3 +28,4 @@ api = Api(
 problems.add_error_handlers(api)
 api.add_router("", overview.router)
 api.add_router("/tasks", tasks.router)
+api.add_router("/dead-letters", dead_letters.router)

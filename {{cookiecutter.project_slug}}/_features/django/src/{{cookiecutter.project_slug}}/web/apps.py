@@ -7,6 +7,7 @@ class WebConfig(AppConfig):
     """The app `web`."""
 
     name = "{{ cookiecutter.project_slug }}.web"
+    verbose_name = "Tasks"
 
     def ready(self) -> None:
         """Load the Celery application, so that `shared_task` uses it in HTTP processes, too, and the system checks."""

@@ -22,13 +22,14 @@ from {{ cookiecutter.project_slug }} import http_metrics, logs, signals, submiss
 {% elif not plan().features.http_metrics %}
 from {{ cookiecutter.project_slug }} import logs, signals, submissions
 {% endif %}
-from {{ cookiecutter.project_slug }}.api import health, overview, problems, tasks
+from {{ cookiecutter.project_slug }}.api import dead_letters, health, overview, problems, tasks
 from {{ cookiecutter.project_slug }}.api.middleware import RequestContextMiddleware
 from {{ cookiecutter.project_slug }}.api_keys import KEYS
 from {{ cookiecutter.project_slug }}.settings import env
 
 MAX_THREADS = 200
-"""The size of the thread pool: a request that calls the broker uses a thread for at most two seconds."""
+"""The size of the thread pool. A request that calls the broker uses a thread for at most two seconds, or 27 seconds
+for dead letters."""
 
 TAGS = [
 {% if plan().features.fastapi_tracking %}
@@ -37,6 +38,7 @@ TAGS = [
     {"name": "tasks", "description": "Submit tasks."},
 {% endif %}
     {"name": "overview", "description": "The task types, queues and periodic tasks of this project."},
+    {"name": "dead-letters", "description": "List, show, replay and discard tasks that failed permanently."},
     {"name": "health", "description": "Liveness and readiness. No API key is required."},
 ]
 
@@ -105,7 +107,7 @@ def create_app() -> FastAPI:
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=submissions.MAX_BODY_BYTES)
     app.add_middleware(RequestContextMiddleware)  # the outermost one: it logs the responses of the others
     problems.add_error_handlers(app)
-    for module in (health, overview, tasks):
+    for module in (health, overview, tasks, dead_letters):
         app.include_router(module.router)
 {% if plan().features.tracing %}
     FastAPIInstrumentor.instrument_app(app, excluded_urls="/health", exclude_spans=["receive", "send"])

@@ -20,7 +20,7 @@ from {{ cookiecutter.project_slug }}.submissions import RefusedError, Unavailabl
 DESCRIPTIONS = {
     400: "The request body cannot be parsed.",
     401: "The API key is missing or invalid.",
-    404: "The task does not exist, or its result has expired.",
+    404: "The task or the dead letter does not exist, or the task's result has expired.",
     409: "The task has already ended, or the `Idempotency-Key` was used for another task.",
     422: "The request is invalid. `errors` lists the invalid fields.",
     503: UNAVAILABLE,
