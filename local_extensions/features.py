@@ -87,6 +87,7 @@ def make_feature_table(
         "dead_letter_metrics": monitoring and (redis or rabbitmq),
         # extras
         "tracing": "tracing" in extras,
+        "limits": "limits" in extras,
         # deployment
         "kubernetes_django": kubernetes and django,
         "kubernetes_fastapi": kubernetes and fastapi,

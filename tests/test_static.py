@@ -181,6 +181,10 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         {"src/{slug}/tracing.py", "tests/test_tracing.py"},
     ),
     (
+        {"extras": "limits"},
+        {"src/{slug}/limits.py", "tests/test_limits.py"},
+    ),
+    (
         {"broker": "sqs"},
         {
             "deploy/aws/queues.yaml",
@@ -504,11 +508,17 @@ def queues_of(project: BakedProject) -> list[str]:
     return [re.split("[:@]", piece)[0].strip() for piece in str(answer(project, "queues")).split(",")]
 
 
+def has_answer(project: BakedProject, question: str, chosen: str | bool) -> bool:
+    """Return whether a project has an answer, or an extra in its list of extras."""
+    given = answer(project, question)
+    return chosen in str(given).split(", ") if question == "extras" else given == chosen
+
+
 def expected_files(project: BakedProject) -> set[str]:
     """Return the exact files of a variant."""
     names = set(FILES)
     for answers, files in FILES_OF_ANSWERS:
-        if all(answer(project, question) == chosen for question, chosen in answers.items()):
+        if all(has_answer(project, question, chosen) for question, chosen in answers.items()):
             names |= files
     if answer(project, "framework") == "django":
         names -= NOT_IN_DJANGO
