@@ -14,7 +14,13 @@ from celery import chain, chord, group
 {% else %}
 from celery import chain, group
 {% endif %}
+{% if plan().features.redis_results %}
+from celery.backends.redis import RedisBackend
+{% endif %}
 from celery.exceptions import Reject
+{% if not plan().features.redis_results %}
+from kombu import Connection
+{% endif %}
 from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -23,6 +29,7 @@ from {{ cookiecutter.project_slug }} import base_task, limits
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.errors import PermanentError
 from {{ cookiecutter.project_slug }}.limits import LimitExceeded, limit_concurrency, limit_rate, unique
+from {{ cookiecutter.project_slug }}.settings import env
 from {{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }} import ping
 
 NAME = "{{ cookiecutter.project_slug }}.tasks.{{ plan().default_queue.module }}."
@@ -212,6 +219,15 @@ def test_a_limited_task_waits_and_runs(client: Redis, wait_for_task: Callable[[s
     assert runs == [1]
 
 
+{% if plan().features.results %}
+def test_a_chord_waits_for_its_limited_tasks(wait_for_task: Callable[[str], str]) -> None:
+    start(single, 1)  # for 0.3 s
+    body = chord([single.si(1), single.si(2)], ping.si()).delay()
+    assert wait_for_task(body.id) == "SUCCESS"
+    assert sorted(runs) == [1, 2]
+
+
+{% endif %}
 def run_in_worker(task: Any, *args: Any, **request: Any) -> None:
     """Start a run as in a worker, and raise the exception that ends it."""
     task.push_request(id="1", args=args, kwargs={}, called_directly=False, **request)
@@ -334,6 +350,20 @@ def test_a_unique_task_in_a_workflow_is_rejected(workflow: Callable[[Any], Any],
     with pytest.raises(TypeError, match="is unique: publish it from a task"):
         workflow(generate.si(1))
     publish.assert_not_called()
+
+
+def test_the_records_are_in_the_configured_redis(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+{% if plan().features.redis_results %}
+    monkeypatch.setattr(limits, "env", env.model_copy(update={"celery_result_backend": url}))
+    backend: Any = RedisBackend
+    task = Mock(app=Mock(backend=backend(url=url, app=app)))
+{% elif plan().features.redis %}
+    monkeypatch.setattr(limits, "env", env.model_copy(update={"celery_broker_url": url}))
+    task = Mock(app=Mock(pool=Connection(url, transport_options=app.conf.broker_transport_options).Pool(1)))
+{% endif %}
+    with limits.connect(task) as connected:
+        assert connected.ping()
 
 
 def test_without_redis_in_tests_there_are_no_limits(monkeypatch: pytest.MonkeyPatch) -> None:
