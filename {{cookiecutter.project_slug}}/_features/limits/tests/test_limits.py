@@ -202,12 +202,14 @@ def test_a_limit_that_refuses_a_task_does_not_use_the_others(client: Redis) -> N
     assert client.zcard(f"{limits.PREFIX}rate:{limited.name}:1:3/60") == 3
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_run_releases_its_slot(client: Redis, wait_for_task: Callable[[str], str], fails: bool) -> None:
     assert wait_for_task(limited.delay(1, fails=fails).id) == ("FAILURE" if fails else "SUCCESS")
     assert client.zcard(f"{limits.PREFIX}concurrency:{limited.name}:1") == 0
 
 
+@pytest.mark.integration
 def test_a_limited_task_waits_and_runs(client: Redis, wait_for_task: Callable[[str], str]) -> None:
     start(single, 1)  # for 0.3 s
     task_id = single.delay(1).id
@@ -220,6 +222,7 @@ def test_a_limited_task_waits_and_runs(client: Redis, wait_for_task: Callable[[s
 
 
 {% if plan().features.results %}
+@pytest.mark.integration
 def test_a_chord_waits_for_its_limited_tasks(wait_for_task: Callable[[str], str]) -> None:
     start(single, 1)  # for 0.3 s
     body = chord([single.si(1), single.si(2)], ping.si()).delay()

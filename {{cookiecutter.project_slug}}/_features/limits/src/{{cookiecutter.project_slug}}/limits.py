@@ -277,7 +277,8 @@ def connect(task: Task[Any, Any]) -> Iterator[Any]:
     if env.celery_broker_url.startswith("memory"):
         yield None
         return
-    with task.app.pool.acquire(block=True) as connection, connection.default_channel.conn_or_acquire() as client:
+    pool: Any = task.app.pool
+    with pool.acquire(block=True) as connection, connection.default_channel.conn_or_acquire() as client:
         yield client
 {% endif %}
 
