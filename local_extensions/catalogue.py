@@ -194,7 +194,9 @@ TRACING = Choice(
 
 OUTBOX = Choice("outbox", "a transactional outbox")
 
-EXTRAS = (TRACING, OUTBOX)
+LIMITS = Choice("limits", "limits and unique tasks by key")
+
+EXTRAS = (TRACING, OUTBOX, LIMITS)
 
 CIS = (Choice("github", "GitHub Actions"), Choice("gitlab", "GitLab CI/CD"), Choice("none", "none"))
 
@@ -254,6 +256,15 @@ UNSUPPORTED: tuple[Unsupported, ...] = (
             "tracing",
         )
         for framework in ("none", "fastapi")
+    ),
+    *(
+        Unsupported(
+            {"extras": "limits", "broker": broker, "result_backend": result_backend},
+            "requires Redis as the broker or the result backend",
+            "tracing",
+        )
+        for broker in ("rabbitmq", "sqs")
+        for result_backend in ("database", "none")
     ),
     Unsupported(
         {"broker": "sqs"},

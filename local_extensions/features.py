@@ -89,6 +89,7 @@ def make_feature_table(
         "tracing": "tracing" in extras,
         "outbox": "outbox" in extras,
         "outbox_metrics": monitoring and "outbox" in extras,
+        "limits": "limits" in extras,
         # deployment
         "kubernetes_django": kubernetes and django,
         "kubernetes_fastapi": kubernetes and fastapi,

@@ -205,6 +205,10 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
     ({"extras": "outbox", "monitoring": True}, {"src/{slug}/outbox_metrics.py"}),
     ({"extras": "outbox", "kubernetes": True}, {"deploy/kubernetes/base/outbox.yaml"}),
     (
+        {"extras": "limits"},
+        {"src/{slug}/limits.py", "tests/test_limits.py"},
+    ),
+    (
         {"broker": "sqs"},
         {
             "deploy/aws/queues.yaml",

@@ -2,7 +2,11 @@
 
 import pytest
 
+{% if plan().features.limits %}
+MODULES_WITH_RESULTS = ("tests.test_application", "tests.test_limits", "tests.test_readiness", "tests.test_tracking")
+{% elif not plan().features.limits %}
 MODULES_WITH_RESULTS = ("tests.test_application", "tests.test_readiness", "tests.test_tracking")
+{% endif %}
 
 
 @pytest.hookimpl(tryfirst=True)

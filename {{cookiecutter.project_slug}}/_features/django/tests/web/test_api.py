@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.test import Client
@@ -119,7 +120,12 @@ def test_a_submitted_task_is_published_with_its_arguments_and_the_request_id(
     api_key_client: ClientFactory, monkeypatch: pytest.MonkeyPatch, request_logs: list[Any]
 ) -> None:
     published: dict[str, Any] = {}
-    monkeypatch.setattr(ping, "apply_async", lambda **options: published.update(options))
+
+    def publish(**options: Any) -> Mock:
+        published.update(options)
+        return Mock(id=options["task_id"])
+
+    monkeypatch.setattr(ping, "apply_async", publish)
     body = {"task": ping.name, "arguments": {"text": "hello"}}
     headers = {"X-API-Key": KEY, "X-Request-ID": "request-1"}
     response = call(api_key_client("submit_task"), "POST", "/tasks", body, **headers)

@@ -263,10 +263,18 @@ def publish(submission: Submission, task_id: str, **headers: Any) -> None:
     """Publish a task to its queue. This has no time limit: call it with `call_with_deadline`.
 
     Raises:
+{% if plan().features.limits %}
+        RefusedError: An argument cannot be serialized, or the task is a duplicate of a unique task.
+{% elif not plan().features.limits %}
         RefusedError: An argument cannot be serialized.
+{% endif %}
     """
     try:
+{% if plan().features.limits %}
+        published = app.tasks[submission.task].apply_async(
+{% elif not plan().features.limits %}
         app.tasks[submission.task].apply_async(
+{% endif %}
             kwargs=submission.kwargs,
             task_id=task_id,
             headers=headers,
@@ -275,6 +283,10 @@ def publish(submission: Submission, task_id: str, **headers: Any) -> None:
         )
     except EncodeError as error:
         raise RefusedError(422, f"The arguments cannot be serialized: {error}") from error
+{% if plan().features.limits %}
+    if published.id != task_id:
+        raise RefusedError(409, f"The task {published.id} is unique and was already submitted.")
+{% endif %}
 
 
 def call_with_deadline(

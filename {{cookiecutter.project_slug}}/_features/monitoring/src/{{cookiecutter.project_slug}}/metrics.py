@@ -18,6 +18,9 @@ from celery.worker.request import Request
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from {{ cookiecutter.project_slug }}.base_task import BaseTask, measure_queue_time
+{% if plan().features.limits %}
+from {{ cookiecutter.project_slug }}.limits import LimitExceeded
+{% endif %}
 from {{ cookiecutter.project_slug }}.settings import env, parse_listen_address
 {% if plan().features.task_tracking %}
 from {{ cookiecutter.project_slug }}.stoppable_task import TaskCancelled
@@ -40,6 +43,9 @@ OUTCOMES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str
     (Retry, "retried"),
 {% if plan().features.task_tracking %}
     (TaskCancelled, "revoked"),
+{% endif %}
+{% if plan().features.limits %}
+    (LimitExceeded, "limited"),
 {% endif %}
     (Ignore, "ignored"),
     ((WorkerLostError, SystemExit, KeyboardInterrupt), "lost"),  # the process exited
@@ -103,7 +109,11 @@ class CountedRequest(Request):
         """Count a run and record its runtime."""
         queue, task = get_queue(self.delivery_info), self.task
         TASKS.labels(queue, task.name, outcome).inc()
+{% if plan().features.limits %}
+        if self.time_start and outcome != "limited":
+{% else %}
         if self.time_start:
+{% endif %}
             runtime = max(0, time.time() - self.time_start)
             RUNTIME.labels(queue, task.name).observe(runtime)
             limit = self.time_limits[0] or task.time_limit

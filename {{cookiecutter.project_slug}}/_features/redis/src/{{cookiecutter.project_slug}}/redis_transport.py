@@ -31,6 +31,10 @@ from kombu.transport import redis as kombu_redis
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps, loads
 from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError, OutOfMemoryError, ReadOnlyError
+{% if plan().features.limits %}
+
+from {{ cookiecutter.project_slug }}.limits import REPUBLISHED
+{% endif %}
 
 SCHEDULED = ".scheduled"
 """The suffix of the sorted set of scheduled messages of a list."""
@@ -428,7 +432,11 @@ class Channel(kombu_redis.Channel):
             return
         due = datetime.fromisoformat(headers["eta"]) if headers.get("eta") else None
         score = (due if due.tzinfo else due.replace(tzinfo=UTC)).timestamp() if due else 0
+{% if plan().features.limits %}
+        retry = RETRY if headers.get("retries") or headers.get(REPUBLISHED) else ""
+{% else %}
         retry = RETRY if headers.get("retries") else ""
+{% endif %}
         if score > time() + 1:  # within a second, the worker itself delays the task
             self.run(retry + SCHEDULE, [key + SCHEDULED, queue + WAKE], dumps(message), score)
         else:
