@@ -71,7 +71,7 @@ def consumed(*commands: str) -> list[str]:
 
 def test_every_queue_has_one_worker_in_compose() -> None:
     assert consumed(*(service["command"] for service in WORKERS.values())) == sorted(QueueName), (
-        f"for a new queue, copy {next(iter(WORKERS))} in compose.yaml"
+        f"compose.yaml: for a new queue, copy the service {next(iter(WORKERS))}, and change the queue in the copy"
     )
 
 
@@ -95,7 +95,8 @@ def test_every_queue_has_one_worker_in_kubernetes() -> None:
     base = yaml.safe_load((folder / "base" / "kustomization.yaml").read_text())["resources"]
     workers = [each.removeprefix("../") for each in base if each.startswith("../workers/")]
     assert consumed(*((folder / each / "kustomization.yaml").read_text() for each in workers)) == sorted(QueueName), (
-        f"for a new queue, copy deploy/kubernetes/{workers[0]}, and add the copy to deploy/kubernetes/base/kustomization.yaml"
+        f"deploy/kubernetes: for a new queue, copy the folder {workers[0]}, change the queue in the copy, "
+        "and add the folder to base/kustomization.yaml"
     )
 {% endif %}
 {% if plan().features.kubernetes_monitoring %}
@@ -110,7 +111,14 @@ def test_kubernetes_has_the_alert_rules() -> None:
 
 def test_every_queue_has_one_worker_in_systemd() -> None:
     units = [file.read_text() for file in SYSTEMD.glob(f"{SLUG}-worker-*.service")]
-    assert consumed(*units) == sorted(QueueName), "copy the unit of another queue"
+    assert consumed(*units) == sorted(QueueName), (
+        f"deploy/systemd: for a new queue, copy {SLUG}-{next(iter(WORKERS))}@.service, and change in the copy "
+{% if plan().features.monitoring %}
+        "the queue and the port of METRICS_ADDRESS"
+{% else %}
+        "the queue"
+{% endif %}
+    )
 
 
 @pytest.mark.parametrize("name", WORKERS)
