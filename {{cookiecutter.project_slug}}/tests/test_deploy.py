@@ -238,6 +238,17 @@ def test_the_image_is_built_on_one_python_and_has_one_name() -> None:
     assert all(f"{image}-".startswith(f"{built}-") for image in images)
 
 
+def test_the_dev_container_has_the_python_of_the_image_and_its_command_exists() -> None:
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    _, _, version = container["image"].partition(":")
+    assert f"FROM python:{version}-" in (ROOT / "Dockerfile").read_text()
+    program, target = container["postCreateCommand"].split()
+    assert program == "make"
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    interpreter = container["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
+    assert interpreter == container["containerEnv"]["UV_PROJECT_ENVIRONMENT"] + "/bin/python"
+
+
 def test_the_example_environment_contains_all_variables() -> None:
     own = [name for name in EXAMPLE if not name.endswith("_PASSWORD")]  # variables of Compose
     assert sorted(own) == sorted(name.upper() for name in Environment.model_fields)
