@@ -111,13 +111,13 @@ def test_kubernetes_has_the_alert_rules() -> None:
 
 def test_every_queue_has_one_worker_in_systemd() -> None:
     units = [file.read_text() for file in SYSTEMD.glob(f"{SLUG}-worker-*.service")]
-    assert consumed(*units) == sorted(QueueName), (
-        f"deploy/systemd: for a new queue, copy {SLUG}-{next(iter(WORKERS))}@.service, and change in the copy "
 {% if plan().features.monitoring %}
-        "the queue and the port of METRICS_ADDRESS"
+    changes = "the queue and the port of METRICS_ADDRESS"
 {% else %}
-        "the queue"
+    changes = "the queue"
 {% endif %}
+    assert consumed(*units) == sorted(QueueName), (
+        f"deploy/systemd: for a new queue, copy {SLUG}-{next(iter(WORKERS))}@.service, and change {changes} in the copy"
     )
 
 
