@@ -100,7 +100,7 @@ def print_summary(others: list[Path]) -> None:
         "    make up      # start broker, workers and beat in containers",
     ]
     if others:
-        lines += ["", "These files do not belong to the current answers. Delete those from previous answers:"]
+        lines += ["", "These files do not belong to the current answers. Delete them, except files that you added:"]
         lines += [f"    {path}" for path in others]
     with contextlib.suppress(BrokenPipeError):  # as in `cookiecutter ... 2>&1 | head -1`
         print("\n".join(lines), file=sys.stderr)

@@ -117,24 +117,31 @@ def test_each_forgotten_file_of_a_queue_is_reported(
     before, after = bake_without_and_with_queue(bake, name)
     project = after.copy_to(tmp_path)
     environment = install_project(project)
-    modules = [f"tests/test_{name}.py" for name in ("queues", "deploy", "monitoring")]
+    modules = [f"tests/test_{name}.py" for name in ("queues", "deploy", "monitoring", "sqs", "alarms")]
     files = [module for module in modules if (project.path / module).exists()]
-    tests = ["pytest", "-q", "--assert=plain", "-m", "not integration", *files]
+    tests = ["pytest", "-q", "--assert=plain", "--tb=line", "-m", "not integration", *files]
     project.run(*tests, environment=environment)
 
+    # Files whose tests do not depend on each other are removed together.
+    groups: dict[str, list[str]] = {"queues.py": [], "/tasks/": [], "/monitoring/": [], "": []}
     for path in count_added_lines(before, after):
         # The project works without the periodic task, its test and its HTTP endpoint.
-        if path.endswith(("schedule.py", f"test_{ADDED_QUEUE}.py", "submissions.py")):
-            continue
-        file, content = project.path / path, (project.path / path).read_bytes()
-        if (before.path / path).exists():
-            shutil.copy(before.path / path, file)
-        else:
-            file.unlink()
+        if not path.endswith(("schedule.py", f"test_{ADDED_QUEUE}.py", "submissions.py")):
+            groups[next(part for part in groups if part in path)].append(path)
+    for paths in filter(None, groups.values()):
+        contents = {path: (project.path / path).read_bytes() for path in paths}
+        for path in paths:
+            if (before.path / path).exists():
+                shutil.copy(before.path / path, project.path / path)
+            else:
+                (project.path / path).unlink()
         completed = project.run(*tests, environment=environment, check=False)
-        assert completed.returncode == 1, f"nothing fails without {path}"
-        assert file.name in completed.stdout, completed.stdout
-        file.write_bytes(content)
+        assert completed.returncode == 1, f"nothing fails without {paths}"
+        for path, content in contents.items():
+            # The message of a test begins with the file, or with the folder of a file for each queue.
+            place = re.sub(r"(deploy/(kubernetes|systemd))/.*|.*/(queues\.py)", r"\1\3", path)
+            assert f"AssertionError: {place}: " in completed.stdout, f"{place}\n{completed.stdout}"
+            (project.path / path).write_bytes(content)
 
 
 def test_a_broken_project_fails_its_own_tests(

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.generated, pytest.mark.slow]
 
 
-def test_the_hooks_accept_a_project_and_reject_faults(bake: Bakery, shared: Path, tmp_path: Path) -> None:
+def test_the_hooks_accept_a_project_and_reject_faults(bake: Bakery, shared_folder: Path, tmp_path: Path) -> None:
     project = bake(framework="django", broker="rabbitmq", kubernetes=True).copy_to(tmp_path)
-    write_lock_file(project, shared, sys.executable)
+    write_lock_file(project, shared_folder, sys.executable)
     project.run("git", "init", "--quiet")
     project.run("git", "add", "--all")
     command = [find_uv(), "run", "--frozen", "--python", sys.executable, "pre-commit", "run", "--all-files"]

@@ -70,6 +70,7 @@ def test_dependabot_checks_each_folder_with_pins() -> None:
         ("docker-compose", "/.github/pins"),
         ("github-actions", "/"),
         ("github-actions", "/.github/pins"),
+        ("devcontainers", "/"),
     }
     assert all((ROOT / folder.lstrip("/")).is_dir() for _, folder in folders)
 

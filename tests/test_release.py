@@ -30,10 +30,10 @@ IDENTITY = ("-c", "user.name=Owner", "-c", "user.email=owner@example.com")
 
 
 @pytest.fixture
-def project(bake: Bakery, shared: Path, tmp_path: Path) -> BakedProject:
+def project(bake: Bakery, shared_folder: Path, tmp_path: Path) -> BakedProject:
     """Return a project with a lock file, committed to git."""
     project = bake(ci="none").copy_to(tmp_path)
-    write_lock_file(project, shared, sys.executable)
+    write_lock_file(project, shared_folder, sys.executable)
     git(project, "init", "--quiet")
     commit(project)
     return project

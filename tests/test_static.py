@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 # The files of each project; {slug} is its package.
 FILES = {
+    ".devcontainer/devcontainer.json",
     ".dockerignore",
     ".editorconfig",
     ".gitattributes",

@@ -26,6 +26,14 @@ NEW_ANSWERS = {
     "examples": False,
     "queues": "default:4, slow:1, mails:2",
     "beat_jobs": "tidy = @daily -> slow; digest = every 1h -> mails",
+    "extras": "tracing",
+}
+DJANGO = {
+    "framework": "django",
+    "broker": "rabbitmq",
+    "result_backend": "database",
+    "beat_scheduler": "database",
+    "kubernetes": True,
 }
 # The files that contain the name of a queue with a periodic task.
 PLACES_OF_A_QUEUE = {
@@ -207,6 +215,24 @@ def test_an_update_keeps_edits_and_applies_answers_and_template_changes(
         assert {name for name in ours if ours[name] != fresh[name]} <= edited
     finally:
         git(cruft.template, "reset", "--quiet", "--hard", before)
+
+
+@pytest.mark.parametrize("cruft", pythons()[:1], indirect=True)
+def test_an_added_queue_changes_only_files_that_contain_its_name(cruft: Cruft, tmp_path: Path) -> None:
+    cruft.run(
+        "create", str(cruft.template), "--no-input", "--extra-context", json.dumps(ANSWERS | DJANGO), cwd=tmp_path
+    )
+    project = tmp_path / "shop"
+    git(project, "init", "--quiet")
+    commit(project, "Generated")
+
+    added = {name: NEW_ANSWERS[name] for name in ("queues", "beat_jobs")}
+    cruft.run("update", "-y", "--variables-to-update", json.dumps(added), cwd=project)
+
+    git(project, "add", "--all")
+    changed = set(git(project, "diff", "--cached", "--name-only", "HEAD").splitlines())
+    named = git(project, "grep", "--cached", "--word-regexp", "--files-with-matches", "mails").splitlines()
+    assert changed == set(named)
 
 
 def clean(folder: Path) -> Path:

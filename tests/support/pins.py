@@ -1,19 +1,17 @@
-"""Copy the pins of `.github` to the files of generated projects: python -m tests.support.pins.
+"""Copy the template's pins to the files of generated projects: python -m tests.support.pins.
 
-Dependabot updates the files in `.github`. It cannot read the files of generated projects, because they contain Jinja.
+Dependabot updates the files in `.github` and `.devcontainer`. It cannot read the files of generated projects, because
+they contain Jinja.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import yaml
 
 from tests.support.variants import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SOURCE = ROOT / ".github"
 PROJECT = ROOT / "{{cookiecutter.project_slug}}"
@@ -63,8 +61,11 @@ def make_files() -> dict[Path, str]:
     backend = f"uv_build>={major}.{minor},<{major}.{int(minor) + 1}"
     own = {name: next(iter(pins)) for name, pins in find_actions(SOURCE).items()}
     docker, grype = images.pop("docker"), images.pop("anchore/grype")
+    container = Path(".devcontainer", "devcontainer.json")
+    (feature,) = re.findall(r"features/docker-in-docker:\d+", (ROOT / container).read_text(encoding="utf-8"))
     files = [
         replace(PROJECT / "deploy" / "uv" / "requirements.txt", (r"^uv==.*$", f"uv=={uv}")),
+        replace(PROJECT / container, (r"features/docker-in-docker:\d+", feature)),
         replace(PROJECT / "pyproject.toml", (r"uv_build>=[^\"]*", backend)),
         replace(
             PROJECT / "_features" / "gitlab" / ".gitlab-ci.yml",

@@ -72,7 +72,7 @@ def list_queues(*commands: str) -> list[str]:
 
 def test_every_queue_has_one_worker_in_compose() -> None:
     assert list_queues(*(service["command"] for service in WORKERS.values())) == sorted(QueueName), (
-        f"for a new queue, copy {next(iter(WORKERS))} in compose.yaml"
+        f"compose.yaml: for a new queue, copy the service {next(iter(WORKERS))}, and change the queue in the copy"
     )
 
 
@@ -95,9 +95,9 @@ def test_every_queue_has_one_worker_in_kubernetes() -> None:
     folder = ROOT / "deploy" / "kubernetes"
     base = yaml.safe_load((folder / "base" / "kustomization.yaml").read_text())["resources"]
     workers = [each.removeprefix("../") for each in base if each.startswith("../workers/")]
-    files = [(folder / each / "kustomization.yaml").read_text() for each in workers]
-    assert list_queues(*files) == sorted(QueueName), (
-        f"for a new queue, copy deploy/kubernetes/{workers[0]}, and add the copy to deploy/kubernetes/base/kustomization.yaml"
+    assert list_queues(*((folder / each / "kustomization.yaml").read_text() for each in workers)) == sorted(QueueName), (
+        f"deploy/kubernetes: for a new queue, copy the folder {workers[0]}, change the queue in the copy, "
+        "and add the folder to base/kustomization.yaml"
     )
 {% endif %}
 {% if plan().features.kubernetes_monitoring %}
@@ -112,7 +112,14 @@ def test_kubernetes_has_the_alert_rules() -> None:
 
 def test_every_queue_has_one_worker_in_systemd() -> None:
     units = [file.read_text() for file in SYSTEMD.glob(f"{SLUG}-worker-*.service")]
-    assert list_queues(*units) == sorted(QueueName), "copy the unit of another queue"
+{% if plan().features.monitoring %}
+    changes = "the queue and the port of METRICS_ADDRESS"
+{% else %}
+    changes = "the queue"
+{% endif %}
+    assert list_queues(*units) == sorted(QueueName), (
+        f"deploy/systemd: for a new queue, copy {SLUG}-{next(iter(WORKERS))}@.service, and change {changes} in the copy"
+    )
 
 
 @pytest.mark.parametrize("name", WORKERS)
@@ -231,6 +238,17 @@ def test_the_image_is_built_on_one_python_and_has_one_name() -> None:
     assert built in images
     # The suffix of an image is the name of its additional packages.
     assert all(f"{image}-".startswith(f"{built}-") for image in images)
+
+
+def test_the_dev_container_has_the_python_of_the_image_and_its_command_exists() -> None:
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    _, _, version = container["image"].partition(":")
+    assert f"FROM python:{version}-" in (ROOT / "Dockerfile").read_text()
+    program, target = container["postCreateCommand"].split()
+    assert program == "make"
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    interpreter = container["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
+    assert interpreter == container["containerEnv"]["UV_PROJECT_ENVIRONMENT"] + "/bin/python"
 
 
 def test_the_example_environment_contains_all_variables() -> None:

@@ -50,18 +50,33 @@ def test_tasks_have_a_route() -> None:
 def test_queue_has_a_module() -> None:
     modules = {module.name for module in pkgutil.iter_modules([str(PACKAGE)])}
     for name, queue in QueueName.__members__.items():
-        missing = f"the queue {queue} has no module: create tasks/{name.lower()}.py"
-        assert name.lower() in modules, missing
+        path = f"src/{{ cookiecutter.project_slug }}/tasks/{name.lower()}.py"
+        assert name.lower() in modules, f"{path}: create this module for the queue {queue}"
     for module in modules:
-        assert module.upper() in QueueName.__members__, f"tasks/{module}.py has no queue: add {module} to queues.py"
+        assert module.upper() in QueueName.__members__, f"queues.py: add the queue of the module tasks/{module}.py"
 
 
 def test_readme_contains_the_queues() -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
     for queue in QueueName:
-        hint = f"in README.md, copy that of {FIRST} and change the name to {queue}"
-        assert re.search(rf"^\| `{queue}` \|", readme, re.MULTILINE), f"no table row: {hint}"
-        assert f"|{queue}|" in readme, f"no arrow in the diagram: {hint}"
+        places = {
+            "row in the table": rf"^\| `{queue}` \|",
+            "arrow from the broker": rf"\|{queue}\|",
+{% if plan().features.results %}
+            "arrow to the results": rf"\b{queue.name.lower()}_worker\b.* --> results",
+{% endif %}
+        }
+        missing = [place for place, pattern in places.items() if not re.search(pattern, readme, re.MULTILINE)]
+        assert not missing, f"README.md: copy from {FIRST} for {queue}: {', '.join(missing)}"
+{% if plan().features.redis %}
+
+
+def test_the_documented_permissions_contain_the_queues() -> None:
+    operations = (Path(__file__).parent.parent / "docs" / "operations.md").read_text(encoding="utf-8")
+    for patterns in re.findall(r'^QUEUES="(.*)"$', operations, re.MULTILINE):
+        missing = [f"~{queue}*" for queue in QueueName if f"~{queue}*" not in patterns.split()]
+        assert not missing, f"docs/operations.md: add to QUEUES: {' '.join(missing)}"
+{% endif %}
 
 
 def test_task_without_a_route_uses_the_first_queue() -> None:

@@ -36,14 +36,14 @@ TASK_ROUTES = {f"{module}.*": {"queue": name.value} for module, name in zip(TASK
 # One route for the tasks.py of each other app.
 {% filter one_line_if_short %}
 TASK_ROUTES["{{ cookiecutter.project_slug }}.reports.tasks.*"] = {
-    "queue": QueueName.{{ plan().queues[-1].module | upper }}.value,
+    "queue": QueueName.{{ plan().default_queue.module | upper }}.value,
 }
 {% endfilter %}
 {% endif %}
 {% if plan().features.session_cleanup %}
 {% filter one_line_if_short %}
 TASK_ROUTES["{{ cookiecutter.project_slug }}.users.tasks.*"] = {
-    "queue": QueueName.{{ plan().queues[-1].module | upper }}.value,
+    "queue": QueueName.{{ plan().default_queue.module | upper }}.value,
 }
 {% endfilter %}
 {% endif %}

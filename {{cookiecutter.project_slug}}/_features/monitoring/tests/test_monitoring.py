@@ -83,7 +83,8 @@ def test_prometheus_scrapes_each_service_of_compose() -> None:
     (discovery,) = scrape_config["dns_sd_configs"]
     processes = re.compile(r" worker | beat\b|\.exporter$|^(uvicorn|gunicorn) ")
     expected = {name for name, service in services.items() if processes.search(str(service.get("command")))}
-    assert set(discovery["names"]) == expected, "deploy/monitoring/prometheus.yaml: names"
+    different = ", ".join(sorted(expected ^ set(discovery["names"])))
+    assert not different, f"deploy/monitoring/prometheus.yaml: add to `names`, or remove: {different}"
     for name in expected:
         assert services[name]["environment"]["METRICS_ADDRESS"] == f":{discovery['port']}"
 
@@ -120,8 +121,13 @@ def test_each_systemd_service_is_a_target_with_a_separate_port() -> None:
         for address in re.findall(r"^Environment=METRICS_ADDRESS=(.+)$", unit.read_text(), re.MULTILINE):
             service = re.sub(r"^\w+?-(worker-)?|@?\.service$", "", unit.name)
             addresses[service] = [address.replace("%i", "1")]
-    assert targets == addresses, "deploy/monitoring/targets.yaml"
-    assert len({str(address) for address in targets.values()}) == len(targets)
+    assert len({str(address) for address in addresses.values()}) == len(addresses), (
+        "deploy/systemd: two units have the same port in METRICS_ADDRESS"
+    )
+    different = {
+        name: addresses.get(name) for name in targets.keys() | addresses if targets.get(name) != addresses.get(name)
+    }
+    assert not different, f"deploy/monitoring/targets.yaml: set the targets of these services: {different}"
 
 
 def test_monitoring_is_optional_and_bound_to_loopback() -> None:

@@ -29,7 +29,18 @@ def test_every_queue_is_predefined() -> None:
 
 def test_every_queue_is_deployed_with_a_dead_letter_queue() -> None:
     deployed = re.findall(r"QueueName: !Sub \$\{Prefix\}(\S+)", TEMPLATE.read_text(encoding="utf-8"))
-    assert sorted(deployed) == sorted([*QueueName, *(f"{name}-DLQ" for name in QueueName)])
+    assert sorted(deployed) == sorted([*QueueName, *(f"{name}-DLQ" for name in QueueName)]), (
+        "deploy/aws/queues.yaml: for a new queue, copy the two resources of another queue, and change the queue"
+    )
+
+
+@pytest.mark.parametrize("policy", ["OnlyTLS", "WorkerPolicy", "PublisherPolicy"])
+def test_a_policy_applies_to_every_queue(policy: str) -> None:
+    text = TEMPLATE.read_text(encoding="utf-8")
+    queues = set(re.findall(r"!GetAtt (\w+)DeadLetters\.Arn", text))
+    section, *_ = re.findall(rf"^  {policy}:\n(?:    .*\n)+", text, re.MULTILINE)
+    different = ", ".join(sorted(queues ^ set(re.findall(r"- !(?:Ref|GetAtt) (\w+)", section))))
+    assert not different, f"deploy/aws/queues.yaml, {policy}: add to the list, or remove: {different}"
 
 
 def test_queues_have_the_visibility_timeout_that_workers_extend() -> None:

@@ -12,4 +12,4 @@ def test_every_queue_has_alarms_for_its_oldest_message_and_its_dead_letters() ->
     found = re.findall(r'MetricName: (\w+)\n.*\$\{Prefix\}([^"]+)"', ALARMS.read_text())
     expected = [("ApproximateAgeOfOldestMessage", queue.value) for queue in QueueName]
     expected += [("ApproximateNumberOfMessagesVisible", f"{queue.value}-DLQ") for queue in QueueName]
-    assert sorted(found) == sorted(expected)
+    assert sorted(found) == sorted(expected), "deploy/aws/alarms.yaml: for a new queue, copy the two alarms of another"

@@ -40,7 +40,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(minute="30", hour="4"),
 {% filter one_line_if_short %}
         "options": {
-            "queue": "{{ plan().queues[-1].name }}",
+            "queue": "{{ plan().default_queue.name }}",
             "expires": 43200,
         },
 {% endfilter %}

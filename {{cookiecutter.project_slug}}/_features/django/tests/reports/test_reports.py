@@ -122,4 +122,4 @@ def test_a_worker_builds_the_report_on_the_queue_of_its_route(
     assert wait_for_task(ids[0]) == "SUCCESS"
     report.refresh_from_db()
     assert report.built_at is not None
-    assert queues == [QueueName.{{ plan().queues[-1].module | upper }}]
+    assert queues == [QueueName.{{ plan().default_queue.module | upper }}]
