@@ -77,13 +77,13 @@ def test_a_discarded_dead_letter_does_not_count(redis: Redis) -> None:
 def test_a_replayed_task_that_fails_at_once_is_a_dead_letter_again(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fail("1", "2")
+    store_failures("1", "2")
     monkeypatch.setattr(failed_tasks, "replay", lambda dead_letter: None)
     assert store.replay(["1", "3"]) == 1
-    assert stored_ids() == {"2"}
-    monkeypatch.setattr(failed_tasks, "replay", lambda dead_letter: fail(dead_letter["id"]))
+    assert list_ids() == {"2"}
+    monkeypatch.setattr(failed_tasks, "replay", lambda dead_letter: store_failures(dead_letter["id"]))
     assert store.replay(["2"]) == 1
-    assert stored_ids() == {"2"}
+    assert list_ids() == {"2"}
     assert redis.zcard(store.TIMES) == 1
 
 
