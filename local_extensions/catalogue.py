@@ -192,7 +192,9 @@ TRACING = Choice(
     ),
 )
 
-EXTRAS = (TRACING,)
+HISTORY = Choice("history", "a run history")
+
+EXTRAS = (TRACING, HISTORY)
 
 CIS = (Choice("github", "GitHub Actions"), Choice("gitlab", "GitLab CI/CD"), Choice("none", "none"))
 
@@ -210,7 +212,7 @@ class Unsupported:
     """An unsupported combination of answers.
 
     Attributes:
-        answers: The answers by question. The error names the first question.
+        answers: The answers by question; for extras, one of the list. The error names the first question.
         reason: The predicate of a sentence whose subject is the first answer.
         alternative: A supported answer to the first question.
         max_task_time_limit: The largest supported task_time_limit in seconds.
@@ -223,7 +225,7 @@ class Unsupported:
 
     def refuses(self, answers: Mapping[str, object]) -> bool:
         """Return whether these answers are the unsupported combination."""
-        if any(answers.get(question) != answer for question, answer in self.answers.items()):
+        if any(answer not in str(answers.get(question)).split(", ") for question, answer in self.answers.items()):
             return False
         return (
             self.max_task_time_limit is None or int(str(answers.get("task_time_limit", 0))) > self.max_task_time_limit
@@ -244,6 +246,15 @@ UNSUPPORTED: tuple[Unsupported, ...] = (
             "redbeat",
         )
         for framework in ("none", "fastapi")
+    ),
+    *(
+        Unsupported(
+            {"extras": "history", "framework": framework, "result_backend": result_backend},
+            "stores runs in a database and requires framework 'django' or result_backend 'database'",
+            "tracing",
+        )
+        for framework in ("none", "fastapi")
+        for result_backend in ("redis", "none")
     ),
     Unsupported(
         {"broker": "sqs"},

@@ -300,7 +300,8 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
         "ci": ci.name,
         "license": license_.name,
     }
-    check_combinations({**chosen, "task_time_limit": str(time_limit)}, errors)
+    extra_names = [extra.name for extra in extras]
+    check_combinations({**chosen, "task_time_limit": str(time_limit), "extras": ", ".join(extra_names)}, errors)
     check_number_of_queues(answers, broker, len(queue_answers), errors)
     check_solar_schedules(job_answers, scheduler, errors)
     errors.raise_if_any()
@@ -325,7 +326,7 @@ def make_plan(answers: Mapping[str, object]) -> Plan:
         features=make_feature_table(
             chosen,
             flags,
-            extras={extra.name for extra in extras},
+            extras=extra_names,
             beat=bool(jobs),
             several_redis_databases=len(users_of_redis) > 1,
         ),

@@ -121,6 +121,12 @@ def is_supported(answers: Mapping[str, Answer]) -> bool:
     return not any(combination.refuses(texts) for combination in UNSUPPORTED)
 
 
+def drop_unsupported_extras(answers: Mapping[str, Answer]) -> dict[str, Answer]:
+    """Return the answers without the extras that the other answers do not support."""
+    names = [name for name in str(answers.get("extras", "")).split(", ") if is_supported({**answers, "extras": name})]
+    return {**answers, "extras": ", ".join(names)} if "extras" in answers else dict(answers)
+
+
 def cover_pairs(candidates: Sequence[dict[str, Answer]]) -> list[dict[str, Answer]]:
     """Return a small subset in which each pair of answers of the candidates occurs."""
     pairs = [set(itertools.combinations(answers.items(), 2)) for answers in candidates]
@@ -137,12 +143,12 @@ def label(name: str, answer: Answer) -> str:
     """Return the part of a variant's id: `redis` for a choice, `examples` or `no-examples` for a boolean."""
     if isinstance(answer, bool):
         return name if answer else f"no-{name}"
-    return answer.lower() or f"no-{name}"
+    return answer.lower().replace(", ", "+") or f"no-{name}"
 
 
 def variant(answers: Mapping[str, Answer], shape: str = "default") -> Variant:
     """Return the variant with these answers and the queues and jobs of a shape."""
-    offered = choices()
+    offered, answers = choices(), drop_unsupported_extras(answers)
     parts = [label(name, answer) for name, answer in answers.items() if len(offered[name]) > 1]
     if shape != "default":
         parts.append(shape)

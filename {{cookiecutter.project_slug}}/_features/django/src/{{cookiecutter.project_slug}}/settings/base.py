@@ -34,6 +34,9 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "{{ cookiecutter.project_slug }}.periodic",
 {% endif %}
+{% if plan().features.history_django %}
+    "{{ cookiecutter.project_slug }}.history",
+{% endif %}
     "{{ cookiecutter.project_slug }}.reports",
     "{{ cookiecutter.project_slug }}.users",
     "{{ cookiecutter.project_slug }}.web",

@@ -1,0 +1,87 @@
+"""Throughput, CPU time and memory of a worker with the extra `history`, relative to one without it.
+
+The runs of the two projects alternate on a private Redis and PostgreSQL. This requires Linux, redis-server and
+postgresql. CPU time is that of the worker, without the database.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import statistics
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.worker import FIGURES, POOLS, App, Bench, bake_project
+from tests.support.brokers import run_redis
+from tests.support.postgres import Postgres, run_postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+FRAMEWORKS = ("none", "django")
+
+
+def make_bench(
+    framework: str, pool: str, extras: str, tasks: int, folder: Path, new_url: Callable[[], str], postgres: Postgres
+) -> Bench:
+    """Bake a project and create its database."""
+    project, environment = bake_project(
+        "redis", pool, folder, framework=framework, result_backend="database", extras=extras, beat_jobs=""
+    )
+    url = postgres.new_database()
+    if framework == "none":
+        return Bench(project, environment, pool, tasks, new_url, {"CELERY_RESULT_BACKEND": f"db+{url}"})
+    variables = {
+        "DATABASE_URL": url.replace("+psycopg", ""),
+        "DJANGO_SETTINGS_MODULE": f"{project.slug}.settings.development",
+        "LOG_FORMAT": "json",
+    }
+    project.run("python", "manage.py", "migrate", environment=environment, variables=variables)
+    return Bench(project, environment, pool, tasks, new_url, variables)
+
+
+def measure_pairs(framework: str, without: Bench, recorded: Bench, pairs: int) -> Iterator[str]:
+    """Measure all pairs of runs. Yield the lines of the table."""
+    slug = without.project.slug
+    app = App(framework, f"{slug}.celery_app", f"{slug}.tasks.default", "default")
+    runs = [(without.measure(app), recorded.measure(app)) for _ in range(pairs)]
+    for figure in FIGURES[2:]:
+        firsts, seconds = [first[figure] for first, _ in runs], [second[figure] for _, second in runs]
+        ratios = [second / first for first, second in zip(firsts, seconds, strict=True)]
+        medians = " | ".join(f"{statistics.median(values):.4g}" for values in (firsts, seconds))
+        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        yield (
+            f"| {framework} | {without.pool} | {figure} | {medians} | **{statistics.median(ratios):.2f}** | {spread} |"
+        )
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Print a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=5, help="pairs of runs (default: 5)")
+    parser.add_argument("--tasks", type=int, default=4000, help="tasks of a run (default: 4000)")
+    parser.add_argument("--frameworks", nargs="+", choices=FRAMEWORKS, default=FRAMEWORKS)
+    parser.add_argument("--pools", nargs="+", choices=POOLS, default=POOLS)
+    arguments = parser.parse_args(words)
+    print("| framework | pool | figure | without | with history | ratio | pairs |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory(prefix="celery-template-bench-") as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        new_url = stack.enter_context(run_redis(folder / "redis")).new_database
+        postgres = stack.enter_context(run_postgres())
+        for framework in arguments.frameworks:
+            for pool in arguments.pools:
+                without, recorded = (
+                    make_bench(
+                        framework, pool, extras, arguments.tasks, folder / framework / pool / extras, new_url, postgres
+                    )
+                    for extras in ("none", "history")
+                )
+                for row in measure_pairs(framework, without, recorded, arguments.pairs):
+                    print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
