@@ -22,9 +22,19 @@ def make_run() -> RunFactory:
     def make(ago: float = 0, **fields: Any) -> RecordedRun:
         ended = NOW - timedelta(minutes=ago)
         run: Any = {
-            **{"task_id": "1", "task": "tasks.pay", "queue": "emails", "worker": "emails@host", "arguments": "{}"},
-            **{"published": None, "started": ended - timedelta(seconds=2), "ended": ended},
-            **{"outcome": "succeeded", "retries": 0, "error": "", "trace_id": "", **fields},
+            "task_id": "1",
+            "task": "tasks.pay",
+            "queue": "emails",
+            "worker": "emails@host",
+            "arguments": "{}",
+            "published": None,
+            "started": ended - timedelta(seconds=2),
+            "ended": ended,
+            "outcome": "succeeded",
+            "retries": 0,
+            "error": "",
+            "trace_id": "",
+            **fields,
         }
         return run  # type: ignore[no-any-return]
 

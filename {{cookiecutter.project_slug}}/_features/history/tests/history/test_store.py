@@ -64,7 +64,7 @@ def test_the_command_prints_a_table(history: list[RecordedRun], capsys: pytest.C
     command.main(["list", "--task", "tasks.pay", "--since", "2026-01-31T11:45"])
     printed = capsys.readouterr()
     headers, row = (line.split() for line in printed.out.splitlines())
-    assert headers == "ENDED TASK ID TASK QUEUE WORKER OUTCOME RETRIES SECONDS ERROR".split()
+    assert headers == ["ENDED", "TASK", "ID", "TASK", "QUEUE", "WORKER", "OUTCOME", "RETRIES", "SECONDS", "ERROR"]
     assert row == ["2026-01-31T11:50:00+00:00", "1", "tasks.pay", "emails", "emails@host", "failed", "1", "2.000"]
     assert printed.err == "1 run\n"
 

@@ -3,6 +3,8 @@
     @shared_task
     @hide_arguments
     def send_password(email: str, password: str) -> None: ...
+
+`HISTORY_REDACTED_ARGUMENTS` redacts single arguments by name.
 """
 
 from collections.abc import Callable
