@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import statistics
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,23 +24,31 @@ if TYPE_CHECKING:
 FRAMEWORKS = ("none", "django")
 
 
-def make_bench(
-    framework: str, pool: str, extras: str, tasks: int, folder: Path, new_url: Callable[[], str], postgres: Postgres
-) -> Bench:
+@dataclass(frozen=True)
+class Setup:
+    """The servers of all runs, the folder of the projects, and the number of tasks of a run."""
+
+    new_url: Callable[[], str]
+    postgres: Postgres
+    folder: Path
+    tasks: int
+
+
+def make_bench(setup: Setup, framework: str, pool: str, extras: str) -> Bench:
     """Bake a project and create its database."""
-    project, environment = bake_project(
-        "redis", pool, folder, framework=framework, result_backend="database", extras=extras, beat_jobs=""
-    )
-    url = postgres.new_database()
+    answers = {"framework": framework, "result_backend": "database", "extras": extras, "beat_jobs": ""}
+    project, environment = bake_project("redis", pool, setup.folder / framework / pool / extras, **answers)
+    url = setup.postgres.new_database()
     if framework == "none":
-        return Bench(project, environment, pool, tasks, new_url, {"CELERY_RESULT_BACKEND": f"db+{url}"})
+        variables = {"CELERY_RESULT_BACKEND": f"db+{url}"}
+        return Bench(project, environment, pool, setup.tasks, setup.new_url, variables)
     variables = {
         "DATABASE_URL": url.replace("+psycopg", ""),
         "DJANGO_SETTINGS_MODULE": f"{project.slug}.settings.development",
         "LOG_FORMAT": "json",
     }
     project.run("python", "manage.py", "migrate", environment=environment, variables=variables)
-    return Bench(project, environment, pool, tasks, new_url, variables)
+    return Bench(project, environment, pool, setup.tasks, setup.new_url, variables)
 
 
 def measure_pairs(framework: str, without: Bench, recorded: Bench, pairs: int) -> Iterator[str]:
@@ -69,16 +78,11 @@ def main(words: Sequence[str] | None = None) -> None:
     print("|---|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory(prefix="celery-template-bench-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        new_url = stack.enter_context(run_redis(folder / "redis")).new_database
-        postgres = stack.enter_context(run_postgres())
+        redis, postgres = stack.enter_context(run_redis(folder / "redis")), stack.enter_context(run_postgres())
+        setup = Setup(redis.new_database, postgres, folder, arguments.tasks)
         for framework in arguments.frameworks:
             for pool in arguments.pools:
-                without, recorded = (
-                    make_bench(
-                        framework, pool, extras, arguments.tasks, folder / framework / pool / extras, new_url, postgres
-                    )
-                    for extras in ("none", "history")
-                )
+                without, recorded = (make_bench(setup, framework, pool, extras) for extras in ("none", "history"))
                 for row in measure_pairs(framework, without, recorded, arguments.pairs):
                     print(row, flush=True)
 

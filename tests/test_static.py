@@ -181,6 +181,33 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         {"src/{slug}/tracing.py", "tests/test_tracing.py"},
     ),
     (
+        {"extras": "history"},
+        {
+            "src/{slug}/history/__init__.py",
+            "src/{slug}/history/__main__.py",
+            "src/{slug}/history/recorder.py",
+            "src/{slug}/history/runs.py",
+            "src/{slug}/history/store.py",
+            "tests/history/__init__.py",
+            "tests/history/conftest.py",
+            "tests/history/test_recorder.py",
+            "tests/history/test_store.py",
+        },
+    ),
+    (
+        {"extras": "history", "framework": "django"},
+        {
+            "src/{slug}/history/admin.py",
+            "src/{slug}/history/apps.py",
+            "src/{slug}/history/migrations/0001_initial.py",
+            "src/{slug}/history/migrations/__init__.py",
+            "src/{slug}/history/models.py",
+            "src/{slug}/web/runs.py",
+            "tests/web/test_runs.py",
+        },
+    ),
+    ({"extras": "history", "framework": "fastapi"}, {"src/{slug}/api/runs.py", "tests/api/test_runs.py"}),
+    (
         {"broker": "sqs"},
         {
             "deploy/aws/queues.yaml",
@@ -499,6 +526,12 @@ def answer(project: BakedProject, question: str) -> str | bool:
     return default
 
 
+def has_answer(project: BakedProject, question: str, chosen: str | bool) -> bool:
+    """Return whether a project has an answer. An extra is one of a list."""
+    given = answer(project, question)
+    return chosen in str(given).split(", ") if question == "extras" else given == chosen
+
+
 def queues_of(project: BakedProject) -> list[str]:
     """Return the names of the queues of a project."""
     return [re.split("[:@]", piece)[0].strip() for piece in str(answer(project, "queues")).split(",")]
@@ -508,7 +541,7 @@ def expected_files(project: BakedProject) -> set[str]:
     """Return the exact files of a variant."""
     names = set(FILES)
     for answers, files in FILES_OF_ANSWERS:
-        if all(answer(project, question) == chosen for question, chosen in answers.items()):
+        if all(has_answer(project, question, chosen) for question, chosen in answers.items()):
             names |= files
     if answer(project, "framework") == "django":
         names -= NOT_IN_DJANGO

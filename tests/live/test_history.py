@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -80,16 +81,21 @@ def wait_for_runs(service: Service, postgres: Postgres, task_id: str, number: in
     return [json.loads(line) for line in postgres.query(url, query).splitlines()]
 
 
+def reports_failure(task_id: str, line: str) -> bool:
+    """Return whether a log line reports the failure of a task."""
+    return task_id in line and "task failed" in line
+
+
 def test_the_runs_of_a_task_are_stored(
     service: Service, postgres_server: Postgres, request: pytest.FixtureRequest
 ) -> None:
     count(request, "live")
     calls = ("ping.delay('hello')", "fail_once.delay()", "fail.delay('s3cret')", "exit_process.delay()")
     sent = publish(service, *calls)
-    service.workers["default"].wait_for_line(lambda line: sent[3] in line and "task failed" in line)
+    service.workers["default"].wait_for_line(partial(reports_failure, sent[3]))
 
     (ping,) = wait_for_runs(service, postgres_server, sent[0])
-    assert (ping["outcome"], ping["queue"], json.loads(ping["arguments"])) == ("succeeded", "default", {"text": "hello"})
+    assert (ping["outcome"], ping["queue"], ping["arguments"]) == ("succeeded", "default", '{"text": "hello"}')
     assert ping["worker"].startswith("default@")
     assert ping["published"] <= ping["started"] <= ping["ended"]
 
@@ -114,7 +120,7 @@ def test_an_outage_of_the_database_neither_fails_tasks_nor_loses_runs(
     try:
         sent = publish(service, "fail.delay('x')", "fail.delay('y')")
         for task_id in sent:
-            worker.wait_for_line(lambda line, task_id=task_id: task_id in line and "task failed" in line)
+            worker.wait_for_line(partial(reports_failure, task_id))
         worker.wait_for_line("history not stored")
     finally:
         postgres_server.start()
@@ -127,7 +133,7 @@ def test_an_outage_of_the_database_neither_fails_tasks_nor_loses_runs(
 def test_a_worker_that_stops_stores_its_last_runs(service: Service, postgres_server: Postgres) -> None:
     (task_id,) = publish(service, "fail.delay('x')")
     worker = service.workers["default"]
-    worker.wait_for_line(lambda line: task_id in line and "task failed" in line)
+    worker.wait_for_line(partial(reports_failure, task_id))
     worker.terminate()
     worker.wait()
 
