@@ -1,7 +1,7 @@
-"""Throughput, CPU time and memory of a worker with the extra `history`, relative to one without it.
+"""The CPU time of the extra `history`: of recording a run and storing it, and of a worker with it and without it.
 
 The runs of the two projects alternate on a private Redis and PostgreSQL. This requires Linux, redis-server and
-postgresql. CPU time is that of the worker, without the database.
+postgresql. CPU time does not include that of the database server.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.worker import FIGURES, POOLS, App, Bench, bake_project
+from benchmarks.worker import APPS, FIGURES, POOLS, App, Bench, bake_project
 from tests.support.brokers import run_redis
 from tests.support.postgres import Postgres, run_postgres
 
@@ -51,6 +51,14 @@ def make_bench(setup: Setup, framework: str, pool: str, extras: str) -> Bench:
     return Bench(project, environment, pool, setup.tasks, setup.new_url, variables)
 
 
+def measure_steps(framework: str, bench: Bench) -> str:
+    """Measure the recording of a run, and its insert in batches of several sizes. Return the line of the table."""
+    variables = {"CELERY_BROKER_URL": "memory://", "CELERY_RESULT_BACKEND": "cache+memory://", **bench.variables}
+    command = ("python", str(APPS / "record.py"), bench.project.slug)
+    completed = bench.project.run(*command, environment=bench.environment, variables=variables)
+    return f"| {framework} | {' | '.join(f'{float(figure):.0f}' for figure in completed.stdout.split())} |"
+
+
 def measure_pairs(framework: str, without: Bench, recorded: Bench, pairs: int) -> Iterator[str]:
     """Measure all pairs of runs. Yield the lines of the table."""
     slug = without.project.slug
@@ -74,15 +82,23 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--frameworks", nargs="+", choices=FRAMEWORKS, default=FRAMEWORKS)
     parser.add_argument("--pools", nargs="+", choices=POOLS, default=POOLS)
     arguments = parser.parse_args(words)
-    print("| framework | pool | figure | without | with history | ratio | pairs |")
-    print("|---|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory(prefix="celery-template-bench-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         redis, postgres = stack.enter_context(run_redis(folder / "redis")), stack.enter_context(run_postgres())
         setup = Setup(redis.new_database, postgres, folder, arguments.tasks)
-        for framework in arguments.frameworks:
-            for pool in arguments.pools:
-                without, recorded = (make_bench(setup, framework, pool, extras) for extras in ("none", "history"))
+        print("| framework | record, µs | insert of 500, µs/run | insert of 50, µs/run | insert of 1, µs/run |")
+        print("|---|---|---|---|---|", flush=True)
+        benches = [
+            (framework, *(make_bench(setup, framework, pool, extras) for extras in ("none", "history")))
+            for framework in arguments.frameworks
+            for pool in arguments.pools
+        ]
+        for framework, _, recorded in benches[:: len(arguments.pools)]:
+            print(measure_steps(framework, recorded), flush=True)
+        if arguments.pairs:
+            print("\n| framework | pool | figure | without | with history | ratio | pairs |")
+            print("|---|---|---|---|---|---|---|", flush=True)
+            for framework, without, recorded in benches:
                 for row in measure_pairs(framework, without, recorded, arguments.pairs):
                     print(row, flush=True)
 
