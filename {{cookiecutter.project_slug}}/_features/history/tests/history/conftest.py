@@ -55,5 +55,5 @@ def history(make_run: RunFactory) -> list[RecordedRun]:
         make_run(ago=10, task_id="1", outcome="failed", retries=1, trace_id="a" * 32),
         make_run(task_id="2", task="tasks.build", queue="reports"),
     ]
-    store.insert_runs(runs)
+    store.insert_runs(runs[::-1])  # in another order than they ended
     return runs
