@@ -75,6 +75,11 @@ def test_the_command_prints_json(history: list[RecordedRun], capsys: pytest.Capt
     assert (run["outcome"], run["error"], run["ended"]) == ("retried", "ValueError()", "2026-01-31T11:40:00Z")
 
 
+def test_the_command_limits_the_number_of_runs(history: list[RecordedRun], capsys: pytest.CaptureFixture[str]) -> None:
+    command.main(["list", "--limit", "2"])
+    assert capsys.readouterr().err == "2 runs\n"
+
+
 @pytest.mark.parametrize("arguments", [[], ["list", "--outcome", "lucky"], ["list", "--limit", "0"]])
 def test_wrong_usage_has_status_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
