@@ -32,6 +32,7 @@ def test_runs_are_stored_with_all_fields(history: list[RecordedRun]) -> None:
         ({"outcome": "failed"}, [("1", 1)]),
         ({"task_id": "1"}, [("1", 1), ("1", 0)]),
         ({"since": NOW - timedelta(minutes=10)}, [("2", 0), ("1", 1)]),
+        ({"since": "2026-01-31T11:51"}, [("2", 0)]),
         ({"task": "tasks.pay", "outcome": "retried"}, [("1", 0)]),
         ({"limit": 1}, [("2", 0)]),
         ({"before": 0}, []),

@@ -48,8 +48,8 @@ def to_row(run: Run) -> list[object]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command."""
     given = parse(arguments)
-    filters = RunFilter.model_validate({name: getattr(given, name, None) for name in ("task", "queue", "outcome")})
-    filters = filters.model_copy(update={"task_id": given.task_id, "since": given.since, "limit": given.limit})
+    names = ("task", "task_id", "queue", "outcome", "since", "limit")
+    filters = RunFilter(**{name: getattr(given, name) for name in names})
     try:
         runs = store.list_runs(filters)
     except Exception as error:

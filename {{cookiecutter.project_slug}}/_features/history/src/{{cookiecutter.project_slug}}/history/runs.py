@@ -1,11 +1,16 @@
 """The models of runs: as a worker records them, as clients receive them, and the filters of a list."""
 
-from datetime import datetime
-from typing import Literal, TypedDict
+from datetime import UTC, datetime
+from typing import Annotated, Literal, TypedDict
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 Outcome = Literal["succeeded", "failed", "retried", "lost", "rejected", "revoked", "expired", "ignored"]
+
+
+def assume_utc(time: datetime) -> datetime:
+    """Return a time in UTC if it has no offset."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 class RecordedRun(TypedDict):
@@ -50,6 +55,8 @@ class RunFilter(BaseModel):
     queue: str | None = Field(default=None, description="Only runs of this queue.")
     outcome: Outcome | None = Field(default=None, description="Only runs with this outcome.")
     task_id: str | None = Field(default=None, description="Only runs of the task with this id.")
-    since: datetime | None = Field(default=None, description="Only runs that ended at or after this time.")
+    since: Annotated[datetime, AfterValidator(assume_utc)] | None = Field(
+        default=None, description="Only runs that ended at or after this time, which is UTC unless it has an offset."
+    )
     before: int | None = Field(default=None, description="Only runs before the run with this id: the next page.")
     limit: int = Field(default=100, ge=1, le=1000, description="The maximum number of runs.")
