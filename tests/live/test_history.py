@@ -49,9 +49,10 @@ def service(
     bake: Bakery,
     install_project: Callable[..., Environment],
     servers: Servers,
+    postgres_server: Postgres,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
-    """Run a worker with two processes, and a database without tables."""
+    """Run a worker with two processes. It creates the table of the history."""
     project = bake(
         project_name="Recorded",
         result_backend="database",
@@ -64,6 +65,8 @@ def service(
     module.write_text(IMPORTS + module.read_text(encoding="utf-8") + TASKS, encoding="utf-8")
     with Service(project, install_project(project), servers.variables(project)) as running:
         running.start_worker("default")
+        url = running.variables["CELERY_RESULT_BACKEND"]
+        running.wait_until(lambda: postgres_server.query(url, "select to_regclass('task_runs')") == "task_runs")
         yield running
 
 
