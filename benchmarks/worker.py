@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import shutil
 import statistics
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,7 @@ from tests.support.environments import find_uv, install
 from tests.support.project import BakedProject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tests.support.environments import Environment
 
@@ -65,6 +64,7 @@ class Bench:
     pool: str
     tasks: int
     new_url: Callable[[], str]
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def publish(self, app: App, folder: Path, variables: dict[str, str]) -> list[float]:
         """Publish all tasks. Return the throughput per second and per second of CPU time."""
@@ -84,6 +84,7 @@ class Bench:
                     "CELERY_RESULT_BACKEND": "cache+memory://",
                     "GUARANTEES": app.guarantees,
                     "PYTHONPATH": str(APPS),
+                    **self.variables,
                 },
             )
             wall, used = self.publish(app, folder, variables)
@@ -150,13 +151,14 @@ def measure_memory(leader: int) -> float:
     return kilobytes / 1024
 
 
-def bake_project(broker: str, pool: str, folder: Path) -> tuple[BakedProject, Environment]:
-    """Bake and install a project with the default answers, one queue and the tasks of the benchmark."""
-    answers = {"broker": broker, "queues": f"default:{CONCURRENCY}@{pool}".removesuffix("@prefork")}
+def bake_project(broker: str, pool: str, folder: Path, **others: str) -> tuple[BakedProject, Environment]:
+    """Bake and install a project with one queue and the tasks of the benchmark. The other answers have defaults."""
+    answers = {"broker": broker, "queues": f"default:{CONCURRENCY}@{pool}".removesuffix("@prefork"), **others}
     with discard_stderr():
         path = Path(cookiecutter(str(ROOT), no_input=True, extra_context=answers, output_dir=str(folder)))
     project = BakedProject(path, answers)
-    shutil.copy(APPS / "tiny.py", project.package / "tasks" / "default.py")
+    module = project.package / "tasks" / "default.py"
+    module.write_text(module.read_text(encoding="utf-8") + (APPS / "tiny.py").read_text(encoding="utf-8"), "utf-8")
     environment = install(project, folder / "shared")
     without_tools = {"UV_PROJECT_ENVIRONMENT": str(environment.path)}
     project.run(find_uv(), "sync", "--quiet", "--frozen", "--no-dev", variables=without_tools)  # as the Dockerfile does

@@ -192,11 +192,13 @@ TRACING = Choice(
     ),
 )
 
+HISTORY = Choice("history", "a run history")
+
 OUTBOX = Choice("outbox", "a transactional outbox")
 
 LIMITS = Choice("limits", "limits and unique tasks by key")
 
-EXTRAS = (TRACING, OUTBOX, LIMITS)
+EXTRAS = (TRACING, HISTORY, OUTBOX, LIMITS)
 
 CIS = (Choice("github", "GitHub Actions"), Choice("gitlab", "GitLab CI/CD"), Choice("none", "none"))
 
@@ -265,6 +267,15 @@ UNSUPPORTED: tuple[Unsupported, ...] = (
         )
         for broker in ("rabbitmq", "sqs")
         for result_backend in ("database", "none")
+    ),
+    *(
+        Unsupported(
+            {"extras": "history", "framework": framework, "result_backend": result_backend},
+            "stores runs in a database and requires framework 'django' or result_backend 'database'",
+            "tracing",
+        )
+        for framework in ("none", "fastapi")
+        for result_backend in ("redis", "none")
     ),
     Unsupported(
         {"broker": "sqs"},

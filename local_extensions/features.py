@@ -87,6 +87,10 @@ def make_feature_table(
         "dead_letter_metrics": monitoring and (redis or rabbitmq),
         # extras
         "tracing": "tracing" in extras,
+        "history": "history" in extras,
+        "history_django": "history" in extras and django,
+        "history_sqlalchemy": "history" in extras and not django,
+        "history_fastapi": "history" in extras and fastapi,
         "outbox": "outbox" in extras,
         "outbox_metrics": monitoring and "outbox" in extras,
         "limits": "limits" in extras,

@@ -227,6 +227,19 @@ class Environment(BaseSettings):
         examples=["production"],
         description="Environment name in Sentry.",
     )
+{% if plan().features.history %}
+    history_max_age_days: int = Field(
+        default=14,
+        ge=1,
+        examples=["14"],
+        description="Days after which a run is deleted from the history.",
+    )
+    history_redacted_arguments: str = Field(
+        default="password,passwd,secret,token,api_key,authorization",
+        examples=["password,token"],
+        description="Words, separated by commas. The history redacts arguments whose name contains one of them.",
+    )
+{% endif %}
 {% if plan().features.tracing %}
     otel_exporter_otlp_endpoint: Annotated[str, scheme("http", "https", "")] = Field(
         default="",

@@ -86,7 +86,8 @@ def test_each_file_and_command_exists(variant: Variant, bake: Bakery) -> None:
         for command in MAKE.findall(text):
             assert command in targets, f"{name}: make {command}"
         for package, module in MODULE.findall(text):
-            found = package == "django" or project.has_file(f"src/{package}/{module}.py")
+            files = (f"src/{package}/{module}.py", f"src/{package}/{module}/__main__.py")
+            found = package == "django" or any(map(project.has_file, files))
             assert found, f"{name}: python -m {package}.{module}"
 
 

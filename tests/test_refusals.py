@@ -172,8 +172,8 @@ INVALID: dict[str, list[tuple[str, str]]] = {
         for answer in ("", "0", "-5", "abc", "43201")
     ],
     "extras": [
-        ("trace", "'trace' is not an extra (choose from tracing, outbox, limits). Example: tracing"),
-        ("tracing,", "'' is not an extra (choose from tracing, outbox, limits). Example: tracing"),
+        ("trace", "'trace' is not an extra (choose from tracing, history, outbox, limits). Example: tracing"),
+        ("tracing,", "'' is not an extra (choose from tracing, history, outbox, limits). Example: tracing"),
         ("tracing, tracing", "'tracing' is listed twice. Example: tracing"),
     ],
     "queues": [

@@ -185,6 +185,33 @@ FILES_OF_ANSWERS: list[tuple[dict[str, str | bool], set[str]]] = [
         {"src/{slug}/tracing.py", "tests/test_tracing.py"},
     ),
     (
+        {"extras": "history"},
+        {
+            "src/{slug}/history/__init__.py",
+            "src/{slug}/history/__main__.py",
+            "src/{slug}/history/recorder.py",
+            "src/{slug}/history/runs.py",
+            "src/{slug}/history/store.py",
+            "tests/history/__init__.py",
+            "tests/history/conftest.py",
+            "tests/history/test_recorder.py",
+            "tests/history/test_store.py",
+        },
+    ),
+    (
+        {"extras": "history", "framework": "django"},
+        {
+            "src/{slug}/history/admin.py",
+            "src/{slug}/history/apps.py",
+            "src/{slug}/history/migrations/0001_initial.py",
+            "src/{slug}/history/migrations/__init__.py",
+            "src/{slug}/history/models.py",
+            "src/{slug}/web/runs.py",
+            "tests/web/test_runs.py",
+        },
+    ),
+    ({"extras": "history", "framework": "fastapi"}, {"src/{slug}/api/runs.py", "tests/api/test_runs.py"}),
+    (
         {"extras": "outbox"},
         {
             "deploy/systemd/{slug}-outbox.service",

@@ -11,6 +11,9 @@ imports = [
 {% if plan().features.beat_metrics %}
     "{{ cookiecutter.project_slug }}.beat_metrics",
 {% endif %}
+{% if plan().features.history %}
+    "{{ cookiecutter.project_slug }}.history.recorder",
+{% endif %}
     *TASK_MODULES,
 ]
 {% endfilter %}

@@ -7,7 +7,7 @@ import pytest
 from local_extensions.answers import BOOLEAN_QUESTIONS
 from local_extensions.catalogue import EXTRAS
 from local_extensions.features import make_feature_table
-from tests.support.answers import DEFAULTS, plan_of
+from tests.support.answers import DEFAULTS, list_errors, plan_of
 
 ANSWERS = {
     "framework": "none",
@@ -89,8 +89,19 @@ def test_fastapi_with_rabbitmq_enables_these_features() -> None:
 
 @pytest.mark.parametrize("extra", [extra.name for extra in EXTRAS])
 def test_an_extra_is_a_feature_with_its_name(extra: str) -> None:
-    assert extra in enabled(extras=extra, framework="django")
+    assert extra in enabled(framework="django", extras=extra)
     assert extra not in enabled(framework="django")
+
+
+@pytest.mark.parametrize("framework", ["none", "fastapi"])
+def test_the_history_requires_a_database(framework: str) -> None:
+    history = {"framework": framework, "extras": "tracing, history"}
+    assert {"history", "history_sqlalchemy"} <= enabled(**history, result_backend="database")
+    problem = "stores runs in a database and requires framework 'django' or result_backend 'database'"
+    for result_backend in ("redis", "none"):
+        assert list_errors(**history, result_backend=result_backend) == (
+            f"extras: 'history' {problem}. Example: tracing",
+        )
 
 
 @pytest.mark.parametrize("question", BOOLEAN_QUESTIONS)

@@ -7,20 +7,28 @@ from jinja2 import UndefinedError
 
 from tests.support.answers import DEFAULTS, ROOT, plan_of
 from tests.support.render import PART, environment, list_paths, render, render_queue_files
-from tests.support.variants import Variant, choices, core_answers, few_variants, is_supported, label
+from tests.support.variants import (
+    Variant,
+    choices,
+    core_answers,
+    drop_unsupported_extras,
+    few_variants,
+    label,
+)
 
 QUEUE_FILES = [path for path in list_paths() if "{queue}" in path]
 
 
 def single_answers() -> list[Variant]:
     """Return a variant for each choice, with the first supported answers to the other questions."""
+    cores = core_answers()
     return [
         Variant(
             f"{name}-{label(name, answer)}",
             next(
                 {**core, name: answer}
-                for core in core_answers()
-                if core.get(name, answer) == answer and is_supported({**core, name: answer})
+                for core in cores
+                if core.get(name, answer) == answer and drop_unsupported_extras({**core, name: answer})[name] == answer
             ),
         )
         for name, offered in choices().items()

@@ -36,6 +36,9 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "{{ cookiecutter.project_slug }}.periodic",
 {% endif %}
+{% if plan().features.history_django %}
+    "{{ cookiecutter.project_slug }}.history",
+{% endif %}
 {% if plan().features.outbox %}
     "{{ cookiecutter.project_slug }}.outbox",
 {% endif %}

@@ -4,7 +4,11 @@ from ninja import NinjaAPI
 from ninja.operation import Operation
 
 from {{ cookiecutter.project_slug }}.settings import env
+{% if plan().features.history_django %}
+from {{ cookiecutter.project_slug }}.web import dead_letters, overview, problems, runs, tasks
+{% else %}
 from {{ cookiecutter.project_slug }}.web import dead_letters, overview, problems, tasks
+{% endif %}
 from {{ cookiecutter.project_slug }}.web.security import ApiKey, Session
 
 
@@ -29,3 +33,6 @@ problems.add_error_handlers(api)
 api.add_router("", overview.router)
 api.add_router("/tasks", tasks.router)
 api.add_router("/dead-letters", dead_letters.router)
+{% if plan().features.history_django %}
+api.add_router("", runs.router)
+{% endif %}

@@ -22,7 +22,11 @@ from {{ cookiecutter.project_slug }} import http_metrics, logs, signals, submiss
 {% elif not plan().features.http_metrics %}
 from {{ cookiecutter.project_slug }} import logs, signals, submissions
 {% endif %}
+{% if plan().features.history_fastapi %}
+from {{ cookiecutter.project_slug }}.api import dead_letters, health, overview, problems, runs, tasks
+{% else %}
 from {{ cookiecutter.project_slug }}.api import dead_letters, health, overview, problems, tasks
+{% endif %}
 from {{ cookiecutter.project_slug }}.api.middleware import RequestContextMiddleware
 from {{ cookiecutter.project_slug }}.api_keys import KEYS
 from {{ cookiecutter.project_slug }}.settings import env
@@ -107,7 +111,11 @@ def create_app() -> FastAPI:
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=submissions.MAX_BODY_BYTES)
     app.add_middleware(RequestContextMiddleware)  # the outermost one: it logs the responses of the others
     problems.add_error_handlers(app)
+{% if plan().features.history_fastapi %}
+    for module in (health, overview, tasks, dead_letters, runs):
+{% else %}
     for module in (health, overview, tasks, dead_letters):
+{% endif %}
         app.include_router(module.router)
 {% if plan().features.tracing %}
     FastAPIInstrumentor.instrument_app(app, excluded_urls="/health", exclude_spans=["receive", "send"])

@@ -1,0 +1,146 @@
+"""The extra `history` with a real worker: the runs that it stores in PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import count
+from tests.live.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.bakery import Bakery
+    from tests.support.environments import Environment
+    from tests.support.postgres import Postgres
+    from tests.support.servers import Servers
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("history")]
+
+TASKS = '''
+
+@shared_task(bind=True, retry_backoff=False, default_retry_delay=1)
+def fail_once(self):
+    """Fail, and succeed in the first retry."""
+    if not self.request.retries:
+        raise RetryableError("busy")
+
+
+@shared_task
+def fail(password):
+    """Fail."""
+    raise ValueError("broken")
+
+
+@shared_task(max_retries=0)
+def exit_process():
+    """Kill the process of this run."""
+    os.kill(os.getpid(), signal.SIGKILL)
+'''
+IMPORTS = "import os\nimport signal\n\nfrom recorded.errors import RetryableError\n"
+
+
+@pytest.fixture(scope="module")
+def service(
+    bake: Bakery,
+    install_project: Callable[..., Environment],
+    servers: Servers,
+    postgres_server: Postgres,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Service]:
+    """Run a worker with two processes. It creates the table of the history."""
+    project = bake(
+        project_name="Recorded",
+        result_backend="database",
+        queues="default:2",
+        beat_jobs="",
+        examples=False,
+        extras="history",
+    ).copy_to(tmp_path_factory.mktemp("recorded"))
+    module = project.package / "tasks/default.py"
+    module.write_text(IMPORTS + module.read_text(encoding="utf-8") + TASKS, encoding="utf-8")
+    with Service(project, install_project(project), servers.variables(project)) as running:
+        running.start_worker("default")
+        url = running.variables["CELERY_RESULT_BACKEND"]
+        running.wait_until(lambda: postgres_server.query(url, "select to_regclass('task_runs')") == "task_runs")
+        yield running
+
+
+def publish(service: Service, *calls: str) -> list[str]:
+    """Publish tasks of the queue `default`, for example `ping.delay("hello")`. Return their ids."""
+    code = f"from recorded.tasks.default import *\nanswer = [sent.id for sent in ({', '.join(calls)},)]"
+    return list(service.run_python(code))
+
+
+def wait_for_runs(service: Service, postgres: Postgres, task_id: str, number: int = 1) -> list[Any]:
+    """Return the runs of a task, the oldest first, as soon as there are `number`."""
+    url = service.variables["CELERY_RESULT_BACKEND"]
+    query = f"select row_to_json(task_runs) from task_runs where task_id = '{task_id}' order by ended"  # noqa: S608
+    service.wait_until(lambda: len(postgres.query(url, query).splitlines()) >= number)
+    return [json.loads(line) for line in postgres.query(url, query).splitlines()]
+
+
+def reports_failure(task_id: str, line: str) -> bool:
+    """Return whether a log line reports the failure of a task."""
+    return task_id in line and "task failed" in line
+
+
+def test_the_runs_of_a_task_are_stored(
+    service: Service, postgres_server: Postgres, request: pytest.FixtureRequest
+) -> None:
+    count(request, "live")
+    calls = ("ping.delay('hello')", "fail_once.delay()", "fail.delay('s3cret')", "exit_process.delay()")
+    sent = publish(service, *calls)
+
+    (ping,) = wait_for_runs(service, postgres_server, sent[0])
+    assert (ping["outcome"], ping["queue"], ping["arguments"]) == ("succeeded", "default", '{"text": "hello"}')
+    assert ping["worker"].startswith("default@")
+    assert ping["published"] <= ping["started"] <= ping["ended"]
+
+    runs = wait_for_runs(service, postgres_server, sent[1], 2)
+    assert [(run["outcome"], run["retries"]) for run in runs] == [("retried", 0), ("succeeded", 1)]
+    assert runs[0]["error"] == "RetryableError('busy')"
+
+    (failed,) = wait_for_runs(service, postgres_server, sent[2])
+    assert (failed["outcome"], failed["error"]) == ("failed", "ValueError('broken')")
+    assert json.loads(failed["arguments"]) == {"password": "[redacted]"}
+
+    (lost,) = wait_for_runs(service, postgres_server, sent[3])
+    assert lost["outcome"] == "lost"
+    assert "SIGKILL" in lost["error"]
+
+
+def test_an_outage_of_the_database_neither_fails_tasks_nor_loses_runs(
+    service: Service, postgres_server: Postgres
+) -> None:
+    worker = service.workers["default"]
+    postgres_server.stop()
+    try:
+        sent = publish(service, "fail.delay('x')", "fail.delay('y')")
+        for task_id in sent:
+            worker.wait_for_line(partial(reports_failure, task_id))
+        worker.wait_for_line("history not stored")
+    finally:
+        postgres_server.start()
+    worker.wait_for_line("history stored again")
+
+    assert [len(wait_for_runs(service, postgres_server, task_id)) for task_id in sent] == [1, 1]
+    assert worker.output.count("history not stored") == 1
+
+
+def test_a_worker_that_stops_stores_its_last_runs(service: Service, postgres_server: Postgres) -> None:
+    (task_id,) = publish(service, "fail.delay('x')")
+    worker = service.workers["default"]
+    worker.wait_for_line(partial(reports_failure, task_id))
+    worker.terminate()
+    worker.wait()
+
+    assert len(wait_for_runs(service, postgres_server, task_id)) == 1
+    command = ("python", "-m", "recorded.history", "list", "--outcome", "lost")
+    listed = service.project.run(*command, environment=service.environment, variables=service.variables)
+    assert "recorded.tasks.default.exit_process" in listed.stdout
+    assert "Traceback" not in worker.output.partition("Warm shutdown")[2]
