@@ -434,7 +434,14 @@ def test_hostile_text_changes_only_the_files_that_contain_it(bake: Bakery) -> No
     assert hostile.files() == plain.files()
     different = {name for name in plain.files() if plain.read(name) != hostile.read(name)}
     dashboard = "deploy/monitoring/grafana/dashboards/queues.json"
-    assert different == {"LICENSE", "README.md", "pyproject.toml", "src/shop/__init__.py", dashboard}
+    assert different == {
+        ".devcontainer/devcontainer.json",
+        "LICENSE",
+        "README.md",
+        "pyproject.toml",
+        "src/shop/__init__.py",
+        dashboard,
+    }
 
 
 def test_hostile_arguments_of_jobs_are_preserved(bake: Bakery) -> None:

@@ -95,7 +95,8 @@ def test_every_queue_has_one_worker_in_kubernetes() -> None:
     folder = ROOT / "deploy" / "kubernetes"
     base = yaml.safe_load((folder / "base" / "kustomization.yaml").read_text())["resources"]
     workers = [each.removeprefix("../") for each in base if each.startswith("../workers/")]
-    assert list_queues(*((folder / each / "kustomization.yaml").read_text() for each in workers)) == sorted(QueueName), (
+    files = [(folder / each / "kustomization.yaml").read_text() for each in workers]
+    assert list_queues(*files) == sorted(QueueName), (
         f"deploy/kubernetes: for a new queue, copy the folder {workers[0]}, change the queue in the copy, "
         "and add the folder to base/kustomization.yaml"
     )
