@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import takewhile
 from typing import Any
 
@@ -268,7 +268,7 @@ class Redactor:
         return takewhile(lambda _: self._left > 0, items)
 
 
-@cache
+@lru_cache(maxsize=1024)  # dictionaries may have any number of different names
 def is_redacted(name: str) -> bool:
     """Return whether the name of an argument contains a word of `HISTORY_REDACTED_ARGUMENTS`."""
     return any(word in name.lower() for word in REDACTED_WORDS)
