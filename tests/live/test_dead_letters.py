@@ -1,4 +1,4 @@
-"""Dead letters of failed, unknown and poisonous tasks on each broker, and their requeue."""
+"""Dead letters of failed, unknown and poisonous tasks on each broker, and their replay."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def wait_for_dead_letters(service: Service, number: int) -> list[Any]:
     return found
 
 
-def test_a_failed_task_is_a_dead_letter_and_runs_after_a_requeue(
+def test_a_failed_task_is_a_dead_letter_and_runs_after_a_replay(
     service: Service, request: pytest.FixtureRequest
 ) -> None:
     count(request, "live")
@@ -140,7 +140,7 @@ def test_a_failed_task_is_a_dead_letter_and_runs_after_a_requeue(
     sent = service.run_python(
         "from letters.tasks.default import fragile\n"
         f"answer = [fragile.delay({str(repaired)!r}, note='one').id,\n"
-        # RabbitMQ routes a delayed message through other queues. The expiry must not apply after the requeue.
+        # RabbitMQ routes a delayed message through other queues. The expiry must not apply after the replay.
         f"          fragile.apply_async(({str(repaired)!r},), {{'note': 'two'}}, countdown=1, expires=5).id]"
     )
 

@@ -15,6 +15,9 @@ from {{ cookiecutter.project_slug }}.errors import RetryableError
 from {{ cookiecutter.project_slug }}.history import hide_arguments, recorder, store
 from {{ cookiecutter.project_slug }}.history.recorder import Redactor, Writer, describe_arguments, describe_run
 from {{ cookiecutter.project_slug }}.history.runs import RecordedRun
+{% if plan().features.limits %}
+from {{ cookiecutter.project_slug }}.limits import LimitExceeded
+{% endif %}
 
 from .conftest import RunFactory
 
@@ -94,6 +97,12 @@ def test_a_task_that_does_not_start_is_recorded(monkeypatch: pytest.MonkeyPatch,
     assert (run["outcome"], run["started"]) == (outcome, None)
 
 
+{% if plan().features.limits %}
+def test_a_task_that_waits_for_a_limit_is_not_recorded() -> None:
+    assert issubclass(LimitExceeded, recorder.NOT_RECORDED)
+
+
+{% endif %}
 def test_an_error_of_the_recorder_does_not_fail_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder, "writer", Mock(add=Mock(side_effect=ValueError)))
     log = Mock()

@@ -21,7 +21,11 @@ DESCRIPTIONS = {
     400: "The request body cannot be parsed.",
     401: "The API key is missing or invalid.",
     404: "The task or the dead letter does not exist, or the task's result has expired.",
+{% if plan().features.limits %}
+    409: "The task has already ended, is unique and a duplicate, or the `Idempotency-Key` was used for another task.",
+{% else %}
     409: "The task has already ended, or the `Idempotency-Key` was used for another task.",
+{% endif %}
     422: "The request is invalid. `errors` lists the invalid fields.",
     503: UNAVAILABLE,
 }

@@ -17,7 +17,11 @@ else:
 router = APIRouter(prefix="/tasks", tags=["tasks"], dependencies=[Depends(require_key)])
 
 
+{% if plan().features.limits %}
+@router.post("", status_code=202, summary="Submit a task", responses=error_responses(400, 401, 409, 422, 503))
+{% else %}
 @router.post("", status_code=202, summary="Submit a task", responses=error_responses(400, 401, 422, 503))
+{% endif %}
 def submit(submission: Submission) -> submissions.Submitted:
     """Publish a task to its queue. The returned id is in its log lines."""
     task_id = uuid.uuid4()

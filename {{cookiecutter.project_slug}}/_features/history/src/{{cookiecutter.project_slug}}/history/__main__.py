@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(json.dumps([run.model_dump(mode="json") for run in runs], indent=2))
         return
     if runs:
-        print_table(HEADERS, map(to_row, runs), colours={"failed": "red", "lost": "red"})
+        print_table(HEADERS, map(to_row, runs), colors={"failed": "red", "lost": "red"})
     print(plural(len(runs), "run"), file=sys.stderr)
 
 

@@ -26,6 +26,9 @@ from celery.worker.request import Request
 from {{ cookiecutter.project_slug }}.base_task import BaseTask
 from {{ cookiecutter.project_slug }}.history import store
 from {{ cookiecutter.project_slug }}.history.runs import Outcome, RecordedRun
+{% if plan().features.limits %}
+from {{ cookiecutter.project_slug }}.limits import LimitExceeded
+{% endif %}
 {% if plan().features.monitoring %}
 from {{ cookiecutter.project_slug }}.metrics import CountedRequest as Request
 {% endif %}
@@ -64,6 +67,14 @@ OUTCOMES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Out
     (Ignore, "ignored"),
     ((WorkerLostError, SystemExit, KeyboardInterrupt), "lost"),  # the process exited
 )
+
+{% if plan().features.limits %}
+NOT_RECORDED = (Terminated, LimitExceeded)
+"""Exceptions of a run that `record_revoked` records, and of a task that did not run because of a limit."""
+{% else %}
+NOT_RECORDED = (Terminated,)
+"""Exceptions of a run that `record_revoked` records."""
+{% endif %}
 
 log = structlog.get_logger(__name__)
 
@@ -161,7 +172,7 @@ class RecordedRequest(Request):
         error = exc_info.exception
         if isinstance(error, ExceptionWithTraceback):
             error = error.exc
-        if not isinstance(error, Terminated):  # recorded by record_revoked
+        if not isinstance(error, NOT_RECORDED):
             outcome: Outcome = next((outcome for kind, outcome in OUTCOMES if isinstance(error, kind)), "failed")
             record(self.task, self.request_dict, outcome, getattr(error, "exc", None) or error)
         super().on_failure(exc_info, send_failed_event, return_ok)
