@@ -932,7 +932,9 @@ def test_make_prints_aligned_commands_and_writes_passwords_once(bake: Bakery, tm
     project = bake(kubernetes=True).copy_to(tmp_path)
 
     def make(*targets: str) -> str:
-        return subprocess.run(["make", *targets], cwd=project.path, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(
+            ["make", "--no-print-directory", *targets], cwd=project.path, check=True, capture_output=True, text=True
+        ).stdout
 
     lines = make().splitlines()
     starts = {re.match(r"make [a-z-]+ +", line).end() for line in lines}  # type: ignore[union-attr]

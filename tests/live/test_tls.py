@@ -147,4 +147,4 @@ def test_rabbitmq_and_postgresql_clients_verify_the_certificate(
             off = {"CELERY_BROKER_URL": f"{urls['CELERY_BROKER_URL']}?ssl_cert_reqs=none"}
             with Service(project, environment, urls | off) as unverified:
                 assert connect(unverified, "broker") == {"broker": "connected"}
-                assert "CELERY_BROKER_URL does not verify the server" in unverified.diagnose().stdout
+                assert "CELERY_BROKER_URL: the server is not verified" in unverified.diagnose().stdout
