@@ -31,7 +31,7 @@ from {{ cookiecutter.project_slug }} import base_task, limits, metrics, submissi
 from {{ cookiecutter.project_slug }} import base_task, limits, submissions
 {% elif plan().features.monitoring %}
 from {{ cookiecutter.project_slug }} import base_task, limits, metrics
-{% else %}
+{% elif not plan().features.monitoring %}
 from {{ cookiecutter.project_slug }} import base_task, limits
 {% endif %}
 from {{ cookiecutter.project_slug }}.celery_app import app
