@@ -141,5 +141,5 @@ def check_combinations(answers: Mapping[str, str], errors: AnswerErrors) -> None
     """Add an error for each unsupported combination of answers."""
     for combination in UNSUPPORTED:
         if combination.refuses(answers):
-            question, answer = next(iter(combination.answers.items()))
+            question, (answer, *_) = next(iter(combination.answers.items()))
             errors.add(question, answer, combination.reason, combination.alternative)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -216,69 +217,59 @@ class Unsupported:
     """An unsupported combination of answers.
 
     Attributes:
-        answers: The answers by question; for extras, one of the list. The error names the first question.
-        reason: The predicate of a sentence whose subject is the first answer.
+        answers: The answers by question, each with its alternatives; for extras, some of the list. The error names the
+            first answer to the first question.
+        reason: The predicate of a sentence whose subject is this answer.
         alternative: A supported answer to the first question.
         max_task_time_limit: The largest supported task_time_limit in seconds.
     """
 
-    answers: Mapping[str, str]
+    answers: Mapping[str, tuple[str, ...]]
     reason: str
     alternative: str
     max_task_time_limit: int | None = None
 
     def refuses(self, answers: Mapping[str, object]) -> bool:
         """Return whether these answers are the unsupported combination."""
-        if any(answer not in str(answers.get(question)).split(", ") for question, answer in self.answers.items()):
-            return False
+        for question, alternatives in self.answers.items():
+            if not set(alternatives).intersection(str(answers.get(question)).split(", ")):
+                return False
         return (
             self.max_task_time_limit is None or int(str(answers.get("task_time_limit", 0))) > self.max_task_time_limit
         )
 
     @property
-    def example(self) -> dict[str, str]:
-        """Return answers that are unsupported."""
+    def examples(self) -> tuple[dict[str, str], ...]:
+        """Return all answers that are unsupported."""
         limit = {} if self.max_task_time_limit is None else {"task_time_limit": str(self.max_task_time_limit + 1)}
-        return {**self.answers, **limit}
+        return tuple(
+            {**dict(zip(self.answers, answers, strict=True)), **limit} for answers in product(*self.answers.values())
+        )
 
 
 UNSUPPORTED: tuple[Unsupported, ...] = (
-    *(
-        Unsupported(
-            {"beat_scheduler": "database", "framework": framework},
-            "stores the schedule in Django's database and requires framework 'django'",
-            "redbeat",
-        )
-        for framework in ("none", "fastapi")
-    ),
-    *(
-        Unsupported(
-            {"extras": "outbox", "framework": framework},
-            "stores tasks in Django's database and requires framework 'django'",
-            "tracing",
-        )
-        for framework in ("none", "fastapi")
-    ),
-    *(
-        Unsupported(
-            {"extras": "limits", "broker": broker, "result_backend": result_backend},
-            "requires Redis as the broker or the result backend",
-            "tracing",
-        )
-        for broker in ("rabbitmq", "sqs")
-        for result_backend in ("database", "none")
-    ),
-    *(
-        Unsupported(
-            {"extras": "history", "framework": framework, "result_backend": result_backend},
-            "stores runs in a database and requires framework 'django' or result_backend 'database'",
-            "tracing",
-        )
-        for framework in ("none", "fastapi")
-        for result_backend in ("redis", "none")
+    Unsupported(
+        {"beat_scheduler": ("database",), "framework": ("none", "fastapi")},
+        "stores the schedule in Django's database and requires framework 'django'",
+        "redbeat",
     ),
     Unsupported(
-        {"broker": "sqs"},
+        {"extras": ("outbox",), "framework": ("none", "fastapi")},
+        "stores tasks in Django's database and requires framework 'django'",
+        "tracing",
+    ),
+    Unsupported(
+        {"extras": ("limits",), "broker": ("rabbitmq", "sqs"), "result_backend": ("database", "none")},
+        "requires Redis as the broker or the result backend",
+        "tracing",
+    ),
+    Unsupported(
+        {"extras": ("history",), "framework": ("none", "fastapi"), "result_backend": ("redis", "none")},
+        "stores runs in a database and requires framework 'django' or result_backend 'database'",
+        "tracing",
+    ),
+    Unsupported(
+        {"broker": ("sqs",)},
         "limits the visibility timeout to 12 hours; the maximum task_time_limit is 43140",
         "rabbitmq",
         max_task_time_limit=43140,  # a minute less than 12 hours

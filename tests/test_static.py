@@ -545,7 +545,8 @@ def test_few_variants_cover_each_answer_and_each_shape() -> None:
 
     assert {each.shape for each in few} == {each.shape for each in suite_variants()} == set(SHAPES)
     for name, offered in choices().items():
-        assert {each.answers.get(name, offered[0]) for each in few} >= set(offered)
+        found = {each.answers.get(name, offered[0]) for each in few}
+        assert found >= set(offered) if name == "extras" else found == set(offered)  # some variants drop some extras
 
 
 def answer(project: BakedProject, question: str) -> str | bool:

@@ -85,8 +85,9 @@ def test_the_plan_has_every_chosen_answer() -> None:
 
 def test_unsupported_combinations_are_rejected() -> None:
     for combination in UNSUPPORTED:
-        lines = list_errors(**combination.example)
-        assert any(combination.reason in line and line.endswith(combination.alternative) for line in lines)
+        for example in combination.examples:
+            lines = list_errors(**example)
+            assert any(combination.reason in line and line.endswith(combination.alternative) for line in lines)
 
 
 def test_the_time_limit_on_sqs_fits_into_the_visibility_timeout() -> None:
@@ -115,7 +116,7 @@ def test_a_broker_may_limit_the_number_of_queues() -> None:
 
 
 def test_an_unsupported_combination_is_one_error_with_an_alternative(monkeypatch: pytest.MonkeyPatch) -> None:
-    unsupported = MappingProxyType({"result_backend": "none", "broker": "rabbitmq"})
+    unsupported = MappingProxyType({"result_backend": ("none",), "broker": ("rabbitmq",)})
     combination = Unsupported(unsupported, "is not supported with broker 'rabbitmq'", "redis")
     monkeypatch.setattr(answers, "UNSUPPORTED", (combination,))
     expected = "result_backend: 'none' is not supported with broker 'rabbitmq'. Example: redis"
