@@ -1,4 +1,4 @@
-"""Shared parts of the commands for operators: parsers, tables, plurals and errors."""
+"""Shared parts of the commands for operators: parsers, times, tables, plurals and errors."""
 
 import os
 import shutil
@@ -7,6 +7,7 @@ import textwrap
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import click
 
@@ -17,6 +18,16 @@ def command_parser(module: str, description: str | None) -> ArgumentParser:
     """Return the parser of `python -m MODULE`."""
     module = f"python -m {{ cookiecutter.project_slug }}.{module}"
     return ArgumentParser(prog=module, description=description, formatter_class=RawDescriptionHelpFormatter)
+
+
+def iso_time(text: str) -> datetime:
+    """Parse a time in ISO format, which is UTC unless it contains an offset."""
+    return assume_utc(datetime.fromisoformat(text))
+
+
+def assume_utc(time: datetime) -> datetime:
+    """Return a time in UTC if it has no offset."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def print_table(
@@ -55,10 +66,14 @@ def plural(number: int, noun: str) -> str:
 
 @contextmanager
 def exit_on_errors() -> Iterator[None]:
-    """Exit with status 1 and one line if the broker is unreachable, or a command raises an error."""
+    """Exit with status 1 and one line if a command raises an error."""
     try:
-        with app.connection_for_read() as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0)  # by default, Celery retries without limit
         yield
-    except Exception as error:  # the clients of brokers raise many types
+    except Exception as error:  # client libraries raise many types
         sys.exit(one_line(f"{type(error).__name__}: {error}"))
+
+
+def require_broker() -> None:
+    """Raise an error if the broker is unreachable. By default, Celery retries a connection without limit."""
+    with app.connection_for_read() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0)

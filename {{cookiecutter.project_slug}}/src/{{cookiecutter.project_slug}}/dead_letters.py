@@ -15,20 +15,21 @@ import argparse
 import json
 import sys
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from {{ cookiecutter.project_slug }} import dead_letter_store as store
-from {{ cookiecutter.project_slug }}.commands import command_parser, exit_on_errors, plural, print_table
-
-
-def iso_time(text: str) -> datetime:
-    """Parse a time in ISO format, which is UTC unless it contains an offset."""
-    time = datetime.fromisoformat(text)
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+from {{ cookiecutter.project_slug }}.commands import (
+    command_parser,
+    exit_on_errors,
+    iso_time,
+    plural,
+    print_table,
+    require_broker,
+)
 
 
 def parse_time(value: Any) -> datetime:
@@ -128,6 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command."""
     given = parse(arguments)
     with exit_on_errors():
+        require_broker()
         try:
             letters = select(store.list_dead_letters(), read_selection(given))
         except UnknownIdError as error:

@@ -11,7 +11,8 @@ import structlog
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from {{ cookiecutter.project_slug }} import dead_letter_store as store
-from {{ cookiecutter.project_slug }}.dead_letters import DeadLetterFilter, UnknownIdError, iso_time, select
+from {{ cookiecutter.project_slug }}.commands import iso_time
+from {{ cookiecutter.project_slug }}.dead_letters import DeadLetterFilter, UnknownIdError, select
 from {{ cookiecutter.project_slug }}.readiness import read_lengths
 from {{ cookiecutter.project_slug }}.submissions import RefusedError, call_with_deadline
 

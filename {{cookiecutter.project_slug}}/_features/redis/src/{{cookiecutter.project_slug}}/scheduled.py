@@ -12,7 +12,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from {{ cookiecutter.project_slug }}.celery_app import app
-from {{ cookiecutter.project_slug }}.commands import command_parser, exit_on_errors, plural, print_table
+from {{ cookiecutter.project_slug }}.commands import (
+    command_parser,
+    exit_on_errors,
+    plural,
+    print_table,
+    require_broker,
+)
 from {{ cookiecutter.project_slug }}.queues import QueueName
 
 
@@ -38,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     action.add_argument("ids", metavar="ID", nargs="+")
     given = parser.parse_args(arguments)
     with exit_on_errors():
+        require_broker()
         if given.command == "cancel":
             missing = [task_id for task_id in given.ids if not cancel(task_id)]
             print(f"cancelled {plural(len(given.ids) - len(missing), 'task')}")

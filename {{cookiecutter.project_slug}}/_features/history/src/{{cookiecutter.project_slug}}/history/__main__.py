@@ -12,10 +12,9 @@ import sys
 from collections.abc import Sequence
 from typing import get_args
 
-from {{ cookiecutter.project_slug }}.commands import command_parser, one_line, plural, print_table
-from {{ cookiecutter.project_slug }}.dead_letters import iso_time
+from {{ cookiecutter.project_slug }}.commands import command_parser, exit_on_errors, iso_time, plural, print_table
 from {{ cookiecutter.project_slug }}.history import store
-from {{ cookiecutter.project_slug }}.history.runs import Outcome, Run, RunFilter
+from {{ cookiecutter.project_slug }}.history.runs import Outcome, Run, RunFilter, format_runtime
 
 HEADERS = ("ended", "task id", "task", "queue", "worker", "outcome", "retries", "seconds", "error")
 
@@ -40,7 +39,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def to_row(run: Run) -> list[object]:
     """Return the cells of a run."""
-    seconds = f"{(run.ended - run.started).total_seconds():.3f}" if run.started else ""
+    seconds = format_runtime(run.started, run.ended)
     ended = run.ended.isoformat(timespec="seconds")
     return [ended, run.task_id, run.task, run.queue, run.worker, run.outcome, run.retries, seconds, run.error]
 
@@ -50,10 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parse(arguments)
     names = ("task", "task_id", "queue", "outcome", "since", "limit")
     filters = RunFilter(**{name: getattr(given, name) for name in names})
-    try:
+    with exit_on_errors():
         runs = store.list_runs(filters)
-    except Exception as error:
-        sys.exit(one_line(f"{type(error).__name__}: {error}"))
     if given.json:
         print(json.dumps([run.model_dump(mode="json") for run in runs], indent=2))
         return

@@ -1,16 +1,18 @@
 """The models of runs: as a worker records them, as clients receive them, and the filters of a list."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal, TypedDict
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from {{ cookiecutter.project_slug }}.commands import assume_utc
+
 Outcome = Literal["succeeded", "failed", "retried", "lost", "rejected", "revoked", "expired", "ignored"]
 
 
-def assume_utc(time: datetime) -> datetime:
-    """Return a time in UTC if it has no offset."""
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+def format_runtime(started: datetime | None, ended: datetime) -> str:
+    """Return the runtime in seconds, or "" if the run did not start."""
+    return f"{(ended - started).total_seconds():.3f}" if started else ""
 
 
 class RecordedRun(TypedDict):

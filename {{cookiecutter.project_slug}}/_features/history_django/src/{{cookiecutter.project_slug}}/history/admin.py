@@ -11,6 +11,7 @@ from django.utils.http import urlencode
 
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.history.models import Run
+from {{ cookiecutter.project_slug }}.history.runs import format_runtime
 from {{ cookiecutter.project_slug }}.queues import QueueName
 
 
@@ -63,7 +64,7 @@ class RunAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in t
     @admin.display(description="seconds")
     def seconds(self, run: Run) -> str:
         """Return the runtime."""
-        return f"{(run.ended - run.started).total_seconds():.3f}" if run.started else ""
+        return format_runtime(run.started, run.ended)
 
     @admin.display(description="runs of the task")
     def task_runs(self, run: Run) -> str:
