@@ -15,13 +15,16 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(patsubst %/,%,$(dir $(UV))):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-quick test-real mutants lint fix bench demo dashboard-image lock pins brokers clean
+.PHONY: help test test-all test-quick test-real mutants lint fix bench demo dashboard-image lock pins brokers clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(firstword $(MAKEFILE_LIST)) | awk -F': ' '{ printf "make %-15s %s\n", $$1, $$2 }'
 
 test: .venv brokers ## install the requirements and run all tests
 	$(RUN) pytest $(PARALLEL)
+
+test-all: .venv brokers ## also run the suites of all combinations of framework, broker, result backend and scheduler
+	$(RUN) pytest $(PARALLEL) --all-suites
 
 test-quick: .venv ## run the tests without brokers on a few variants
 	$(RUN) pytest $(PARALLEL) --quick -m "not slow"

@@ -61,6 +61,7 @@ STARTED = time.monotonic()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="test a few variants instead of all")
+    parser.addoption("--all-suites", action="store_true", help="run the suites of all combinations of dependencies")
 
 
 def pytest_configure() -> None:

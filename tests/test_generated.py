@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import count
 from tests.support.environments import find_interpreters
 from tests.support.owner import ADDED_QUEUE, OWNER_PROJECTS, bake_without_and_with_queue, count_added_lines
-from tests.support.variants import few_variants, suite_variants
+from tests.support.variants import dependency_variants, few_variants, suite_variants
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "variant" in metafunc.fixturenames:
-        quick = metafunc.config.getoption("quick")
-        metafunc.parametrize("variant", few_variants()[:2] if quick else suite_variants(), ids=str)
+        if metafunc.config.getoption("quick"):
+            variants = few_variants()[:2]
+        else:
+            variants = dependency_variants() if metafunc.config.getoption("all_suites") else suite_variants()
+        metafunc.parametrize("variant", variants, ids=str)
 
 
 def run_tests(project: BakedProject, environment: Environment, *, check: bool = True) -> CompletedProcess[str]:

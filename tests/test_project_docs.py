@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.variants import few_variants, suite_variants
+from tests.support.variants import dependency_variants, few_variants
 
 if TYPE_CHECKING:
     from tests.support.bakery import Bakery
@@ -30,10 +30,10 @@ VARIABLE = re.compile(r"^([A-Z]\w*?)(?<!_PASSWORD)=", re.MULTILINE)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize `variant` with the variants whose test suites run, or with a few variants."""
+    """Parametrize `variant` with a variant for each combination of dependencies, or with a few variants."""
     if "variant" in metafunc.fixturenames:
         quick = metafunc.config.getoption("quick")
-        metafunc.parametrize("variant", few_variants() if quick else suite_variants(), ids=str)
+        metafunc.parametrize("variant", few_variants() if quick else dependency_variants(), ids=str)
 
 
 def documents_of(project: BakedProject) -> dict[str, str]:

@@ -22,9 +22,11 @@ from tests.support.lint import lint
 from tests.support.manifests import assert_valid, render_kustomization
 from tests.support.parse import assert_every_file_parses
 from tests.support.variants import (
+    DEPENDENCIES,
     SHAPES,
     all_variants,
     choices,
+    core_answers,
     few_variants,
     questions,
     shaped_variants,
@@ -547,6 +549,15 @@ def test_few_variants_cover_each_answer_and_each_shape() -> None:
     for name, offered in choices().items():
         found = {each.answers.get(name, offered[0]) for each in few}
         assert found >= set(offered) if name == "extras" else found == set(offered)  # some variants drop some extras
+
+
+def test_each_three_dependencies_and_each_two_answers_meet_in_a_suite() -> None:
+    suites = [set(each.answers.items()) for each in suite_variants()]
+
+    for answers in core_answers():
+        dependencies = [(name, answers[name]) for name in DEPENDENCIES]
+        for meeting in (*itertools.combinations(dependencies, 3), *itertools.combinations(answers.items(), 2)):
+            assert any(suite.issuperset(meeting) for suite in suites), meeting
 
 
 def answer(project: BakedProject, question: str) -> str | bool:

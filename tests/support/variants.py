@@ -13,7 +13,7 @@ from local_extensions.catalogue import EXTRAS, UNSUPPORTED
 from local_extensions.names import MAX_NAME_LENGTH, MAX_SLUG_LENGTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,7 +23,7 @@ Second = TypeVar("Second")
 
 # Questions that change the same files: all combinations are baked, linted and type-checked.
 CROSSED = ("framework", "broker", "result_backend", "beat_scheduler", "examples", "monitoring", "kubernetes")
-# Questions that change dependencies and processes: all combinations run their test suites.
+# Questions that change dependencies and processes: with each three of their answers, a test suite runs.
 DEPENDENCIES = ("framework", "broker", "result_backend", "beat_scheduler")
 
 # Answers for queues and beat jobs. Each shape tests one aspect. The defaults are a shape, too.
@@ -129,16 +129,21 @@ def drop_unsupported_extras(answers: Mapping[str, Answer]) -> dict[str, Answer]:
     return {**answers, "extras": ", ".join(extra for extra in extras if is_supported({**answers, "extras": extra}))}
 
 
-def cover_pairs(candidates: Sequence[dict[str, Answer]]) -> list[dict[str, Answer]]:
-    """Return a small subset in which each pair of answers of the candidates occurs."""
-    pairs = [set(itertools.combinations(answers.items(), 2)) for answers in candidates]
-    missing = set().union(*pairs)
-    chosen: list[dict[str, Answer]] = []
+def cover(candidates: Sequence[First], parts: Callable[[First], set[Any]]) -> list[First]:
+    """Return a small subset of the candidates in which each part of a candidate occurs."""
+    found = [parts(candidate) for candidate in candidates]
+    missing = set().union(*found)
+    chosen: list[First] = []
     while missing:
-        best = max(range(len(pairs)), key=lambda number: len(missing & pairs[number]))
-        missing -= pairs[best]
+        best = max(range(len(found)), key=lambda number: len(missing & found[number]))
+        missing -= found[best]
         chosen.append(candidates[best])
     return chosen
+
+
+def cover_pairs(candidates: Sequence[dict[str, Answer]]) -> list[dict[str, Answer]]:
+    """Return a small subset in which each pair of answers of the candidates occurs."""
+    return cover(candidates, lambda answers: set(itertools.combinations(answers.items(), 2)))
 
 
 def label(name: str, answer: Answer) -> str:
@@ -211,9 +216,28 @@ def all_variants() -> list[Variant]:
     return every + [each for each in shaped_variants() if each.shape != "default"]
 
 
-def suite_variants() -> list[Variant]:
-    """Return the variants whose test suites run: each combination of DEPENDENCIES once."""
+def dependency_variants() -> list[Variant]:
+    """Return a variant for each combination of DEPENDENCIES."""
     return shaped_variants()[::2]
+
+
+def suite_variants() -> list[Variant]:
+    """Return the variants whose test suites run, about 40.
+
+    Each three answers of DEPENDENCIES occur, each two of CROSSED and extras, and each shape with each framework.
+    """
+
+    def parts(each: Variant) -> set[Any]:
+        dependencies = [(name, each.answers[name]) for name in DEPENDENCIES]
+        answers = [(name, answer) for name, answer in each.answers.items() if name in CROSSED]
+        extras = [("extras", extra) for extra in str(each.answers["extras"]).split(", ")]
+        return {
+            *itertools.combinations(dependencies, 3),
+            *itertools.combinations([*answers, *extras], 2),
+            (each.shape, each.answers["framework"]),
+        }
+
+    return cover(dependency_variants(), parts)
 
 
 def cover_answers(candidates: Sequence[Variant], names: Iterable[str]) -> list[Variant]:
