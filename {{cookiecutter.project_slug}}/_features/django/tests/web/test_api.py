@@ -15,8 +15,7 @@ from {{ cookiecutter.project_slug }}.web.api import api
 
 from .conftest import KEY, ClientFactory
 
-# Real commits, since threads call the result backend, which can be the database.
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 SCHEMA: dict[str, Any] = api.get_openapi_schema(path_prefix="/")
 OPERATIONS = [(method, path) for path, methods in SCHEMA["paths"].items() for method in methods]
@@ -117,6 +116,7 @@ def test_an_unreachable_broker_returns_503(session_client: ClientFactory, monkey
     assert int(response.headers["Retry-After"]) > 0
 
 
+@pytest.mark.django_db(transaction=True)  # a thread calls the result backend, which can be the database
 def test_a_submitted_task_is_published_with_its_arguments_and_the_request_id(
     api_key_client: ClientFactory, monkeypatch: pytest.MonkeyPatch, request_logs: list[Any]
 ) -> None:
