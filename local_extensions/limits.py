@@ -28,7 +28,7 @@ class Limits:
 
     @property
     def warm_shutdown(self) -> int:
-        """Return the graceful shutdown timeout: the worker requeues unfinished tasks after this time."""
+        """Return the warm shutdown timeout: the worker requeues unfinished tasks after this time."""
         return min(self.task_time_limit, 600)
 
     @property

@@ -97,8 +97,8 @@ def test_every_queue_has_one_worker_in_kubernetes() -> None:
     workers = [each.removeprefix("../") for each in base if each.startswith("../workers/")]
     files = [(folder / each / "kustomization.yaml").read_text() for each in workers]
     assert list_queues(*files) == sorted(QueueName), (
-        f"deploy/kubernetes: for a new queue, copy the folder {workers[0]}, change the queue in the copy, "
-        "and add the folder to base/kustomization.yaml"
+        f"deploy/kubernetes: for a new queue, copy the directory {workers[0]}, change the queue in the copy, "
+        "and add the directory to base/kustomization.yaml"
     )
 {% endif %}
 {% if plan().features.kubernetes_monitoring %}

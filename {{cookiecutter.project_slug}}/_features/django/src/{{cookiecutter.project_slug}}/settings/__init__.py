@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-"""The root folder of the repository."""
+"""The root directory of the repository."""
 
 DEVELOPMENT = {
     "DATABASE_URL": f"sqlite:///{ROOT / 'db.sqlite3'}",

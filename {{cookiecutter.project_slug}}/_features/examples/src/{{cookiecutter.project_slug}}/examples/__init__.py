@@ -2,7 +2,7 @@
 
 To remove the examples, delete:
 
-- this folder and `tests/examples/`
+- this directory and `tests/examples/`
 - `include` and the route `route_urgent` in `{{ plan().framework.celery_settings }}`
 {% if plan().features.cancellation_examples %}
 - the names of their tasks in `SUBMITTABLE` of `submissions.py`
