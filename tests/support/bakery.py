@@ -5,37 +5,35 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from functools import partialmethod
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from cookiecutter.environment import StrictEnvironment
-from jinja2 import BytecodeCache
+from jinja2 import Environment
 
 from tests.support.locks import hold_lock
 from tests.support.project import BakedProject
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import CodeType
 
-    from jinja2.bccache import Bucket
 
+def compile_once() -> Callable[..., CodeType]:
+    """Return a cached `Environment.compile`, because compilation takes most of the time of a bake."""
+    codes: dict[object, CodeType] = {}
 
-class SharedBytecode(BytecodeCache):
-    """A cache of the compiled templates of this process, because compilation takes most of the time of a bake."""
+    def compile_cached(
+        environment: Environment, source: str, name: str | None = None, filename: str | None = None
+    ) -> CodeType:
+        # The extension changes a source without a name if there is no loader.
+        key = source, name, filename, environment.loader is None
+        if key not in codes:
+            codes[key] = Environment.compile(environment, source, name, filename)
+        return codes[key]
 
-    def __init__(self) -> None:
-        self._codes: dict[tuple[str, str], CodeType] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Load the compiled code of a template."""
-        bucket.code = self._codes.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Store the compiled code of a template."""
-        if bucket.code is not None:
-            self._codes[bucket.key, bucket.checksum] = bucket.code
+    return compile_cached
 
 
 class Bakery:
@@ -44,7 +42,7 @@ class Bakery:
     def __init__(self, cookies: Any, shared_folder: Path) -> None:
         self._cookies = cookies
         self._folder = shared_folder / "bakes"
-        self._create_environment = partialmethod(StrictEnvironment.__init__, bytecode_cache=SharedBytecode())
+        self._compile = compile_once()
 
     def __call__(self, **answers: str | bool) -> BakedProject:
         """Return the project with these answers.
@@ -56,7 +54,7 @@ class Bakery:
         folder = self._folder / hashlib.sha256(key.encode()).hexdigest()[:16]
         with hold_lock(folder.with_suffix(".lock")):
             if not folder.exists():
-                with mock.patch.object(StrictEnvironment, "__init__", self._create_environment):
+                with mock.patch.object(StrictEnvironment, "compile", self._compile):
                     result = self._cookies.bake(extra_context=answers)
                 if result.exception is not None:
                     kind = type(result.exception).__name__
