@@ -247,15 +247,20 @@ class Unsupported:
         )
 
 
+OUTBOX_REASON = (
+    "stores tasks in a database and requires framework 'django', or framework 'fastapi' with result_backend 'database'"
+)
+
 UNSUPPORTED: tuple[Unsupported, ...] = (
     Unsupported(
         {"beat_scheduler": ("database",), "framework": ("none", "fastapi")},
         "stores the schedule in Django's database and requires framework 'django'",
         "redbeat",
     ),
+    Unsupported({"extras": ("outbox",), "framework": ("none",)}, OUTBOX_REASON, "tracing"),
     Unsupported(
-        {"extras": ("outbox",), "framework": ("none", "fastapi")},
-        "stores tasks in Django's database and requires framework 'django'",
+        {"extras": ("outbox",), "framework": ("fastapi",), "result_backend": ("redis", "none")},
+        OUTBOX_REASON,
         "tracing",
     ),
     Unsupported(

@@ -92,6 +92,8 @@ def make_feature_table(
         "history_sqlalchemy": "history" in extras and not django,
         "history_fastapi": "history" in extras and fastapi,
         "outbox": "outbox" in extras,
+        "outbox_django": "outbox" in extras and django,
+        "outbox_sqlalchemy": "outbox" in extras and not django,
         "outbox_metrics": monitoring and "outbox" in extras,
         "limits": "limits" in extras,
         # deployment

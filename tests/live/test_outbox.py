@@ -17,16 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.support.bakery import Bakery
-    from tests.support.brokers import Redis
     from tests.support.environments import Environment
     from tests.support.postgres import Postgres
     from tests.support.processes import Process
+    from tests.support.servers import Servers
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("outbox")]
+pytestmark = pytest.mark.slow
 
-RELAY = ["python", "-m", "django", "relay_outbox"]
-SETUP = """
-import os, signal, time
+RELAYS = {
+    "django": ["python", "-m", "django", "relay_outbox"],
+    "fastapi": ["python", "-m", "boxed.outbox"],
+}
+TABLES = {"django": "outbox_outboxmessage", "fastapi": "outbox_messages"}
+
+# `commit`, `roll_back` and `relay` run in child processes, which kill themselves.
+DJANGO = """
 import django
 django.setup()
 from django.core.management import call_command
@@ -34,16 +39,28 @@ from django.db import connection, transaction
 from boxed.outbox.models import OutboxMessage
 from boxed.tasks.default import ping
 
-answer = None
-
 def store(*names):
     for name in names:
         ping.apply_async_in_transaction((name,), task_id=name)
-"""
-# Each function runs in a child process, which kills itself.
-KILLED = """
-def die(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
+
+def store_invalid(name):
+    with transaction.atomic():
+        store(name)
+        OutboxMessage.objects.filter(task_id=name).update(options='{"queue": "missing"}')
+
+def disconnect():
+    connection.close()
+
+def clear():
+    OutboxMessage.objects.all().delete()
+
+def count_messages():
+    return OutboxMessage.objects.count()
+
+@contextmanager
+def lock(name):
+    with transaction.atomic():
+        yield bool(OutboxMessage.objects.select_for_update(skip_locked=True).filter(task_id=name))
 
 def commit():
     with transaction.atomic():
@@ -62,8 +79,77 @@ def roll_back():
 def relay():
     OutboxMessage.delete = die
     call_command("relay_outbox")
+"""
+FASTAPI = """
+from sqlalchemy import delete, event, func, select, update
+from sqlalchemy.orm import Session
+from boxed.database import get_engine, transaction
+from boxed.outbox.models import OutboxMessage, create_table
+from boxed.outbox.relay import Relay
+from boxed.tasks.default import ping
+
+def store_in(session, name):
+    ping.apply_async_in_transaction(session, (name,), task_id=name)
+
+def store(*names):
+    for name in names:
+        with transaction() as session:
+            store_in(session, name)
+
+def store_invalid(name):
+    with transaction() as session:
+        store_in(session, name)
+        invalid = update(OutboxMessage).values(options='{"queue": "missing"}')
+        session.execute(invalid.where(OutboxMessage.task_id == name))
+
+def disconnect():
+    get_engine().dispose()
+
+def clear():
+    create_table()
+    with transaction() as session:
+        session.execute(delete(OutboxMessage))
+
+def count_messages():
+    with transaction() as session:
+        return session.scalar(select(func.count(OutboxMessage.id)))
+
+@contextmanager
+def lock(name):
+    with transaction() as session:
+        row = select(OutboxMessage).where(OutboxMessage.task_id == name).with_for_update(skip_locked=True)
+        yield bool(session.scalar(row))
+
+def commit():
+    with transaction() as session:
+        store_in(session, "stored")
+        event.listen(session, "after_commit", die)
+
+def roll_back():
+    with Session(get_engine()) as session:
+        store_in(session, "rolled-back")
+        session.rollback()
+    with transaction() as session:
+        store_in(session, "uncommitted")
+        session.flush()
+        die()
+
+def relay():
+    Session.delete = die
+    Relay().run()
+"""
+SETUPS = {"django": DJANGO, "fastapi": FASTAPI}
+KILLED = """
+import os, signal, threading, time
+from contextlib import contextmanager
+
+answer = None
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
 
 def run_killed(function):
+    disconnect()  # the child process must not share a connection
     if child := os.fork():
         assert os.waitpid(child, 0)[1] == signal.SIGKILL
     else:
@@ -72,18 +158,17 @@ def run_killed(function):
 """
 # Locks the first message, unless a relay was faster, and stores the others by another connection.
 HOLD_FIRST_MESSAGE = """
-import threading
-
+clear()
 names = [f"shared-{number}" for number in range(100)]
 while answer is None:
     store("held")
-    with transaction.atomic():
-        if list(OutboxMessage.objects.select_for_update(skip_locked=True).filter(task_id="held")):
+    with lock("held") as locked:
+        if locked:
             others = threading.Thread(target=store, args=names)
             others.start()
             others.join()
             deadline = time.monotonic() + 20
-            while (answer := OutboxMessage.objects.count()) > 1 and time.monotonic() < deadline:
+            while (answer := count_messages()) > 1 and time.monotonic() < deadline:
                 time.sleep(0.1)
 """
 
@@ -91,13 +176,18 @@ while answer is None:
 class OutboxService(Service):
     """A project with an outbox and without workers, so that published messages stay in the queue."""
 
+    @property
+    def framework(self) -> str:
+        """The framework of the project."""
+        return str(self.project.answers["framework"])
+
     def run_code(self, code: str) -> object:
-        """Run Python code after `SETUP`, and return its variable `answer`."""
-        return self.run_python(SETUP + code)
+        """Run Python code that can use the functions of `SETUPS`, and return its variable `answer`."""
+        return self.run_python(KILLED + SETUPS[self.framework] + code)
 
     def start_relay(self, name: str, **variables: str) -> Process:
         """Start a relay."""
-        relay = self.start(RELAY, name, **variables)
+        relay = self.start(RELAYS[self.framework], name, **variables)
         relay.wait_for_line("outbox relay started", 60)
         return relay
 
@@ -108,43 +198,43 @@ class OutboxService(Service):
         return Counter(json.loads(line)["headers"]["id"] for line in output.splitlines() if line)
 
 
-@pytest.fixture(scope="module")
-def database_url(postgres_server: Postgres) -> str:
-    """Return the URL of a database, with SQLAlchemy's driver name."""
-    return postgres_server.new_database()
-
-
 @pytest.fixture
-def stored(postgres_server: Postgres, database_url: str) -> Callable[[], list[str]]:
+def stored(postgres_server: Postgres, service: OutboxService) -> Callable[[], list[str]]:
     """Return a function that returns the ids of the tasks in the outbox."""
-    return lambda: postgres_server.query(database_url, "select task_id from outbox_outboxmessage order by id").split()
+    url = service.variables.get("DATABASE_URL") or service.variables["CELERY_RESULT_BACKEND"]
+    return lambda: postgres_server.query(url, f"select task_id from {TABLES[service.framework]} order by id").split()  # noqa: S608
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(
+    scope="module",
+    # The tests of a project share its processes, so they run in one process.
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(f"outbox-{name}")) for name in RELAYS],
+)
 def service(
+    request: pytest.FixtureRequest,
     bake: Bakery,
     install_project: Callable[..., Environment],
-    redis_server: Redis,
-    database_url: str,
+    servers: Servers,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[OutboxService]:
-    """Return a migrated project, without processes."""
+    """Return a project with the tables of the outbox, without processes."""
+    django = request.param == "django"
     baked = bake(
         project_name="Boxed",
-        framework="django",
-        result_backend="none",
+        framework=request.param,
+        result_backend="none" if django else "database",
         queues="default:1",
         beat_jobs="",
         extras="outbox",
     )
     project = baked.copy_to(tmp_path_factory.mktemp("boxed"))
-    variables = {
-        "CELERY_BROKER_URL": redis_server.new_database(),
-        "DATABASE_URL": database_url.replace("+psycopg", ""),
-        "DJANGO_SETTINGS_MODULE": "boxed.settings.development",
-    }
+    variables = servers.variables(project)
+    if django:
+        url: str = request.getfixturevalue("postgres_server").new_database()
+        variables["DATABASE_URL"] = url.replace("+psycopg", "")
+        variables["DJANGO_SETTINGS_MODULE"] = "boxed.settings.development"
     with OutboxService(project, install_project(project), variables) as running:
-        running.run_code("call_command('migrate', verbosity=0)")
+        running.run_code("call_command('migrate', verbosity=0)" if django else "create_table()")
         yield running
 
 
@@ -165,7 +255,7 @@ def test_a_task_survives_a_caller_that_is_killed_after_the_commit(
     service: OutboxService, stored: Callable[[], list[str]], request: pytest.FixtureRequest
 ) -> None:
     count(request, "live")
-    service.run_code(KILLED + "run_killed(commit)\nrun_killed(roll_back)")
+    service.run_code("run_killed(commit)\nrun_killed(roll_back)")
     assert stored() == ["stored"]
     assert not service.count_published()
 
@@ -174,7 +264,7 @@ def test_a_task_survives_a_relay_that_is_killed_after_the_publish(
     service: OutboxService, stored: Callable[[], list[str]], request: pytest.FixtureRequest
 ) -> None:
     """It is published twice, with one id."""
-    service.run_code(KILLED + "OutboxMessage.objects.all().delete()\nstore('stored')\nrun_killed(relay)")
+    service.run_code("clear()\nstore('stored')\nrun_killed(relay)")
     assert stored() == ["stored"]
     assert service.count_published() == {"stored": 1}
 
@@ -214,11 +304,7 @@ def test_the_relay_reconnects_after_a_database_outage(
 def test_an_invalid_message_does_not_block_others(
     service: OutboxService, relay: Process, stored: Callable[[], list[str]]
 ) -> None:
-    service.run_code(
-        "with transaction.atomic():\n"
-        "    store('invalid', 'valid')\n"
-        "    OutboxMessage.objects.filter(task_id='invalid').update(options='{\"queue\": \"missing\"}')\n"
-    )
+    service.run_code("store_invalid('invalid')\nstore('valid')")
     service.wait_until(lambda: service.count_published()["valid"] == 1)
     relay.wait_for_line(lambda line: "outbox message not published" in line and "missing" in line)
     assert stored() == ["invalid"]
@@ -228,7 +314,7 @@ def test_an_invalid_message_does_not_block_others(
 def test_several_relays_publish_each_message_once(service: OutboxService, stored: Callable[[], list[str]]) -> None:
     """A third process holds the lock of the first message, like a relay that hangs. The others are published."""
     second = service.start_relay("second")
-    left = service.run_code("OutboxMessage.objects.all().delete()" + HOLD_FIRST_MESSAGE)
+    left = service.run_code(HOLD_FIRST_MESSAGE)
     assert left == 1
     service.wait_until(lambda: not stored())
     published = service.count_published()
@@ -239,4 +325,4 @@ def test_several_relays_publish_each_message_once(service: OutboxService, stored
 
 
 def test_the_command_is_that_of_compose(service: OutboxService) -> None:
-    assert f"command: {' '.join(RELAY)}\n" in service.project.read("compose.yaml")
+    assert f"command: {' '.join(RELAYS[service.framework])}\n" in service.project.read("compose.yaml")

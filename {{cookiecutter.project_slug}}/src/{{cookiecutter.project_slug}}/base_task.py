@@ -33,6 +33,9 @@ from celery.result import AsyncResult
 from celery.utils import uuid
 {% endif %}
 from kombu.exceptions import EncodeError
+{% if plan().features.outbox_sqlalchemy %}
+from sqlalchemy.orm import Session
+{% endif %}
 
 {% if plan().features.limits %}
 from {{ cookiecutter.project_slug }} import limits
@@ -105,7 +108,25 @@ class BaseTask(Task[Any, Any]):
         if isinstance(error, PERMANENT_PUBLISH_ERRORS):
             raise error
         raise self._requeue("retry not published, task requeued", error)
-{% if plan().features.outbox %}
+{% if plan().features.outbox_sqlalchemy %}
+
+    def delay_in_transaction(self, session: Session, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
+        """Store the task in the outbox, in the transaction of a session. After the commit, a relay publishes it."""
+        return self.apply_async_in_transaction(session, args, kwargs)
+
+    def apply_async_in_transaction(
+        self, session: Session, args: Any = None, kwargs: dict[str, Any] | None = None, **options: Any
+    ) -> AsyncResult[Any]:
+        """Store the task in the outbox like `delay_in_transaction`, with the options of `apply_async`.
+
+        Raises:
+            QueueNotFound, TypeError: The task cannot be published; see `outbox.messages.store`.
+        """
+        # Not at the top: it imports the application, which imports this module.
+        from {{ cookiecutter.project_slug }}.outbox.messages import store
+
+        return store(session, self, args or (), kwargs or {}, options)
+{% elif plan().features.outbox_django %}
 
     def delay_in_transaction(self, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
         """Store the task in the outbox, in the current database transaction. After the commit, a relay publishes it."""

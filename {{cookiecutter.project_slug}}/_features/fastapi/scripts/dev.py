@@ -5,6 +5,9 @@ The broker is that of `CELERY_BROKER_URL`, or an embedded one if the variable is
 
 import os
 import subprocess
+{% if plan().features.outbox %}
+import sys
+{% endif %}
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -36,6 +39,10 @@ def main() -> None:
         os.chdir(scratch)  # beat writes its schedule file to the current directory
         api = stack.enter_context(subprocess.Popen([*API.split(), str(CODE)]))
         stack.callback(api.terminate)
+{% if plan().features.outbox %}
+        relay = stack.enter_context(subprocess.Popen([sys.executable, "-m", "{{ cookiecutter.project_slug }}.outbox"]))
+        stack.callback(relay.terminate)
+{% endif %}
         watchfiles.run_process(CODE, target=WORKER, target_type="command")
 
 

@@ -1,15 +1,20 @@
 """Metrics of the outbox. The exporter serves them, so that they exist while no relay runs."""
 
+from datetime import UTC, datetime
+
+{% if plan().features.outbox_django %}
 import django
+{% endif %}
 import structlog
-from django.db import Error, close_old_connections
-from django.db.models import Count, Min
-from django.utils import timezone
 from prometheus_client import Gauge
 
+{% if plan().features.outbox_django %}
 django.setup()  # before the import of models: the exporter is not a command of Django
 
-from {{ cookiecutter.project_slug }}.outbox.models import OutboxMessage  # noqa: E402
+from {{ cookiecutter.project_slug }}.outbox import store  # noqa: E402
+{% elif plan().features.outbox_sqlalchemy %}
+from {{ cookiecutter.project_slug }}.outbox import store
+{% endif %}
 
 MESSAGES = Gauge("celery_outbox_messages", "Number of tasks in the outbox.")
 OLDEST = Gauge("celery_outbox_oldest_message_age_seconds", "Age of the oldest task in the outbox; 0 if it is empty.")
@@ -19,13 +24,12 @@ log = structlog.get_logger(__name__)
 
 def update() -> None:
     """Query the database and set the metrics. If it is unreachable, export no values."""
-    close_old_connections()
     try:
-        found = OutboxMessage.objects.aggregate(number=Count("pk"), oldest=Min("created_at"))
-    except Error as error:
+        number, oldest = store.measure()
+    except store.OUTAGES as error:
         log.warning("database unreachable", error=repr(error))
         MESSAGES.set(float("nan"))
         OLDEST.set(float("nan"))
         return
-    MESSAGES.set(found["number"])
-    OLDEST.set((timezone.now() - found["oldest"]).total_seconds() if found["oldest"] else 0)
+    MESSAGES.set(number)
+    OLDEST.set((datetime.now(UTC) - oldest).total_seconds() if oldest else 0)

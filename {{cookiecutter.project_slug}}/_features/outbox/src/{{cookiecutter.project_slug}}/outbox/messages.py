@@ -1,14 +1,16 @@
 """Storing a task in the outbox, and publishing it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from celery import uuid
 from celery.result import AsyncResult
-from django.utils import timezone
 from kombu.utils.json import dumps, loads
 {% if plan().features.tracing %}
 from opentelemetry import propagate
+{% endif %}
+{% if plan().features.outbox_sqlalchemy %}
+from sqlalchemy.orm import Session
 {% endif %}
 from structlog.contextvars import get_contextvars
 
@@ -16,11 +18,20 @@ from structlog.contextvars import get_contextvars
 from {{ cookiecutter.project_slug }} import tracing
 {% endif %}
 from {{ cookiecutter.project_slug }}.celery_app import app
+{% if plan().features.outbox_django %}
 from {{ cookiecutter.project_slug }}.outbox.models import OutboxMessage
+{% elif plan().features.outbox_sqlalchemy %}
+from {{ cookiecutter.project_slug }}.outbox.models import OutboxMessage, create_table
+{% endif %}
 
 
+{% if plan().features.outbox_django %}
 def store(task: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> AsyncResult[Any]:
     """Store a task with the options of `apply_async`, and return its future result.
+{% elif plan().features.outbox_sqlalchemy %}
+def store(session: Session, task: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> AsyncResult[Any]:
+    """Add a task with the options of `apply_async` to a session, and return its future result.
+{% endif %}
 
     Raises:
         QueueNotFound: The queue is not in `queues.py`.
@@ -29,7 +40,7 @@ def store(task: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> AsyncRe
     if task.typing:
         task.__header__(*args, **kwargs)
     app.amqp.router.route(dict(options), task.name, args, kwargs)
-    now = timezone.now()
+    now = datetime.now(UTC)
     if (countdown := options.pop("countdown", None)) is not None:
         options["eta"] = now + timedelta(seconds=countdown)
     if isinstance(options.get("expires"), (int, float)):
@@ -43,9 +54,13 @@ def store(task: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> AsyncRe
     if parent := app.current_worker_task:
         options.setdefault("parent_id", parent.request.id)
         options.setdefault("root_id", parent.request.root_id or parent.request.id)
-    OutboxMessage.objects.create(
-        task=task.name, task_id=task_id, args=dumps(args), kwargs=dumps(kwargs), options=dumps(options)
-    )
+    encoded = {"args": dumps(args), "kwargs": dumps(kwargs), "options": dumps(options)}
+{% if plan().features.outbox_django %}
+    OutboxMessage.objects.create(task=task.name, task_id=task_id, **encoded)
+{% elif plan().features.outbox_sqlalchemy %}
+    create_table()
+    session.add(OutboxMessage(task=task.name, task_id=task_id, **encoded))
+{% endif %}
     result: AsyncResult[Any] = task.AsyncResult(task_id)
     return result
 

@@ -2,14 +2,17 @@
 
 import signal
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import FrameType
 
 import structlog
-from django.db import Error, close_old_connections, transaction
-from django.utils import timezone
+{% if plan().features.outbox_django %}
+from django.db import close_old_connections
+{% endif %}
 
-from {{ cookiecutter.project_slug }} import health
+from {{ cookiecutter.project_slug }} import health, signals
+from {{ cookiecutter.project_slug }}.celery_app import app
+from {{ cookiecutter.project_slug }}.outbox import store
 from {{ cookiecutter.project_slug }}.outbox.messages import publish
 from {{ cookiecutter.project_slug }}.outbox.models import OutboxMessage
 
@@ -22,35 +25,19 @@ MAX_BACKOFF = 60
 log = structlog.get_logger(__name__)
 
 
-def relay_next() -> bool:
-    """Publish the first message that is due, and delete it; return whether there was one.
-
-    Other relays skip the locked row. If this process is killed before the commit, the row is published again, with the
-    same task id.
-    """
-    with transaction.atomic():
-        messages = OutboxMessage.objects.select_for_update(skip_locked=True)  # not on SQLite, which has one writer
-        message = messages.filter(next_attempt_at__lte=timezone.now()).first()
-        if message is None:
-            return False
-        try:
-            publish(message)
-        except Exception as error:  # client libraries raise many types; an invalid message must not block others
-            postpone(message, error)
-        else:
-            message.delete()
+def attempt(message: OutboxMessage) -> bool:
+    """Publish a message, and return whether this succeeded. After an error, set the time of the next attempt."""
+    try:
+        publish(message)
+    except Exception as error:  # client libraries raise many types; an invalid message must not block others
+        delay = min(2**message.attempts, MAX_BACKOFF)
+        message.attempts += 1
+        message.next_attempt_at = datetime.now(UTC) + timedelta(seconds=delay)
+        message.last_error = repr(error)
+        ids = {"task_id": message.task_id, "task_name": message.task}
+        log.warning("outbox message not published", attempts=message.attempts, error=message.last_error, **ids)
+        return False
     return True
-
-
-def postpone(message: OutboxMessage, error: Exception) -> None:
-    """Log a failed attempt, and set the time of the next one."""
-    delay = min(2**message.attempts, MAX_BACKOFF)
-    message.attempts += 1
-    message.next_attempt_at = timezone.now() + timedelta(seconds=delay)
-    message.last_error = repr(error)
-    message.save()
-    ids = {"task_id": message.task_id, "task_name": message.task}
-    log.warning("outbox message not published", attempts=message.attempts, error=message.last_error, **ids)
 
 
 class Relay:
@@ -64,6 +51,14 @@ class Relay:
 
     def run(self) -> None:
         """Publish messages until the process is stopped. Report each step to the supervisor."""
+        signals.start_sentry()
+{% if plan().features.tracing %}
+        signals.start_tracing()
+{% endif %}
+        app.loader.import_default_modules()  # registers the tasks
+        # The relay retries later. One immediate retry, in case the connection is stale.
+        app.conf.task_publish_retry_policy = {"max_retries": 1, "interval_start": 0}
+        app.conf.broker_transport_options = {**app.conf.broker_transport_options, "connect_retries_timeout": 1}
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
         health.notify_systemd("READY=1")
@@ -78,8 +73,10 @@ class Relay:
     def step(self) -> bool:
         """Publish a message; return False if none is due, or if the database is unreachable."""
         try:
-            return relay_next()
-        except Error as error:
+            return store.process_next(attempt)
+        except store.OUTAGES as error:
             log.warning("database unreachable", error=repr(error))
+{% if plan().features.outbox_django %}
             close_old_connections()
+{% endif %}
             return False
