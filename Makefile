@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(patsubst %/,%,$(dir $(UV))):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-all test-quick test-real mutants lint fix bench demo dashboard-image lock pins brokers clean
+.PHONY: help test test-all test-quick test-real mutants lint fix bench demo dashboard-image answers-page answers-image lock pins brokers clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(firstword $(MAKEFILE_LIST)) | awk -F': ' '{ printf "make %-15s %s\n", $$1, $$2 }'
@@ -54,13 +54,19 @@ demo: .venv ## generate a project in a temporary directory and run its demo
 dashboard-image: .venv ## generate docs/dashboard.png from a project under load (takes 25 minutes)
 	@$(RUN) python -m docs.dashboard.generate_image
 
+answers-page: .venv ## generate the data of docs/answers from the questions and the catalogue
+	@$(RUN) python -m docs.answers.generate_data
+
+answers-image: .venv ## generate docs/answers.png from docs/answers with Chromium
+	@$(RUN) python -m docs.answers.generate_image
+
 lock: $(UV) ## update uv.lock
 	$(UV) lock --upgrade
 
 pins: .venv ## copy the pins of .github to the files of generated projects
 	@$(RUN) python -m tests.support.pins
 
-brokers: ## install Redis, RabbitMQ, PostgreSQL, Prometheus and systemd-analyze (Debian and Ubuntu, as root)
+brokers: ## install Redis, RabbitMQ, PostgreSQL, Prometheus, Chromium and systemd-analyze (Debian and Ubuntu, as root)
 	@sh tests/support/install-brokers.sh
 
 clean: ## delete the files that these commands created

@@ -15,6 +15,7 @@ from local_extensions.names import find_parameter_name_problem
 MAX_INTEGER = 2**63 - 1
 """Some JSON parsers lose precision above 64-bit integers."""
 
+INVALID_SYNTAX = "has invalid Python syntax in its arguments"
 NOT_LITERALS = "has arguments that are not Python literals"
 
 MAX_DEPTH = 20
@@ -53,7 +54,7 @@ def parse_arguments(text: str) -> tuple[Argument, ...]:
             warnings.simplefilter("error")  # reject invalid escape sequences such as "\d"
             call = ast.parse(f"f{text}", mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise ArgumentError("has invalid Python syntax in its arguments") from None
+        raise ArgumentError(INVALID_SYNTAX) from None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
         raise ArgumentError(NOT_LITERALS)
     values = [_parse_value(node) for node in call.args]

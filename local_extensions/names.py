@@ -39,6 +39,12 @@ PROJECT_FOLDERS = frozenset(("build", "deploy", "dist", "docs", "scripts", "src"
 TASK_MODULE_NAMES = frozenset(("celery", "log", "ping", "shared_task", "structlog"))
 """Names that a task module already uses."""
 
+SLUG_KEYWORDS = frozenset((*keyword.kwlist, *keyword.softkwlist, "type"))
+"""Keywords that cannot be a package name. Python 3.12 added the soft keyword `type`."""
+
+RESERVED_PARAMETER_NAMES = ("self", "log", "__debug__")
+"""Names that task functions use, and a name that Python does not allow as a parameter."""
+
 BUILTINS = frozenset(name for name in dir(builtins) if name.islower())
 
 
@@ -55,7 +61,7 @@ def slugify(name: str) -> str:
 
 
 def _find_conflict(word: str) -> str | None:
-    if keyword.iskeyword(word) or keyword.issoftkeyword(word):
+    if word in SLUG_KEYWORDS:
         return "is a Python keyword"
     if word in STDLIB_MODULES:
         return "is a standard library module"
@@ -130,8 +136,10 @@ def find_parameter_name_problem(name: str) -> str | None:
     """Return the reason why a parameter name is invalid, or None if it is valid."""
     if not re.fullmatch(r"[a-z_][a-z0-9_]*", name):
         return "use only a-z, 0-9 and _, and do not begin with a digit"
-    if name in ("self", "log"):
+    if name in RESERVED_PARAMETER_NAMES:
         return "it is reserved"
+    if keyword.iskeyword(name):  # Python converts the fullwidth letters of a name to ASCII
+        return "it is a Python keyword"
     if len(name) > MAX_NAME_LENGTH:
         return f"the maximum is {MAX_NAME_LENGTH} characters"
     return None

@@ -39,6 +39,7 @@ TIERS = (
     "settings_parity",
     "live",
     "demo",
+    "page",
     "speed",
     "real",
 )
@@ -52,6 +53,7 @@ ORDER = (
     ("settings_parity",),
     ("refusals",),
     ("plan",),
+    ("page",),
     ("rules", "layout", "updates"),
     ("speed",),
     ("real",),

@@ -40,7 +40,7 @@ RETIRED = {
 }
 # The beginning of a line, without a comment's or a string's marks.
 RETIRED_BEGINNINGS = {
-    "let (?!go)": "the imperative of the verb that follows, or subject and verb",
+    r"let (?!go|\w+ = )": "the imperative of the verb that follows, or subject and verb",
     "#+ (?:change|configure|operate|watch) it": "Development, Configuration, Operations, Monitoring",
     r"\| (?:to|ask) \|": "Task, Endpoint",
 }

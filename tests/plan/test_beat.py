@@ -259,6 +259,8 @@ def test_the_signature_accepts_the_call(positional: list[Any], named: set[str]) 
         ("a(class=1) = @daily", "has invalid Python syntax in its arguments"),
         ("a(self=1) = @daily", "has the invalid argument name 'self': it is reserved"),
         ("a(log=1) = @daily", "has the invalid argument name 'log': it is reserved"),
+        ("a(__debug__=1) = @daily", "has the invalid argument name '__debug__': it is reserved"),
+        ("a(\uff43lass=1) = @daily", "has the invalid argument name 'class': it is a Python keyword"),
         (
             "a(B=1) = @daily",
             "has the invalid argument name 'B': use only a-z, 0-9 and _, and do not begin with a digit",

@@ -16,6 +16,7 @@ from tests.support.project import BakedProject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from types import CodeType
 
@@ -54,7 +55,7 @@ class Bakery:
         folder = self._folder / hashlib.sha256(key.encode()).hexdigest()[:16]
         with hold_lock(folder.with_suffix(".lock")):
             if not folder.exists():
-                with mock.patch.object(StrictEnvironment, "compile", self._compile):
+                with self.share_templates():
                     result = self._cookies.bake(extra_context=answers)
                 if result.exception is not None:
                     kind = type(result.exception).__name__
@@ -63,6 +64,10 @@ class Bakery:
                 shutil.move(result.project_path.parent, folder)
         (path,) = folder.iterdir()
         return BakedProject(path, answers)
+
+    def share_templates(self) -> AbstractContextManager[object]:
+        """Return a context manager in which Cookiecutter uses the compiled templates of this process."""
+        return mock.patch.object(StrictEnvironment, "compile", self._compile)
 
     def count(self) -> int:
         """Return the number of projects that all pytest-xdist workers have baked."""

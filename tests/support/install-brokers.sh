@@ -7,6 +7,8 @@ command -v redis-server >/dev/null || missing="$missing redis-server"
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || command -v rabbitmq-server >/dev/null || missing="$missing rabbitmq-server"
 [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || command -v initdb >/dev/null || missing="$missing postgresql"
 command -v promtool >/dev/null || missing="$missing prometheus"
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
+  missing="$missing chromium"
 command -v systemd-analyze >/dev/null || missing="$missing systemd"
 [ -n "$missing" ] || exit 0
 
@@ -27,5 +29,7 @@ fi
 
 echo "Installing$missing"
 apt-get update -qq
+# Ubuntu's package has another name, and installs a snap.
+apt-cache show chromium >/dev/null 2>&1 || missing=$(echo "$missing" | sed 's/ chromium/&-browser/')
 # shellcheck disable=SC2086 # one word per package
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
