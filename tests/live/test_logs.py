@@ -51,3 +51,5 @@ def test_each_line_of_a_worker_and_of_beat_is_a_json_object(
         for line in process.lines:
             assert line.startswith("{"), f"{line!r} of:\n{process.output}"
             assert isinstance(json.loads(line), dict)
+    stopping = [json.loads(line) for line in worker.lines if '"worker stopping"' in line]
+    assert [line["running_tasks"] for line in stopping] == [0]

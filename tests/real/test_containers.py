@@ -114,7 +114,7 @@ def test_a_running_task_finishes_during_a_stop(stack: Stack) -> None:
     container = stack.inspect("worker-other")["Id"]
     with stack.follow("docker", "logs", "--follow", "--since", "1m", container, name="worker-other") as logs:
         with stack.follow("docker", "compose", "stop", "worker-other", name="stop") as stop:
-            logs.wait_for_line(lambda line: "warm shutdown" in line.lower())
+            logs.wait_for_line('"worker stopping"')
             with pytest.raises(subprocess.TimeoutExpired):
                 stop.popen.wait(2)
             stack.run_python('redis.rpush("release:stopped", 1)\nanswer = 1')

@@ -6,11 +6,14 @@
 import threading
 from typing import Any
 
+import structlog
 from billiard.pool import CLOSE
 from celery.concurrency.asynpool import AsynPool
 from celery.concurrency.prefork import _run_ready_callbacks
 from celery.concurrency.thread import TaskPool as ThreadPool
 from celery.worker import consumer, state
+
+log = structlog.get_logger(__name__)
 
 
 class Consumer(consumer.Consumer):
@@ -37,6 +40,7 @@ class Consumer(consumer.Consumer):
         """Stop consuming, and keep the connection alive while a thread pool finishes its tasks, which Celery does not."""
         if state.should_stop is None:
             state.should_stop = 0  # `celery control shutdown` does not set it, signals do
+        log.info("worker stopping", running_tasks=len(state.active_requests))
         super().stop()
         if self.hub and isinstance(self.pool, ThreadPool) and state.should_terminate is None:
             waiting = threading.Thread(target=self.pool.on_stop)
