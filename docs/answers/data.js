@@ -159,7 +159,7 @@ const TEMPLATE = {
       "name": "extras",
       "label": "Extras, comma-separated (tracing, history, outbox, limits)",
       "default": "",
-      "help": "Optional features. `tracing`: OpenTelemetry traces from HTTP requests and beat through each task and retry. `history`: a database row for each run of a task, in Django's admin, the HTTP API and a command; it requires `framework` `django` or `result_backend` `database`. `outbox`: a transactional outbox, which stores a task in the caller's database transaction and publishes it after the commit; it requires `framework` `django`, or `fastapi` with `result_backend` `database`. `limits`: decorators that limit the concurrency and the rate of tasks by key, and that publish a unique task once; it requires Redis as the broker or the result backend."
+      "help": "Optional features. `tracing`: OpenTelemetry traces from HTTP requests and beat through each task and retry. `history`: a database row for each run of a task, and pause and resume of queues and periodic tasks that survive a restart, in Django's admin, the HTTP API and a command; it requires `framework` `django` or `result_backend` `database`. `outbox`: a transactional outbox, which stores a task in the caller's database transaction and publishes it after the commit; it requires `framework` `django`, or `fastapi` with `result_backend` `database`. `limits`: decorators that limit the concurrency and the rate of tasks by key, and that publish a unique task once; it requires Redis as the broker or the result backend."
     },
     {
       "name": "ci",
@@ -245,7 +245,7 @@ const TEMPLATE = {
     },
     {
       "name": "history",
-      "label": "a database row for each run of a task, in Django's admin, the HTTP API and a command; it requires `framework` `django` or `result_backend` `database`"
+      "label": "a database row for each run of a task, and pause and resume of queues and periodic tasks that survive a restart, in Django's admin, the HTTP API and a command; it requires `framework` `django` or `result_backend` `database`"
     },
     {
       "name": "outbox",

@@ -12,6 +12,7 @@ imports = [
     "{{ cookiecutter.project_slug }}.beat_metrics",
 {% endif %}
 {% if plan().features.history %}
+    "{{ cookiecutter.project_slug }}.control.watcher",
     "{{ cookiecutter.project_slug }}.history.recorder",
 {% endif %}
     *TASK_MODULES,

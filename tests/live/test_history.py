@@ -1,8 +1,10 @@
-"""The extra `history` with a real worker: the runs that it stores in PostgreSQL."""
+"""The extra `history` with real workers and beat: runs and pauses in PostgreSQL."""
 
 from __future__ import annotations
 
 import json
+import re
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from tests.live.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from tests.support.bakery import Bakery
     from tests.support.environments import Environment
@@ -41,29 +44,48 @@ def exit_process():
     """Kill the process of this run."""
     os.kill(os.getpid(), signal.SIGKILL)
 '''
+SKIPPED = "periodic task paused, not sent"
 IMPORTS = "import os\nimport signal\n\nfrom recorded.errors import RetryableError\n"
 
 
 @pytest.fixture(scope="module")
-def service(
+def create_service(
     bake: Bakery,
     install_project: Callable[..., Environment],
     servers: Servers,
-    postgres_server: Postgres,
     tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], AbstractContextManager[Service]]:
+    """Return a function that returns the service of a project with a broker, without processes."""
+
+    @contextmanager
+    def create(broker: str) -> Iterator[Service]:
+        project = bake(
+            project_name="Recorded",
+            broker=broker,
+            result_backend="database",
+            queues="default:2, crawl:2@gevent",
+            beat_jobs="tick = every 1s",
+            examples=False,
+            extras="history",
+        ).copy_to(tmp_path_factory.mktemp("recorded"))
+        module = project.package / "tasks/default.py"
+        module.write_text(IMPORTS + module.read_text(encoding="utf-8") + TASKS, encoding="utf-8")
+        schedule = project.package / "schedule.py"
+        text = re.sub(r'"expires": \d+', '"expires": 3600', schedule.read_text(encoding="utf-8"))
+        schedule.write_text(text, encoding="utf-8")
+        with Service(project, install_project(project), servers.variables(project)) as service:
+            service.variables["LOG_LEVEL"] = "INFO"
+            yield service
+
+    return create
+
+
+@pytest.fixture(scope="module")
+def service(
+    create_service: Callable[[str], AbstractContextManager[Service]], postgres_server: Postgres
 ) -> Iterator[Service]:
     """Run a worker with two processes. It creates the table of the history."""
-    project = bake(
-        project_name="Recorded",
-        result_backend="database",
-        queues="default:2",
-        beat_jobs="",
-        examples=False,
-        extras="history",
-    ).copy_to(tmp_path_factory.mktemp("recorded"))
-    module = project.package / "tasks/default.py"
-    module.write_text(IMPORTS + module.read_text(encoding="utf-8") + TASKS, encoding="utf-8")
-    with Service(project, install_project(project), servers.variables(project)) as running:
+    with create_service("redis") as running:
         running.start_worker("default")
         url = running.variables["CELERY_RESULT_BACKEND"]
         running.wait_until(lambda: postgres_server.query(url, "select to_regclass('task_runs')") == "task_runs")
@@ -144,3 +166,75 @@ def test_a_worker_that_stops_stores_its_last_runs(service: Service, postgres_ser
     listed = service.project.run(*command, environment=service.environment, variables=service.variables)
     assert "recorded.tasks.default.exit_process" in listed.stdout
     assert "Traceback" not in worker.output.partition("Warm shutdown")[2]
+
+
+def control(service: Service, *arguments: str) -> str:
+    """Run a command of `control`. Return its output."""
+    command = ("python", "-m", "recorded.control", *arguments)
+    completed = service.project.run(*command, environment=service.environment, variables=service.variables)
+    return str(completed.stdout).strip()
+
+
+def read_lengths(service: Service) -> dict[str, int]:
+    """Return the number of ready messages of each queue."""
+    code = "from recorded.celery_app import app\nfrom recorded.queue_lengths import get_queue_length\n"
+    code += "connection = app.connection_for_read()\n"
+    code += "answer = {name: get_queue_length(connection, name) for name in ('default', 'crawl')}"
+    return dict(service.run_python(code))
+
+
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
+def test_pauses_survive_a_restart_and_lose_no_task(
+    broker: str,
+    create_service: Callable[[str], AbstractContextManager[Service]],
+    postgres_server: Postgres,
+    request: pytest.FixtureRequest,
+) -> None:
+    count(request, "live")
+    with create_service(broker) as service:
+        service.start_workers("default", "crawl")
+        workers = service.workers
+        control(service, "queues", "pause", "default", "crawl")
+        for worker in workers.values():
+            worker.wait_for_line("queue paused")
+        sent = publish(service, *(f"ping.apply_async(('x',), queue='{queue}')" for queue in ("default", "crawl") * 3))
+
+        # A restarted worker consumes nothing while the database is down, and nothing that is paused afterwards.
+        postgres_server.stop()
+        try:
+            for worker in workers.values():
+                worker.terminate()
+            for worker in workers.values():
+                assert worker.wait() == 0
+            service.start_workers("default", "crawl")
+            for worker in workers.values():
+                worker.wait_for_line("pauses not read")
+        finally:
+            postgres_server.start()
+        for worker in workers.values():
+            worker.wait_for_line("queue paused")
+        assert read_lengths(service) == {"default": 3, "crawl": 3}
+
+        # A restarted beat does not send a paused periodic task, "run now" does. The paused queue has all of them.
+        service.beat = beat = service.start_beat("beat")
+        beat.wait_for_line("Sending due task tick")
+        control(service, "schedule", "pause", "tick")
+        beat.wait_for_line(SKIPPED)
+        number = read_lengths(service)["default"]
+        assert number > 3
+        beat.terminate()
+        beat.wait()
+        service.beat = beat = service.start_beat("beat")
+        beat.wait_for_line(lambda _: beat.output.count(SKIPPED) == 3)
+        run_now = control(service, "schedule", "run", "tick").splitlines()[-1]
+        assert read_lengths(service)["default"] == number + 1
+        control(service, "schedule", "resume", "tick")
+        skipped = beat.output.count(SKIPPED)
+        beat.wait_for_line(lambda _: beat.output.count("Sending due task tick") > skipped + 2)
+        beat.terminate()
+
+        control(service, "queues", "resume", "default", "crawl")
+        assert [len(wait_for_runs(service, postgres_server, task_id)) for task_id in (*sent, run_now)] == [1] * 7
+        total = "select count(*), count(distinct task_id) from task_runs"
+        runs, tasks = postgres_server.query(service.variables["CELERY_RESULT_BACKEND"], total).split("|")
+        assert runs == tasks

@@ -51,7 +51,7 @@ def test_django_with_sqs_enables_these_features() -> None:
     }
     assert enabled(**answers) == {
         *("examples", "monitoring", "kubernetes"),
-        *("django", "http_api", "http_schedule", "http_metrics", "session_cleanup"),
+        *("django", "http_api", "periodic_tasks", "http_metrics", "session_cleanup"),
         *("sqs", "failed_tasks", "queue_lengths"),
         *("results", "django_results", "task_tracking", "django_tracking", "stop_requests"),
         *("beat", "database_schedule"),
@@ -80,7 +80,7 @@ def test_fastapi_with_rabbitmq_enables_these_features() -> None:
         *("rabbitmq", "queue_lengths"),
         *("results", "database_results", "fastapi_database"),
         *("task_tracking", "fastapi_tracking", "stop_requests"),
-        *("beat", "redbeat", "http_schedule", "redis_servers"),
+        *("beat", "redbeat", "periodic_tasks", "redis_servers"),
         *("flower", "beat_metrics", "rabbitmq_metrics", "dead_letter_metrics"),
         *("kubernetes_fastapi", "kubernetes_beat", "kubernetes_monitoring"),
         *("without_ci", "apache_license"),
@@ -102,6 +102,15 @@ def test_the_history_requires_a_database(framework: str) -> None:
         assert list_errors(**history, result_backend=result_backend) == (
             f"extras: 'history' {problem}. Example: tracing",
         )
+
+
+def test_the_history_includes_pauses() -> None:
+    history = {"framework": "django", "extras": "history", "beat_jobs": "tick = @daily"}
+    assert {"control", "control_django", "control_schedule", "periodic_tasks"} <= enabled(**history)
+    assert "control_schedule" not in enabled(**history, beat_scheduler="database")
+    assert "control_schedule" not in enabled(**{**history, "beat_jobs": ""})
+    command = enabled(**{**history, "framework": "none", "result_backend": "database"})
+    assert {"control", "control_sqlalchemy", "periodic_tasks"} <= command
 
 
 @pytest.mark.parametrize("question", BOOLEAN_QUESTIONS)
@@ -131,7 +140,7 @@ def test_broker_results_and_redbeat_each_use_a_redis_database(answers: dict[str,
 @pytest.mark.parametrize("scheduler", ["file", "redbeat", "database"])
 def test_without_jobs_all_beat_features_are_disabled(scheduler: str) -> None:
     beat = {"beat", "file_schedule", "redbeat", "database_schedule", "beat_remote_control", "beat_metrics"}
-    beat |= {"http_schedule", "session_cleanup", "kubernetes_beat"}
+    beat |= {"periodic_tasks", "session_cleanup", "kubernetes_beat"}
     answers = {"framework": "django", "beat_scheduler": scheduler, "kubernetes": True}
     assert not enabled(**answers) & beat
     assert enabled(**answers, beat_jobs="a = @daily") & beat >= {"beat", "beat_metrics", "kubernetes_beat"}

@@ -9,6 +9,7 @@ import re
 import subprocess
 import tomllib
 from functools import cache
+from html.parser import HTMLParser
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -178,6 +179,28 @@ class CloudFormation(yaml.CSafeLoader):
 CloudFormation.add_multi_constructor("!", lambda loader, _, node: loader.construct_yaml_str(node))
 
 
+class TagParser(HTMLParser):
+    """A parser that checks that each element is closed. Elements without an end tag are not supported."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag, f"</{tag}> closes another element"
+
+
+def parse_html(text: str) -> None:
+    """Check a template of Django's admin."""
+    parser = TagParser()
+    parser.feed(text)
+    assert not parser.open, f"not closed: {parser.open}"
+
+
 def parse_yaml(text: str) -> object:
     """Parse a YAML file, which may contain several documents and the tags of CloudFormation."""
     return list(yaml.load_all(text, CloudFormation))
@@ -187,6 +210,7 @@ BY_SUFFIX: Mapping[str, Callable[[str], object]] = {
     ".conf": parse_configuration,
     ".env": parse_environment,
     ".example": parse_environment,
+    ".html": parse_html,
     ".json": json.loads,
     ".md": parse_markdown,
     ".py": ast.parse,

@@ -12,6 +12,9 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+{% if plan().features.control %}
+from datetime import UTC, datetime, timedelta
+{% endif %}
 from ipaddress import ip_address
 {% if plan().features.redis_results or plan().features.redbeat or plan().features.beat_remote_control %}
 from typing import Any
@@ -25,6 +28,9 @@ from redbeat.schedulers import get_redis
 from {{ cookiecutter.project_slug }} import broker_checks
 from {{ cookiecutter.project_slug }}.celery_app import app
 from {{ cookiecutter.project_slug }}.commands import command_parser, print_table
+{% if plan().features.control %}
+from {{ cookiecutter.project_slug }}.control import store
+{% endif %}
 from {{ cookiecutter.project_slug }}.findings import Note, Unknown
 {% if plan().features.redis_results or plan().features.redbeat %}
 from {{ cookiecutter.project_slug }}.redis_servers import find_problem
@@ -104,6 +110,16 @@ def check_acknowledgement() -> Iterator[str]:
             yield f"{name} is off: the tasks of a killed worker are lost. Set it to True"
 
 
+{% if plan().features.control %}
+def check_pauses() -> Iterator[str]:
+    """Note each pause, and report those of more than a day, which may be forgotten."""
+    for pause in store.list_pauses():
+        text = f"{pause.kind} {pause.name}: paused by {pause.by} since {pause.at.isoformat(timespec='minutes')}"
+        is_old = datetime.now(UTC) - pause.at > timedelta(days=1)
+        yield f"{text}, more than a day: resume it" if is_old else Note(text)
+
+
+{% endif %}
 {% if plan().features.beat_remote_control %}
 def check_beats(replies: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Report several beat instances, from the replies to a ping. Each of them publishes every periodic task."""
@@ -151,7 +167,11 @@ def run(checks: Mapping[str, Check]) -> list[dict[str, str]]:
 
 def run_all() -> list[dict[str, str]]:
     """Run all checks. Without a connection to the broker, skip those that need it."""
+{% if plan().features.control %}
+    findings = run({**CHECKS, "pauses": check_pauses})
+{% else %}
     findings = run(CHECKS)
+{% endif %}
     with app.connection_for_read() as connection:
 
         def connect() -> Iterator[str]:

@@ -19,7 +19,11 @@ def test_the_enabled_rows_are_listed() -> None:
     hourly = IntervalSchedule.objects.create(every=1, period="hours")
     PeriodicTask.objects.create(name="created in the admin", task="some.task", interval=hourly)
     PeriodicTask.objects.create(name="disabled", task="some.task", interval=hourly, enabled=False)
+{% if plan().features.control %}
+    names = {task.name for task in list_periodic_tasks() if not task.paused}
+{% else %}
     names = {task.name for task in list_periodic_tasks()}
+{% endif %}
     assert {*BEAT_SCHEDULE, "created in the admin"} <= names
     assert "disabled" not in names
 

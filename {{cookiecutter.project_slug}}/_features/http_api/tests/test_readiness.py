@@ -56,5 +56,8 @@ def test_the_result_is_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     find_workers.assert_called_once()
 
 
+{% if plan().features.control_django %}
+@pytest.mark.django_db
+{% endif %}
 def test_every_queue_is_listed() -> None:
     assert [queue.name for queue in readiness.list_queues()] == list(QueueName)

@@ -32,6 +32,9 @@ MODULES = [
 {% if plan().features.beat %}
     "beat_metrics",
 {% endif %}
+{% if plan().features.control %}
+    "control.watcher",
+{% endif %}
 {% if plan().features.outbox %}
     "outbox_metrics",
 {% endif %}

@@ -50,7 +50,7 @@ def test_every_operation_requires_a_key_or_a_session(client: Client, method: str
 def test_every_operation_requires_a_permission(session_client: ClientFactory, method: str, path: str) -> None:
     response = call(session_client(), method, path, body_of(path))
     assert response.status_code == 403
-    assert re.search(r"permission (web|history)\.\w+ is required", response.json()["detail"])
+    assert re.search(r"permission (web|history{{ "|control" if plan().features.control }})\.\w+ is required", response.json()["detail"])
 
 
 def test_a_key_authenticates_the_active_user_of_its_name(api_key_client: ClientFactory) -> None:

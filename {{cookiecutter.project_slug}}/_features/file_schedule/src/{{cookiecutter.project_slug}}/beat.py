@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+{% if not plan().features.control_schedule %}
 from celery.beat import Scheduler
+{% elif plan().features.control_schedule %}
+
+from {{ cookiecutter.project_slug }}.control.beat import PausableScheduler as Scheduler
+{% endif %}
 
 log = structlog.get_logger(__name__)
 

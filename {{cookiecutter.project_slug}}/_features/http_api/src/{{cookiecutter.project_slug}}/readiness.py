@@ -10,6 +10,9 @@ from pydantic import BaseModel, Field
 
 from {{ cookiecutter.project_slug }} import queue_lengths
 from {{ cookiecutter.project_slug }}.celery_app import app
+{% if plan().features.control %}
+from {{ cookiecutter.project_slug }}.control import store
+{% endif %}
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.submissions import UnavailableError, call_with_deadline
 
@@ -31,6 +34,9 @@ class Queue(BaseModel):
     name: str = Field(description="The name of the queue on the broker.")
     length: int = Field(description="The number of messages that no worker has received yet.")
     workers: list[str] = Field(description="The workers that consume from the queue.")
+{% if plan().features.control %}
+    paused: bool = Field(description="Whether the queue is paused: no worker consumes from it.")
+{% endif %}
 
 
 def read_lengths() -> dict[str, int]:
@@ -84,7 +90,20 @@ def list_queues() -> list[Queue]:
     """
     lengths = call_with_deadline(read_lengths)
     _, workers = check_servers()
+{% if plan().features.control %}
+{% if plan().features.control_fastapi %}
+    pauses = call_with_deadline(store.list_pauses)
+{% elif plan().features.control_django %}
+    pauses = store.list_pauses()
+{% endif %}
+    paused = {pause.name for pause in pauses if pause.kind == "queue"}
+    return [
+        Queue(name=name, length=lengths[name], workers=workers.get(name, []), paused=name in paused)
+        for name in QueueName
+    ]
+{% else %}
     return [Queue(name=name, length=lengths[name], workers=workers.get(name, [])) for name in QueueName]
+{% endif %}
 
 
 def find_workers() -> dict[str, list[str]]:

@@ -7,16 +7,27 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+{% if plan().features.control_schedule %}
+from redbeat.schedulers import get_redis
+{% else %}
 from redbeat.schedulers import RedBeatScheduler, get_redis
+{% endif %}
 from redis.exceptions import LockError
 from redis.lock import Lock
 
+{% if plan().features.control_schedule %}
+from {{ cookiecutter.project_slug }}.control.beat import PausableScheduler
+{% endif %}
 from {{ cookiecutter.project_slug }}.redis_servers import check_servers
 
 log = structlog.get_logger(__name__)
 
 
+{% if plan().features.control_schedule %}
+class StandbyScheduler(PausableScheduler):
+{% else %}
 class StandbyScheduler(RedBeatScheduler):  # type: ignore[misc]
+{% endif %}
     """RedBeat's scheduler, except that it tries to acquire the lock at each tick.
 
     RedBeat waits for the lock before the first tick. A beat on standby would then fail its health check, since the

@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "{{ cookiecutter.project_slug }}.periodic",
 {% endif %}
 {% if plan().features.history_django %}
+    "{{ cookiecutter.project_slug }}.control",
     "{{ cookiecutter.project_slug }}.history",
 {% endif %}
 {% if plan().features.outbox %}

@@ -5,7 +5,7 @@ from ninja.operation import Operation
 
 from {{ cookiecutter.project_slug }}.settings import env
 {% if plan().features.history_django %}
-from {{ cookiecutter.project_slug }}.web import dead_letters, overview, problems, runs, tasks
+from {{ cookiecutter.project_slug }}.web import control, dead_letters, overview, problems, runs, tasks
 {% else %}
 from {{ cookiecutter.project_slug }}.web import dead_letters, overview, problems, tasks
 {% endif %}
@@ -35,4 +35,5 @@ api.add_router("/tasks", tasks.router)
 api.add_router("/dead-letters", dead_letters.router)
 {% if plan().features.history_django %}
 api.add_router("", runs.router)
+api.add_router("", control.router)
 {% endif %}

@@ -2,9 +2,9 @@
 
 from ninja import Router
 
-{% if plan().features.http_schedule %}
+{% if plan().features.periodic_tasks %}
 from {{ cookiecutter.project_slug }} import periodic_tasks, readiness, submissions
-{% elif not plan().features.http_schedule %}
+{% elif not plan().features.periodic_tasks %}
 from {{ cookiecutter.project_slug }} import readiness, submissions
 {% endif %}
 from {{ cookiecutter.project_slug }}.web.security import ApiRequest, require_permission
@@ -24,7 +24,7 @@ def queues(request: ApiRequest) -> list[readiness.Queue]:
     """Return the queues, each with its length and its workers."""
     require_permission(request, "web.view_task")
     return readiness.list_queues()
-{% if plan().features.http_schedule %}
+{% if plan().features.periodic_tasks %}
 
 
 @router.get("/schedule", response=list[periodic_tasks.PeriodicTask], summary="List the periodic tasks")

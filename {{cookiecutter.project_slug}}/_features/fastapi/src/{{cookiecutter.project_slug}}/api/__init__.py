@@ -23,7 +23,7 @@ from {{ cookiecutter.project_slug }} import http_metrics, logs, signals, submiss
 from {{ cookiecutter.project_slug }} import logs, signals, submissions
 {% endif %}
 {% if plan().features.history_fastapi %}
-from {{ cookiecutter.project_slug }}.api import dead_letters, health, overview, problems, runs, tasks
+from {{ cookiecutter.project_slug }}.api import control, dead_letters, health, overview, problems, runs, tasks
 {% else %}
 from {{ cookiecutter.project_slug }}.api import dead_letters, health, overview, problems, tasks
 {% endif %}
@@ -112,7 +112,7 @@ def create_app() -> FastAPI:
     app.add_middleware(RequestContextMiddleware)  # the outermost one: it logs the responses of the others
     problems.add_error_handlers(app)
 {% if plan().features.history_fastapi %}
-    for module in (health, overview, tasks, dead_letters, runs):
+    for module in (health, overview, tasks, dead_letters, runs, control):
 {% else %}
     for module in (health, overview, tasks, dead_letters):
 {% endif %}

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Depends
 
-{% if plan().features.http_schedule %}
+{% if plan().features.periodic_tasks %}
 from {{ cookiecutter.project_slug }} import periodic_tasks, readiness, submissions
-{% elif not plan().features.http_schedule %}
+{% elif not plan().features.periodic_tasks %}
 from {{ cookiecutter.project_slug }} import readiness, submissions
 {% endif %}
 from {{ cookiecutter.project_slug }}.api.problems import error_responses
@@ -23,11 +23,15 @@ def task_types() -> list[submissions.TaskType]:
 def queues() -> list[readiness.Queue]:
     """Return the queues, each with its length and its workers."""
     return readiness.list_queues()
-{% if plan().features.http_schedule %}
+{% if plan().features.periodic_tasks %}
 
 
-@router.get("/schedule", summary="List the periodic tasks", responses=error_responses(401))
+@router.get("/schedule", summary="List the periodic tasks", responses=error_responses(401{{ ", 503" if plan().features.control }}))
 def schedule() -> list[periodic_tasks.PeriodicTask]:
     """Return the periodic tasks, each with its schedule and its next run."""
+{% if plan().features.control %}
+    return submissions.call_with_deadline(periodic_tasks.list_periodic_tasks)
+{% else %}
     return periodic_tasks.list_periodic_tasks()
+{% endif %}
 {% endif %}

@@ -20,7 +20,11 @@ from {{ cookiecutter.project_slug }}.submissions import RefusedError, Unavailabl
 DESCRIPTIONS = {
     400: "The request body cannot be parsed.",
     401: "The API key is missing or invalid.",
+{% if plan().features.control_fastapi %}
+    404: "The task, dead letter, queue or periodic task does not exist, or the task's result has expired.",
+{% else %}
     404: "The task or the dead letter does not exist, or the task's result has expired.",
+{% endif %}
 {% if plan().features.limits %}
     409: "The task has already ended, is unique and a duplicate, or the `Idempotency-Key` was used for another task.",
 {% else %}

@@ -7,8 +7,8 @@ from django.apps import apps
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Q
 
-if not apps.ready:
-    django.setup()  # in the command `python -m {{ cookiecutter.project_slug }}.history`
+if not apps.models_ready:
+    django.setup()  # in a command such as `python -m {{ cookiecutter.project_slug }}.history`
 
 from {{ cookiecutter.project_slug }}.history import models
 from {{ cookiecutter.project_slug }}.history.runs import RecordedRun, Run, RunFilter

@@ -40,6 +40,9 @@ def test_the_next_run_of_an_interval_requires_its_last_run() -> None:
 {% if not plan().features.database_schedule %}
 
 
+{% if plan().features.control_django %}
+@pytest.mark.django_db
+{% endif %}
 def test_every_schedule_entry_is_listed() -> None:
     for task in list_periodic_tasks():
         entry = BEAT_SCHEDULE[task.name]

@@ -1,4 +1,4 @@
-"""The periodic tasks and their schedules, for the HTTP API."""
+"""The periodic tasks and their schedules, for the HTTP API{{ " and the command" if plan().features.control }}."""
 
 {% if plan().features.database_schedule %}
 import json
@@ -16,6 +16,9 @@ from celery.schedules import BaseSchedule, crontab, maybe_schedule, solar
 from pydantic import BaseModel, ConfigDict, Field
 
 from {{ cookiecutter.project_slug }}.celery_app import app
+{% if plan().features.control_schedule %}
+from {{ cookiecutter.project_slug }}.control import store
+{% endif %}
 from {{ cookiecutter.project_slug }}.schedule import BEAT_SCHEDULE
 {% endif %}
 
@@ -38,11 +41,18 @@ class PeriodicTask(BaseModel):
         description="The time of the next run; null for an interval whose last run is unknown."
     )
     expires: float | None = Field(description="Seconds after which the task is discarded if no worker has received it.")
+{% if plan().features.control %}
+    paused: bool = Field(description="Whether it is paused: beat does not send it.")
+{% endif %}
 
 
 def list_periodic_tasks() -> list[PeriodicTask]:
 {% if plan().features.database_schedule %}
+{% if plan().features.control %}
+    """Return the periodic tasks in the database. Those that are not enabled are paused."""
+{% else %}
     """Return the enabled periodic tasks in the database."""
+{% endif %}
     return [
         PeriodicTask(
             name=row.name,
@@ -51,12 +61,22 @@ def list_periodic_tasks() -> list[PeriodicTask]:
             args=json.loads(row.args),
             kwargs=json.loads(row.kwargs),
             expires=row.expire_seconds,
+{% if plan().features.control %}
+            paused=not row.enabled,
+{% endif %}
             **describe_schedule(row.schedule, row.last_run_at or row.date_changed),
         )
+{% if plan().features.control %}
+        for row in Row.objects.order_by("name")
+{% else %}
         for row in Row.objects.filter(enabled=True).order_by("name")
+{% endif %}
     ]
 {% elif not plan().features.database_schedule %}
     """Return the entries of `schedule.py`."""
+{% if plan().features.control_schedule %}
+    paused = {pause.name for pause in store.list_pauses() if pause.kind == "periodic task"}
+{% endif %}
     return [
         PeriodicTask(
             name=name,
@@ -65,6 +85,9 @@ def list_periodic_tasks() -> list[PeriodicTask]:
             args=entry.get("args", []),
             kwargs=entry.get("kwargs", {}),
             expires=entry["options"].get("expires"),
+{% if plan().features.control_schedule %}
+            paused=name in paused,
+{% endif %}
             # The stubs expect a number.
             **describe_schedule(maybe_schedule(entry["schedule"], app=app)),  # type: ignore[arg-type]
         )
