@@ -60,7 +60,7 @@ def open_page(browser: Browser, size: ViewportSize | None = None, *, scale: floa
         device_scale_factor=scale,
         permissions=["clipboard-read", "clipboard-write"],
     )
-    context.set_default_timeout(5000)
+    context.set_default_timeout(30_000)
     messages: list[str] = []
     page = context.new_page()
     page.on("console", lambda message: messages.append(f"console: {message.text}"))
