@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 {% if plan().features.beat %}
 from typing import Any
@@ -42,13 +43,14 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def no_pauses({{ "db: None" if plan().features.control_django }}) -> None:
-    """Resume everything."""
-    for pause in store.list_pauses():
-        store.delete_pause(pause.kind, pause.name)  # type: ignore[arg-type]
+def no_pauses({{ "db: None" if plan().features.control_django }}) -> Iterator[None]:
+    """Resume everything at the end: other tests use the same database."""
 {% if plan().features.database_schedule %}
     sync(app)
 {% endif %}
+    yield
+    for pause in store.list_pauses():
+        store.delete_pause(pause.kind, pause.name)  # type: ignore[arg-type]
 
 
 def test_a_paused_queue_stays_as_it_is() -> None:
