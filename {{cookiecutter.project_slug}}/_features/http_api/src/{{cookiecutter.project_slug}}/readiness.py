@@ -12,6 +12,7 @@ from {{ cookiecutter.project_slug }} import queue_lengths
 from {{ cookiecutter.project_slug }}.celery_app import app
 {% if plan().features.control %}
 from {{ cookiecutter.project_slug }}.control import store
+from {{ cookiecutter.project_slug }}.control.pauses import by_name
 {% endif %}
 from {{ cookiecutter.project_slug }}.queues import QueueName
 from {{ cookiecutter.project_slug }}.submissions import UnavailableError, call_with_deadline
@@ -96,7 +97,7 @@ def list_queues() -> list[Queue]:
 {% elif plan().features.control_django %}
     pauses = store.list_pauses()
 {% endif %}
-    paused = {pause.name for pause in pauses if pause.kind == "queue"}
+    paused = by_name(pauses, "queue")
     return [
         Queue(name=name, length=lengths[name], workers=workers.get(name, []), paused=name in paused)
         for name in QueueName

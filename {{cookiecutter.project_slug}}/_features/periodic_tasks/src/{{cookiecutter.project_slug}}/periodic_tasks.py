@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from {{ cookiecutter.project_slug }}.celery_app import app
 {% if plan().features.control_schedule %}
 from {{ cookiecutter.project_slug }}.control import store
+from {{ cookiecutter.project_slug }}.control.pauses import by_name
 {% endif %}
 from {{ cookiecutter.project_slug }}.schedule import BEAT_SCHEDULE
 {% endif %}
@@ -75,7 +76,7 @@ def list_periodic_tasks() -> list[PeriodicTask]:
 {% elif not plan().features.database_schedule %}
     """Return the entries of `schedule.py`."""
 {% if plan().features.control_schedule %}
-    paused = {pause.name for pause in store.list_pauses() if pause.kind == "periodic task"}
+    paused = by_name(store.list_pauses(), "periodic task")
 {% endif %}
     return [
         PeriodicTask(

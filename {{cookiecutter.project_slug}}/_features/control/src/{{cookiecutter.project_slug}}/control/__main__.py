@@ -36,6 +36,7 @@ from {{ cookiecutter.project_slug }}.commands import command_parser, exit_on_err
 from {{ cookiecutter.project_slug }}.commands import command_parser, exit_on_errors, print_table
 {% endif %}
 from {{ cookiecutter.project_slug }}.control import actions, store
+from {{ cookiecutter.project_slug }}.control.pauses import by_name
 {% if plan().features.beat %}
 from {{ cookiecutter.project_slug }}.periodic_tasks import list_periodic_tasks
 {% endif %}
@@ -78,7 +79,7 @@ def list_rows(kind: str) -> list[dict[str, object]]:
         tasks = list_periodic_tasks()
         return [task.model_dump(mode="json", include={"name", "schedule", "queue", "paused", "task"}) for task in tasks]
 {% endif %}
-    pauses = {pause.name: pause for pause in store.list_pauses() if pause.kind == "queue"}
+    pauses = by_name(store.list_pauses(), "queue")
     return [
         {
             "name": name.value,

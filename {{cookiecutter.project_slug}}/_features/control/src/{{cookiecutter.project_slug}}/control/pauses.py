@@ -1,5 +1,6 @@
 """The model of a pause."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -20,3 +21,8 @@ class Pause(NamedTuple):
     name: str
     at: datetime
     by: str
+
+
+def by_name(pauses: Iterable[Pause], kind: Kind) -> dict[str, Pause]:
+    """Return the pauses of a kind by name."""
+    return {pause.name: pause for pause in pauses if pause.kind == kind}

@@ -19,7 +19,7 @@ from prometheus_client import Gauge
 {% endif %}
 
 from {{ cookiecutter.project_slug }}.control import store
-from {{ cookiecutter.project_slug }}.control.pauses import Kind, Pause
+from {{ cookiecutter.project_slug }}.control.pauses import Kind, Pause, by_name
 
 INTERVAL = 2.0
 """Seconds between two reads of the pauses."""
@@ -48,7 +48,7 @@ class PauseReader(threading.Thread):
     def read(self) -> None:
         """Read the pauses. An outage of the database is logged once."""
         try:
-            pauses = {pause.name: pause for pause in store.list_pauses() if pause.kind == self._kind}
+            pauses = by_name(store.list_pauses(), self._kind)
         except Exception as error:  # also a missing table or permission
             if not self._failing:
                 log.error("pauses not read", error=repr(error), known=self.pauses is not None)
