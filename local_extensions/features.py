@@ -36,6 +36,7 @@ def make_feature_table(
     http_api = django or fastapi
     results = answers["result_backend"] != "none"
     remote_control = redis or rabbitmq
+    history, outbox = "history" in extras, "outbox" in extras
     return {
         **flags,
         # framework
@@ -69,7 +70,7 @@ def make_feature_table(
         "redbeat": beat and scheduler == "redbeat",
         "database_schedule": beat and scheduler == "database",
         "beat_remote_control": beat and scheduler != "redbeat" and remote_control,
-        "periodic_tasks": beat and (http_api or "history" in extras),
+        "periodic_tasks": beat and (http_api or history),
         "redis_servers": redis or answers["result_backend"] == "redis" or (beat and scheduler == "redbeat"),
         "session_cleanup": beat and django,
         # examples
@@ -87,19 +88,19 @@ def make_feature_table(
         "dead_letter_metrics": monitoring and (redis or rabbitmq),
         # extras
         "tracing": "tracing" in extras,
-        "history": "history" in extras,
-        "history_django": "history" in extras and django,
-        "history_sqlalchemy": "history" in extras and not django,
-        "history_fastapi": "history" in extras and fastapi,
-        "control": "history" in extras,
-        "control_django": "history" in extras and django,
-        "control_sqlalchemy": "history" in extras and not django,
-        "control_fastapi": "history" in extras and fastapi,
-        "control_schedule": "history" in extras and beat and scheduler != "database",
-        "outbox": "outbox" in extras,
-        "outbox_django": "outbox" in extras and django,
-        "outbox_sqlalchemy": "outbox" in extras and not django,
-        "outbox_metrics": monitoring and "outbox" in extras,
+        "history": history,
+        "history_django": history and django,
+        "history_sqlalchemy": history and not django,
+        "history_fastapi": history and fastapi,
+        "control": history,
+        "control_django": history and django,
+        "control_sqlalchemy": history and not django,
+        "control_fastapi": history and fastapi,
+        "control_schedule": history and beat and scheduler != "database",
+        "outbox": outbox,
+        "outbox_django": outbox and django,
+        "outbox_sqlalchemy": outbox and not django,
+        "outbox_metrics": monitoring and outbox,
         "limits": "limits" in extras,
         # deployment
         "kubernetes_django": kubernetes and django,
@@ -107,7 +108,7 @@ def make_feature_table(
         "kubernetes_redis": kubernetes and redis,
         "kubernetes_sqs": kubernetes and sqs,
         "kubernetes_beat": kubernetes and beat,
-        "kubernetes_outbox": kubernetes and "outbox" in extras,
+        "kubernetes_outbox": kubernetes and outbox,
         "kubernetes_monitoring": kubernetes and monitoring,
         "github": answers["ci"] == "github",
         "gitlab": answers["ci"] == "gitlab",
