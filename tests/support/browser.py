@@ -20,8 +20,12 @@ URL = (FOLDER / "index.html").as_uri()
 
 OPTIONS = (
     "--no-sandbox",  # root cannot use it
-    *("--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 )
 
 
@@ -35,7 +39,7 @@ def find_chromium() -> str | None:
 def run_chromium() -> Iterator[Browser]:
     """Run the installed Chromium with an empty profile."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=[*OPTIONS])
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=OPTIONS)
         try:
             yield browser
         finally:
