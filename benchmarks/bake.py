@@ -1,18 +1,21 @@
-"""The run time of a bake, relative to an empty template and to a smaller number of queues and jobs.
+"""The cost of a bake, relative to an empty template and to a smaller number of queues and jobs.
 
 Times are CPU seconds including child processes. Each is the minimum of several runs, because other load only increases
-it. The runs of the two sides of a ratio alternate.
+it. The runs of the two sides of a ratio alternate. Tests limit the number of function calls instead, because it does
+not depend on the machine and its load.
 """
 
 from __future__ import annotations
 
 import contextlib
+import cProfile
 import json
 import os
 import resource
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,36 +85,50 @@ def bake_with_command(template: Path) -> None:
         subprocess.run(command, check=True, capture_output=True, cwd=folder)
 
 
-def compare_with_empty_template(bake: Callable[[Path], None], runs: int) -> tuple[float, float]:
-    """Return the CPU seconds of a bake of this template and of an empty template."""
+def compare_with_empty_template(runs: int) -> tuple[float, float]:
+    """Return the CPU seconds of the `cookiecutter` command for this template and for an empty one."""
     with tempfile.TemporaryDirectory() as folder:
         empty = create_empty_template(Path(folder))
-        bake(ROOT)
-        bake(empty)
+        bake_with_command(ROOT)
+        bake_with_command(empty)
         pairs = [
-            (measure_cpu_seconds(lambda: bake(ROOT)), measure_cpu_seconds(lambda: bake(empty))) for _ in range(runs)
+            [measure_cpu_seconds(partial(bake_with_command, template)) for template in (ROOT, empty)]
+            for _ in range(runs)
         ]
     seconds, empty_seconds = zip(*pairs, strict=True)
     return min(seconds), min(empty_seconds)
 
 
-def measure_bake(jobs: int, queues: int, runs: int) -> float:
-    """Return the CPU seconds of a bake with a number of beat jobs and queues."""
-    answers = {
+def count_calls(answers: Mapping[str, str] | None = None) -> int:
+    """Return the number of function calls in this process of a bake, without those of imports."""
+    bake_in_process(ROOT)
+    profile = cProfile.Profile()
+    profile.runcall(bake_in_process, ROOT, answers)
+    return sum(entry.callcount for entry in profile.getstats())
+
+
+def make_answers(jobs: int, queues: int) -> dict[str, str]:
+    """Return answers with a number of beat jobs and queues."""
+    return {
         "queues": ", ".join(f"queue-{number}:2" for number in range(queues)),
         "beat_jobs": "; ".join(
             f"job-{number}({number}, label='x') = {number % 60} {number % 24} * * * -> queue-{number % queues}"
             for number in range(jobs)
         ),
     }
+
+
+def measure_bake(jobs: int, queues: int, runs: int) -> float:
+    """Return the CPU seconds of a bake with a number of beat jobs and queues."""
+    answers = make_answers(jobs, queues)
     return min(measure_cpu_seconds(lambda: bake_in_process(ROOT, answers)) for _ in range(runs))
 
 
 def main() -> None:
-    """Print the ratios."""
-    for name, bake in (("in one process", bake_in_process), ("with the command", bake_with_command)):
-        seconds, empty = compare_with_empty_template(bake, runs=9)
-        print(f"bake {name}: {seconds:.3f} s, empty template: {empty:.3f} s, ratio {seconds / empty:.2f}")
+    """Print the numbers of function calls and the ratios of times."""
+    print(f"function calls: {count_calls():,}, with Django {count_calls({'framework': 'django'}):,}")
+    seconds, empty = compare_with_empty_template(runs=9)
+    print(f"bake: {seconds:.3f} s, empty template: {empty:.3f} s, ratio {seconds / empty:.2f}")
     baseline = measure_bake(10, 2, runs=3)
     for jobs in (10, 100, 1000):
         seconds = measure_bake(jobs, jobs // 5, runs=3)
