@@ -58,6 +58,7 @@ def collector() -> Iterator[Spans]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         endpoint = f"http://127.0.0.1:{server.server_port}"
         patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)  # for the exporter
+        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")  # milliseconds between exports, 5 seconds by default
         patch.setattr(tracing, "env", env.model_copy(update={"otel_exporter_otlp_endpoint": endpoint}))
         tracing.configure()
         yield spans
@@ -75,7 +76,6 @@ def collect(collector: Spans) -> Callable[..., list[Any]]:
     def collect(*names: str) -> list[Any]:
         spans: list[Any] = []
         while Counter(names) - Counter(span.name for span in spans):
-            tracing.flush()
             service, span = collector.get(timeout=30)
             assert service == "{{ plan().dns_name }}"
             spans.append(span)
