@@ -118,7 +118,7 @@ def test_each_queue_adds_a_worker_with_its_resources(bake: Bakery) -> None:
         ),
         "worker-web-hooks": ("-Q web-hooks -n web-hooks@%h -c auto -P prefork", {"cpu": "4", "memory": "896Mi"}),
         "worker-crawl": (
-            "-Q crawl -n crawl@%h -c 50 -P gevent --without-heartbeat",
+            "-Q crawl -n crawl@%h -c 50 -P gevent --without-gossip --without-heartbeat",
             {"cpu": "1", "memory": "512Mi"},
         ),
     }
