@@ -322,7 +322,7 @@ def test_the_hook_requires_neither_tools_nor_network(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "shop" / "src" / "shop" / "tasks" / "default.py").exists()
 
 
-SIZES = {"default": 9_400, "FastAPI": 12_200, "Django with everything": 14_200}
+SIZES = {"default": 9_400, "FastAPI": 12_250, "Django with everything": 14_200}
 """The maximum number of lines of a project. To raise a limit, give the reason in docs/decisions.md."""
 
 

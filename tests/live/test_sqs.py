@@ -50,6 +50,15 @@ def wait_for(path: str) -> None:
         print("tick", count, flush=True)
         count += 1
         time.sleep(0.5)
+
+
+@shared_task
+def measure_cpu_time() -> None:
+    import time
+
+    started = time.process_time()
+    time.sleep(4)
+    print("CPU time", time.process_time() - started, flush=True)
 """
 
 VISIBILITY = 3
@@ -200,6 +209,15 @@ def test_a_stopping_worker_keeps_its_task(service: Service, tmp_path: Path) -> N
     (tmp_path / "done").touch()
     assert stopping.wait(30) == 0
     assert "tick" not in other.output
+
+
+def test_a_gevent_worker_uses_no_cpu_time_while_its_tasks_wait(service: Service) -> None:
+    worker = service.start_worker("crawl")
+    tasks = "[measure_cpu_time.apply_async(queue='crawl').id for _ in range(2)]"  # as many as it runs at a time
+    service.run_python(f"from cloud.tasks.emails import measure_cpu_time\nanswer = {tasks}")
+    seconds = float(worker.wait_for_line("CPU time").split()[-1])
+
+    assert seconds < 0.5, seconds  # of 4
 
 
 @pytest.mark.parametrize("queue", ["emails", "crawl"], ids=["prefork", "gevent"])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-ROUNDS = {"prefork": 4, "threads": 4}
+ROUNDS = {"prefork": 4, "threads": 4, "gevent": 4}
 """Number of stops per pool. Celery's consumer takes 30 s and runs tasks twice in every second stop."""
 
 WORKERS = 5
@@ -64,7 +64,7 @@ answer = None
 def project(request: pytest.FixtureRequest, bake: Bakery, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
     """Return a project with a queue per pool, whose tasks record their runs."""
     answers = {"broker": request.param, "result_backend": "none", "beat_jobs": "", "examples": False}
-    queues = "prefork:2, threads:2@threads"
+    queues = "prefork:2, threads:2@threads, gevent:2@gevent"
     folder = tmp_path_factory.mktemp("stops")
     baked = bake(project_name="Stops", queues=queues, **answers).copy_to(folder)
     for queue in ROUNDS:
@@ -151,3 +151,13 @@ def test_a_stop_completes_a_message_that_a_process_has_received_in_part(service:
 
     service.stop_workers([worker])
     assert service.count_runs("prefork").total() == before + 2
+
+
+def test_a_gevent_worker_receives_the_next_task_as_soon_as_one_ends(service: StopService) -> None:
+    before = service.count_runs("gevent").total()
+    service.run_python(SEND.format(queue="gevent", first=-100, last=0, padding=0))
+    service.start_instances("gevent", 1)
+    service.wait_for_runs("gevent", before + 1)
+
+    # At most two tasks at a time: if each wait for a free greenlet took two seconds, it would be a hundred.
+    service.wait_until(lambda: service.count_runs("gevent").total() == before + 100, timeout=20)

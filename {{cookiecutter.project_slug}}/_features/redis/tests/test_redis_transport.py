@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -255,6 +256,21 @@ def test_a_task_is_acknowledged_after_its_connection_is_closed(connect: Connect,
     channel.close()
     received[0].ack()
     assert redis.hlen("unacked") == 0
+
+
+def test_an_acknowledgement_permits_the_next_message_at_once_without_an_event_loop(connect: Connect) -> None:
+    received: list[Any] = []
+    connection = connect()
+    consume(connection, received).qos(prefetch_count=1)
+    publish(connection, "1")
+    publish(connection, "2")
+    drain(connection, lambda: bool(received))
+
+    with pytest.raises(TimeoutError):
+        connection.drain_events(timeout=0.05)
+    Timer(0.1, received[0].ack).start()  # as in another greenlet
+    connection.drain_events(timeout=30)
+    assert [message.headers["id"] for message in received] == ["1", "2"]
 
 
 def test_unread_replies_expire(connect: Connect, redis: Redis) -> None:

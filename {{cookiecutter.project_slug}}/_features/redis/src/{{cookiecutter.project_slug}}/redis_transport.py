@@ -22,7 +22,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from queue import Empty
-from time import monotonic, time
+from time import monotonic, sleep, time
 from typing import Any
 
 from celery.exceptions import ImproperlyConfigured
@@ -47,6 +47,9 @@ REPLIES = ".reply.celery.pidbox"
 
 REPLY_EXPIRES = 60
 """Seconds until unread replies expire. A client reads them within a few seconds, unless it was killed."""
+
+ACKNOWLEDGEMENT_INTERVAL = 0.01
+"""Seconds between two checks of a gevent worker for an acknowledgement that permits to receive the next message."""
 
 LOST_WORKERS = "lost_workers"
 """The header with the number of workers that were lost with this message unacknowledged; see `base_task.py`."""
@@ -493,6 +496,22 @@ class Transport(kombu_redis.Transport):
                 " with replicas and Sentinel for high availability."
             ) from None
         return connection
+
+    def drain_events(self, connection: Any, timeout: float | None = None, **options: Any) -> None:
+        """Deliver a message. Only called without an event loop, as in gevent workers.
+
+        At the prefetch limit, kombu waits for the whole timeout, because it does not notice acknowledgements.
+
+        Raises:
+            TimeoutError: No message was received within the timeout, in seconds.
+        """
+        consuming = [channel for channel in connection.channels if channel.active_queues]
+        started = monotonic()
+        while consuming and not any(channel.qos.can_consume() for channel in consuming):
+            if timeout is not None and monotonic() - started >= timeout:
+                raise TimeoutError
+            sleep(ACKNOWLEDGEMENT_INTERVAL)
+        super().drain_events(connection, timeout=timeout, **options)
 
     def start_lease_thread(self, lease: float) -> None:
         """Start the lease thread if it is not running."""

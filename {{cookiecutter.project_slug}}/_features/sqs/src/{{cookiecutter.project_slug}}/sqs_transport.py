@@ -29,6 +29,9 @@ RETRY_INTERVAL = 1
 GEVENT_WAIT_TIME = 2
 """Seconds of long polling in a gevent worker, which delays its shutdown."""
 
+ACKNOWLEDGEMENT_INTERVAL = 0.01
+"""Seconds between two checks of a gevent worker for an acknowledgement that permits to receive the next message."""
+
 MAX_LOCAL_DELAY = 5
 """The maximum delay in seconds for which a worker keeps a message instead of republishing it."""
 
@@ -151,6 +154,22 @@ class Transport(SQS.Transport):
     # the Redis transport has the same option: the embedded Redis of `make demo` would never deliver the first message.
     polling_interval = 0
     recoverable_connection_errors = SQS.Transport.connection_errors
+
+    def drain_events(self, connection: Any, timeout: float | None = None, **options: Any) -> None:
+        """Deliver a message. Only called without an event loop, as in gevent workers.
+
+        At the prefetch limit, kombu checks for acknowledgements without a pause, because its polling interval is 0.
+
+        Raises:
+            TimeoutError: No message was received within the timeout, in seconds.
+        """
+        consuming = [channel for channel in connection.channels if channel._consumers]
+        started = time.monotonic()
+        while consuming and not any(channel.qos.can_consume() for channel in consuming):
+            if timeout is not None and time.monotonic() - started >= timeout:
+                raise TimeoutError
+            time.sleep(ACKNOWLEDGEMENT_INTERVAL)
+        super().drain_events(connection, timeout=timeout, **options)
 
     def establish_connection(self) -> Any:
         """Request the length of a queue, as its declaration does. Raise a connection error if SQS is unreachable."""
