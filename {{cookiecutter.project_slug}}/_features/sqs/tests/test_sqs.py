@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from queue import Empty
 from typing import Any
 from unittest.mock import Mock
 
@@ -160,6 +161,21 @@ def test_a_due_message_is_consumed(channel: Any, client: Mock, eta: str | None) 
     message = receive(channel, consumed, eta=eta)
     consumed.assert_called_once_with(message)
     client.send_message.assert_not_called()
+
+
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_a_gevent_worker_that_cannot_consume_does_not_poll(
+    connection: Connection, channel: Any, client: Mock, monkeypatch: pytest.MonkeyPatch, is_paused: bool
+) -> None:
+    receive(channel, Mock())
+    channel.qos.prefetch_count = 1
+    if is_paused:
+        channel.basic_cancel("tag")
+    poll = Mock(side_effect=Empty)
+    monkeypatch.setattr(channel, "drain_events", poll)
+    with pytest.raises(TimeoutError):
+        connection.drain_events(timeout=0.05)
+    assert not poll.called
 
 
 def test_a_message_that_cannot_be_republished_is_consumed(channel: Any, client: Mock) -> None:

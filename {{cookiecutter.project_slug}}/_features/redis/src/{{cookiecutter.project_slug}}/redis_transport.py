@@ -48,8 +48,8 @@ REPLIES = ".reply.celery.pidbox"
 REPLY_EXPIRES = 60
 """Seconds until unread replies expire. A client reads them within a few seconds, unless it was killed."""
 
-ACKNOWLEDGEMENT_INTERVAL = 0.01
-"""Seconds between two checks of a gevent worker for an acknowledgement that permits to receive the next message."""
+CONSUME_INTERVAL = 0.01
+"""Seconds between two checks whether a gevent worker can receive the next message."""
 
 LOST_WORKERS = "lost_workers"
 """The header with the number of workers that were lost with this message unacknowledged; see `base_task.py`."""
@@ -510,7 +510,7 @@ class Transport(kombu_redis.Transport):
         while consuming and not any(channel.qos.can_consume() for channel in consuming):
             if timeout is not None and monotonic() - started >= timeout:
                 raise TimeoutError
-            sleep(ACKNOWLEDGEMENT_INTERVAL)
+            sleep(CONSUME_INTERVAL)
         super().drain_events(connection, timeout=timeout, **options)
 
     def start_lease_thread(self, lease: float) -> None:

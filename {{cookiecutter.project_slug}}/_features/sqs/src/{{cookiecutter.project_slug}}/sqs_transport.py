@@ -29,8 +29,8 @@ RETRY_INTERVAL = 1
 GEVENT_WAIT_TIME = 2
 """Seconds of long polling in a gevent worker, which delays its shutdown."""
 
-ACKNOWLEDGEMENT_INTERVAL = 0.01
-"""Seconds between two checks of a gevent worker for an acknowledgement that permits to receive the next message."""
+CONSUME_INTERVAL = 0.01
+"""Seconds between two checks whether a gevent worker can receive the next message."""
 
 MAX_LOCAL_DELAY = 5
 """The maximum delay in seconds for which a worker keeps a message instead of republishing it."""
@@ -158,17 +158,16 @@ class Transport(SQS.Transport):
     def drain_events(self, connection: Any, timeout: float | None = None, **options: Any) -> None:
         """Deliver a message. Only called without an event loop, as in gevent workers.
 
-        At the prefetch limit, kombu checks for acknowledgements without a pause, because its polling interval is 0.
+        At the prefetch limit, or without a queue to consume from, kombu would not pause, because its polling interval is 0.
 
         Raises:
             TimeoutError: No message was received within the timeout, in seconds.
         """
-        consuming = [channel for channel in connection.channels if channel._consumers]
         started = time.monotonic()
-        while consuming and not any(channel.qos.can_consume() for channel in consuming):
+        while not any(channel._consumers and channel.qos.can_consume() for channel in connection.channels):
             if timeout is not None and time.monotonic() - started >= timeout:
                 raise TimeoutError
-            time.sleep(ACKNOWLEDGEMENT_INTERVAL)
+            time.sleep(CONSUME_INTERVAL)
         super().drain_events(connection, timeout=timeout, **options)
 
     def establish_connection(self) -> Any:
