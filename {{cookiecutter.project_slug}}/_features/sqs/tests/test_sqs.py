@@ -114,6 +114,32 @@ def test_a_request_without_a_response_is_retried_after_an_interval(channel: Any)
     assert channel.connection.polling_interval == 0
 
 
+def test_a_queue_that_is_resumed_during_a_request_has_one_request(
+    channel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduled: list[tuple[Any, ...]] = []
+    request = Mock()
+    monkeypatch.setattr(channel, "hub", Mock(call_soon=lambda *call: scheduled.append(call)))
+    monkeypatch.setattr(channel, "asynsqs", Mock())
+    monkeypatch.setattr(channel, "_get_from_sqs", request)
+    queue = next(iter(QueueName)).value
+
+    def run_main_loop() -> None:
+        while scheduled:
+            function, *arguments = scheduled.pop(0)
+            function(*arguments)
+
+    for tag in ("running", "resumed"):
+        channel.basic_consume(queue, no_ack=False, callback=Mock(), consumer_tag=tag)
+        run_main_loop()
+        if tag == "running":
+            channel.basic_cancel(tag)
+    assert request.call_count == 1
+    request.call_args.kwargs["callback"]({"ResponseMetadata": {}})
+    run_main_loop()
+    assert request.call_count == 2
+
+
 def test_the_timeout_of_a_request_is_longer_than_a_long_poll() -> None:
     curl = Mock()
     sqs_transport.set_timeouts(curl)

@@ -86,6 +86,10 @@ class Channel(SQS.Channel):
 
     Message = Message
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.requested: set[str] = set()  # the queues with an open request
+        super().__init__(*args, **kwargs)
+
     def new_sqs_client(self, *args: Any, **kwargs: Any) -> Any:
         """Return the client for all requests except long polling."""
         client = super().new_sqs_client(*args, **kwargs)
@@ -129,7 +133,17 @@ class Channel(SQS.Channel):
         message.ack_log_error(log, self.connection.connection_errors)
         return True
 
+    def _schedule_queue(self, queue: str) -> None:
+        # If a queue is paused and resumed during a request, kombu would poll it with two requests from then on.
+        if queue not in self.requested:
+            super()._schedule_queue(queue)  # type: ignore[misc]
+
+    def _get_async(self, queue: str, *args: Any, **kwargs: Any) -> Any:
+        self.requested.add(queue)
+        return super()._get_async(queue, *args, **kwargs)  # type: ignore[misc]
+
     def _on_messages_ready(self, queue: str, qname: str, messages: Any) -> Any:
+        self.requested.discard(qname)
         # The response of SQS is never empty. kombu passes an empty list if there was no response.
         if not messages:
             log.warning("SQS unreachable: %s", qname)
