@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import count
+from tests.live.api import start_api
 from tests.live.service import Service
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from tests.support.bakery import Bakery
     from tests.support.environments import Environment
     from tests.support.postgres import Postgres
+    from tests.support.processes import Process
     from tests.support.servers import Servers
+
+    Create = Callable[..., AbstractContextManager[Service]]
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("history")]
 
@@ -54,11 +58,11 @@ def create_service(
     install_project: Callable[..., Environment],
     servers: Servers,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Callable[[str], AbstractContextManager[Service]]:
+) -> Create:
     """Return a function that returns the service of a project with a broker, without processes."""
 
     @contextmanager
-    def create(broker: str) -> Iterator[Service]:
+    def create(broker: str, **answers: str) -> Iterator[Service]:
         project = bake(
             project_name="Recorded",
             broker=broker,
@@ -67,6 +71,7 @@ def create_service(
             beat_jobs="tick = every 1s",
             examples=False,
             extras="history",
+            **answers,
         ).copy_to(tmp_path_factory.mktemp("recorded"))
         module = project.package / "tasks/default.py"
         module.write_text(IMPORTS + module.read_text(encoding="utf-8") + TASKS, encoding="utf-8")
@@ -81,9 +86,7 @@ def create_service(
 
 
 @pytest.fixture(scope="module")
-def service(
-    create_service: Callable[[str], AbstractContextManager[Service]], postgres_server: Postgres
-) -> Iterator[Service]:
+def service(create_service: Create, postgres_server: Postgres) -> Iterator[Service]:
     """Run a worker with two processes. It creates the table of the history."""
     with create_service("redis") as running:
         running.start_worker("default")
@@ -183,12 +186,19 @@ def read_lengths(service: Service) -> dict[str, int]:
     return dict(service.run_python(code))
 
 
+def wait_until_sent(beat: Process) -> None:
+    """Wait until beat sends the periodic task again. It also logs `Sending due task` before it skips a paused one."""
+
+    def count_sent() -> int:
+        return beat.output.count("Sending due task tick") - beat.output.count(SKIPPED)
+
+    before = count_sent()
+    beat.wait_for_line(lambda _: count_sent() > before + 2)
+
+
 @pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
 def test_pauses_survive_a_restart_and_lose_no_task(
-    broker: str,
-    create_service: Callable[[str], AbstractContextManager[Service]],
-    postgres_server: Postgres,
-    request: pytest.FixtureRequest,
+    broker: str, create_service: Create, postgres_server: Postgres, request: pytest.FixtureRequest
 ) -> None:
     count(request, "live")
     with create_service(broker) as service:
@@ -229,8 +239,7 @@ def test_pauses_survive_a_restart_and_lose_no_task(
         run_now = control(service, "schedule", "run", "tick").splitlines()[-1]
         assert read_lengths(service)["default"] == number + 1
         control(service, "schedule", "resume", "tick")
-        skipped = beat.output.count(SKIPPED)
-        beat.wait_for_line(lambda _: beat.output.count("Sending due task tick") > skipped + 2)
+        wait_until_sent(beat)
         beat.terminate()
 
         control(service, "queues", "resume", "default", "crawl")
@@ -238,3 +247,29 @@ def test_pauses_survive_a_restart_and_lose_no_task(
         total = "select count(*), count(distinct task_id) from task_runs"
         runs, tasks = postgres_server.query(service.variables["CELERY_RESULT_BACKEND"], total).split("|")
         assert runs == tasks
+
+
+def test_a_queue_and_a_redbeat_task_are_paused_and_resumed_by_http(
+    create_service: Create, postgres_server: Postgres, request: pytest.FixtureRequest
+) -> None:
+    count(request, "live")
+    with create_service("sqs", framework="fastapi", beat_scheduler="redbeat") as service:
+        worker = service.start_worker("default")
+        api = start_api(service)
+        service.beat = beat = service.start_beat("beat")
+        assert api.request("POST", "/queues/default/pause").status == 204
+        worker.wait_for_line("queue paused")
+        assert api.request("POST", "/schedule/tick/pause").status == 204
+        beat.wait_for_line(SKIPPED)
+        submitted = api.submit("recorded.tasks.default.ping", text="x")
+        run_now = api.request("POST", "/schedule/tick/run")
+        assert run_now.status == 202
+        paused = {queue["name"]: queue["paused"] for queue in api.request("GET", "/queues").json}
+        assert paused == {"default": True, "crawl": False}
+
+        assert api.request("POST", "/queues/default/resume").status == 204
+        worker.wait_for_line("queue resumed")
+        for task_id in (submitted, run_now.json["id"]):
+            assert len(wait_for_runs(service, postgres_server, task_id)) == 1
+        assert api.request("POST", "/schedule/tick/resume").status == 204
+        wait_until_sent(beat)
