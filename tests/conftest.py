@@ -7,10 +7,13 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import TYPE_CHECKING
 
 import pytest
+from pytest_cookies.plugin import Cookies
 
+from benchmarks.bake import MEMORY
 from tests.support.aws import run_sqs
 from tests.support.bakery import Bakery
 from tests.support.brokers import find_rabbitmq_programs, find_redis_server, run_rabbitmq, run_redis
@@ -18,6 +21,7 @@ from tests.support.environments import find_interpreters, install
 from tests.support.manifests import KUBECTL
 from tests.support.postgres import find_postgres_programs, run_postgres
 from tests.support.servers import Servers
+from tests.support.variants import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,9 +116,11 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bake(cookies_session: Any, shared_folder: Path) -> Bakery:
-    """Return a function that bakes a project: `bake(broker="rabbitmq")`. Copy a project to change it: it is shared."""
-    return Bakery(cookies_session, shared_folder)
+def bake(_cookiecutter_config_file: Path, shared_folder: Path) -> Iterator[Bakery]:
+    """Yield a function that bakes a project: `bake(broker="rabbitmq")`. Copy a project to change it: it is shared."""
+    with TemporaryDirectory(dir=MEMORY) as folder:  # Cookiecutter creates many files that the hook deletes
+        cookies = Cookies(str(ROOT), lambda name: Path(mkdtemp(prefix=name, dir=folder)), _cookiecutter_config_file)
+        yield Bakery(cookies, shared_folder)
 
 
 @pytest.fixture(scope="session")

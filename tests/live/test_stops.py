@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-ROUNDS = {"prefork": 4, "threads": 4, "gevent": 4}
+ROUNDS = {"prefork": 4, "threads": 4, "gevent": 2}
 """Number of stops per pool. Celery's consumer takes 30 s and runs tasks twice in every second stop."""
 
 WORKERS = 5

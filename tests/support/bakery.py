@@ -60,8 +60,11 @@ class Bakery:
                 if result.exception is not None:
                     kind = type(result.exception).__name__
                     raise AssertionError(f"baking {key} failed with {kind}: {result.exception}")
-                # An atomic move, because other processes check whether the folder exists.
-                shutil.move(result.project_path.parent, folder)
+                baked = result.project_path.parent
+                copy = folder.with_suffix(".part")
+                shutil.copytree(baked, copy, symlinks=True)
+                copy.rename(folder)  # at once: an interrupted run leaves no half of a project
+                shutil.rmtree(baked)
         (path,) = folder.iterdir()
         return BakedProject(path, answers)
 
