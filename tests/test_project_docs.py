@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.render import PROJECT
 from tests.support.variants import dependency_variants, few_variants
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ DOCUMENT = re.compile(r"\b(docs/[\w-]+\.md)#?([\w-]*)")
 README_HEADING = re.compile(r"README\.md, [\"']([^\"'\n]+)[\"']")
 MAKE = re.compile(r"`make ([\w-]+)`")
 MODULE = re.compile(r"python -m (\w+)\.(\w+)")
+ALERT = re.compile(r"- alert: (\w+)")
+ENDPOINT = re.compile(r"`(?:GET |POST )?(/(?:dead-letters|health|queues|runs|schedule|tasks)\b[^`?]*)")
 # The passwords of the servers in compose.yaml are not variables of a process.
 VARIABLE = re.compile(r"^([A-Z]\w*?)(?<!_PASSWORD)=", re.MULTILINE)
 
@@ -89,6 +92,19 @@ def test_each_file_and_command_exists(variant: Variant, bake: Bakery) -> None:
             files = (f"src/{package}/{module}.py", f"src/{package}/{module}/__main__.py")
             found = package == "django" or any(map(project.has_file, files))
             assert found, f"{name}: python -m {package}.{module}"
+
+
+def test_each_alert_and_endpoint_exists(variant: Variant, bake: Bakery) -> None:
+    project = bake(**variant.answers)
+    documents = documents_of(project)
+    rules = "deploy/monitoring/rules.yaml"
+    all_alerts = ALERT.findall((PROJECT / "_features/monitoring" / rules).read_text(encoding="utf-8"))
+    alerts = ALERT.findall(project.read(rules)) if project.has_file(rules) else []
+    for name, text in documents.items():
+        for alert in set(re.findall(r"\bCelery\w+", text)) & set(all_alerts):
+            assert alert in alerts, f"{name}: {alert}"
+        for path in ENDPOINT.findall(text):
+            assert path.replace("NAME", "{name}") in documents.get("docs/http-api.md", ""), f"{name}: {path}"
 
 
 def test_the_configuration_lists_each_environment_variable(variant: Variant, bake: Bakery) -> None:

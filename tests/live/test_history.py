@@ -207,6 +207,8 @@ def test_pauses_survive_a_restart_and_lose_no_task(
         control(service, "queues", "pause", "default", "crawl")
         for worker in workers.values():
             worker.wait_for_line("queue paused")
+        inspect = "from recorded.celery_app import app\nanswer = app.control.inspect().active_queues()"
+        assert list(service.run_python(inspect).values()) == [[], []]  # readiness reads them
         sent = publish(service, *(f"ping.apply_async(('x',), queue='{queue}')" for queue in ("default", "crawl") * 3))
 
         # A restarted worker consumes nothing while the database is down, and nothing that is paused afterwards.
