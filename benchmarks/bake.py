@@ -68,10 +68,10 @@ def discard_stderr() -> Iterator[None]:
         os.close(stderr)
 
 
-def bake_in_process(template: Path, answers: Mapping[str, str] | None = None) -> None:
-    """Bake with Cookiecutter's Python function into a temporary directory."""
+def bake_in_process(answers: Mapping[str, str] | None = None) -> None:
+    """Bake this template with Cookiecutter's Python function into a temporary directory."""
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder, discard_stderr():
-        cookiecutter(str(template), no_input=True, extra_context=dict(answers or {}), output_dir=folder)
+        cookiecutter(str(ROOT), no_input=True, extra_context=dict(answers or {}), output_dir=folder)
 
 
 def bake_with_command(template: Path) -> None:
@@ -101,9 +101,9 @@ def compare_with_empty_template(runs: int) -> tuple[float, float]:
 
 def count_calls(answers: Mapping[str, str] | None = None) -> int:
     """Return the number of function calls in this process of a bake, without those of imports."""
-    bake_in_process(ROOT)
+    bake_in_process()
     profile = cProfile.Profile()
-    profile.runcall(bake_in_process, ROOT, answers)
+    profile.runcall(bake_in_process, answers)
     return sum(entry.callcount for entry in profile.getstats())
 
 
@@ -121,7 +121,7 @@ def make_answers(jobs: int, queues: int) -> dict[str, str]:
 def measure_bake(jobs: int, queues: int, runs: int) -> float:
     """Return the CPU seconds of a bake with a number of beat jobs and queues."""
     answers = make_answers(jobs, queues)
-    return min(measure_cpu_seconds(lambda: bake_in_process(ROOT, answers)) for _ in range(runs))
+    return min(measure_cpu_seconds(lambda: bake_in_process(answers)) for _ in range(runs))
 
 
 def main() -> None:

@@ -119,7 +119,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bake(_cookiecutter_config_file: Path, shared_folder: Path) -> Iterator[Bakery]:
     """Yield a function that bakes a project: `bake(broker="rabbitmq")`. Copy a project to change it: it is shared."""
     with TemporaryDirectory(dir=MEMORY) as folder:  # Cookiecutter creates many files that the hook deletes
-        cookies = Cookies(str(ROOT), lambda name: Path(mkdtemp(prefix=name, dir=folder)), _cookiecutter_config_file)
+        cookies = Cookies(str(ROOT), lambda name: mkdtemp(prefix=name, dir=folder), _cookiecutter_config_file)
         yield Bakery(cookies, shared_folder)
 
 

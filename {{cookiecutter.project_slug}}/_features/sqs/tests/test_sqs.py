@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -129,11 +130,12 @@ def test_a_queue_that_is_resumed_during_a_request_has_one_request(
             function, *arguments = scheduled.pop(0)
             function(*arguments)
 
-    for tag in ("running", "resumed"):
-        channel.basic_consume(queue, no_ack=False, callback=Mock(), consumer_tag=tag)
-        run_main_loop()
-        if tag == "running":
-            channel.basic_cancel(tag)
+    consume = partial(channel.basic_consume, queue, no_ack=False, callback=Mock())
+    consume(consumer_tag="running")
+    run_main_loop()
+    channel.basic_cancel("running")
+    consume(consumer_tag="resumed")
+    run_main_loop()
     assert request.call_count == 1
     request.call_args.kwargs["callback"]({"ResponseMetadata": {}})
     run_main_loop()
